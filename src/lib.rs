@@ -1,0 +1,1 @@
+//! `dlc`: a compiler for a small declarative language of neural networks.

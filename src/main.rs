@@ -1,0 +1,2 @@
+//! The `dlc` command.
+fn main() {}
