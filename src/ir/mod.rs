@@ -1,0 +1,17 @@
+//! The tensor IR: few operations, each with a meaning one can write on one line.
+//!
+//! A [`Graph`] is one step (or the setup of a run, or an expression of the schedule) in static
+//! single assignment: nodes in an order in which every node stands below its operands, static
+//! shapes, explicit broadcasts, the user's names and source places on every node and the chain of
+//! rules that made it. A step's only effects, updates and reports, stand at its end and read the
+//! values from before the step.
+
+pub mod build;
+pub mod graph;
+pub mod op;
+pub mod types;
+
+pub use build::Builder;
+pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
+pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Unary};
+pub use types::{DType, Scalar, Type};
