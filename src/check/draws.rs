@@ -1,0 +1,4 @@
+//! Streams and initial draws.
+
+/// A stream.
+pub(super) struct Stream {}

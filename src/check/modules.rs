@@ -1,0 +1,4 @@
+//! Modules.
+
+/// A module.
+pub(super) struct Module {}
