@@ -1,4 +1,5 @@
 //! `dlc`: a compiler for a small declarative language of neural networks.
 
 pub mod diag;
+pub mod random;
 pub mod source;
