@@ -50,7 +50,14 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error without places yet.
     pub fn error(code: Code, title: impl Into<String>) -> Diagnostic {
-        Diagnostic { code, severity: Severity::Error, title: title.into(), labels: Vec::new(), notes: Vec::new(), help: None }
+        Diagnostic {
+            code,
+            severity: Severity::Error,
+            title: title.into(),
+            labels: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+        }
     }
 
     /// A warning without places yet.

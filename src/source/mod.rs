@@ -76,7 +76,8 @@ impl Source {
         let offset = (offset as usize).min(self.text.len());
         let line = self.line_starts.partition_point(|s| *s as usize <= offset);
         let start = self.line_starts[line - 1] as usize;
-        let column = self.text.char_indices().skip_while(|(i, _)| *i < start).take_while(|(i, _)| *i < offset).count();
+        let column =
+            self.text.char_indices().skip_while(|(i, _)| *i < start).take_while(|(i, _)| *i < offset).count();
         LineColumn { line, column: column + 1 }
     }
 
@@ -101,7 +102,12 @@ pub struct SourceMap {
 
 impl SourceMap {
     /// Adds a text and gives it its index.
-    pub fn add(&mut self, name: impl Into<String>, path: Option<PathBuf>, text: impl Into<String>) -> Arc<Source> {
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        path: Option<PathBuf>,
+        text: impl Into<String>,
+    ) -> Arc<Source> {
         let id = FileId(self.files.len() as u32);
         let source = Arc::new(Source::new(id, name.into(), path, text.into()));
         self.files.push(Arc::clone(&source));
