@@ -1,8 +1,11 @@
 //! `dlc`: a compiler for a small declarative language of neural networks.
 
 pub mod check;
+pub mod data;
 pub mod diag;
 pub mod ir;
+pub mod library;
 pub mod program;
+pub mod random;
 pub mod source;
 pub mod syntax;

@@ -57,8 +57,6 @@ pub(super) struct Build {
     /// Leaves made so far.
     pub places: BTreeMap<usize, ValueId>,
     pub residents: BTreeMap<usize, ValueId>,
-    /// Calls on the way, for names: `below.forward`.
-    pub path: Vec<String>,
     /// Span of each place's change so far.
     pub changed: BTreeMap<usize, Span>,
     /// Places read below their change, to warn of once.
@@ -74,7 +72,6 @@ impl Build {
             passed: Vec::new(),
             places: BTreeMap::new(),
             residents: BTreeMap::new(),
-            path: Vec::new(),
             changed: BTreeMap::new(),
             late: Vec::new(),
         }
@@ -118,6 +115,8 @@ pub(super) struct Checker<'a> {
     pub files: &'a dyn Files,
     pub settings: &'a Settings,
     pub modules: Vec<super::modules::Module>,
+    /// The program's own module.
+    pub entry: usize,
     pub module_of_file: BTreeMap<FileId, usize>,
     pub frames: Vec<Frame>,
     pub dims: Vec<Dim>,
@@ -135,15 +134,23 @@ pub(super) struct Checker<'a> {
     pub serial: usize,
     /// Calls under evaluation: the code's span and the call's; guards against recursion.
     pub calls: Vec<(Span, Span)>,
+    /// Steps and functions under evaluation, for names: `learn/below.forward`.
+    pub path: Vec<String>,
+    /// What the step under evaluation reports so far.
+    pub reported: Vec<(Arc<str>, Elem, Vec<Axis>)>,
     /// Path prefix of what is made now, and the name it is made under.
     pub prefix: String,
     pub hint: Option<(String, usize)>,
     pub anonymous: usize,
     /// Steps made, by code, frame and form.
     pub made: BTreeMap<String, usize>,
-    pub step_returns: BTreeMap<usize, Vec<(Arc<str>, Elem, Vec<Axis>)>>,
+    /// What each step reports: name, element type, axes.
+    pub reports: Vec<Vec<(Arc<str>, Elem, Vec<Axis>)>>,
     pub resident_of: BTreeMap<ValueId, usize>,
-    pub hypers_read: BTreeMap<(usize, usize), usize>,
+    /// Whether reading a changed place is meant (by `grad`).
+    pub reading_for_grad: bool,
+    /// `--set` values that a hyper-parameter took.
+    pub taken: Vec<String>,
 }
 
 impl Checker<'_> {
@@ -161,11 +168,14 @@ impl Checker<'_> {
         false
     }
 
-    /// An axis as code in `frame` sees it: names it cannot use give way to what they are outside.
-    pub fn localise(&self, axis: Axis, frame: FrameId) -> Axis {
+    /// An axis of a value that leaves the code of frame `from` for that of `to`: names that only the
+    /// layer or call left behind knows give way to what they are outside.
+    pub fn leave(&self, axis: Axis, from: FrameId, to: FrameId) -> Axis {
         let mut dim = axis.dim;
         while let Some(d) = dim {
-            if self.sees(frame, self.dims[d].owner) {
+            let owner = self.dims[d].owner;
+            let inner = matches!(self.frames[owner].kind, FrameKind::Call | FrameKind::Instance(_));
+            if !inner || !self.sees(from, owner) || self.sees(to, owner) {
                 break;
             }
             dim = self.dims[d].outer;
@@ -173,22 +183,22 @@ impl Checker<'_> {
         Axis { extent: axis.extent, dim }
     }
 
-    /// A value as code in `frame` sees it.
-    pub fn localise_value(&self, value: Value, frame: FrameId) -> Value {
+    /// A value that leaves the code of frame `from` for that of `to`.
+    pub fn leave_value(&self, value: Value, from: FrameId, to: FrameId) -> Value {
         match value {
             Value::Tensor(mut t) => {
                 for axis in &mut t.axes {
-                    *axis = self.localise(*axis, frame);
+                    *axis = self.leave(*axis, from, to);
                 }
                 Value::Tensor(t)
             }
             Value::Tuple(items) => {
-                Value::Tuple(Arc::new(items.iter().map(|v| self.localise_value(v.clone(), frame)).collect()))
+                Value::Tuple(Arc::new(items.iter().map(|v| self.leave_value(v.clone(), from, to)).collect()))
             }
-            Value::List(items) if items.iter().any(|v| matches!(v, Value::Tensor(_))) => {
-                Value::list(items.iter().map(|v| self.localise_value(v.clone(), frame)).collect())
+            Value::List(items) => {
+                Value::list(items.iter().map(|v| self.leave_value(v.clone(), from, to)).collect())
             }
-            Value::Dim(d) => match self.localise(Axis { extent: self.dims[d].extent, dim: Some(d) }, frame) {
+            Value::Dim(d) => match self.leave(Axis { extent: self.dims[d].extent, dim: Some(d) }, from, to) {
                 Axis { dim: Some(d), .. } => Value::Dim(d),
                 Axis { extent, .. } => Value::whole(extent),
             },
@@ -304,16 +314,7 @@ impl Checker<'_> {
     pub fn import(&mut self, t: &Tensor, span: Span) -> ValueId {
         let ty = self.tensor_type(t.elem, &t.axes);
         match &t.source {
-            Source::Local(serial, id) => {
-                let build = self.build();
-                if build.serial == *serial {
-                    return *id;
-                }
-                // A tensor of the schedule's expression around this one cannot occur: those are
-                // given to the host first.
-                unreachable!("a tensor crossed from one step into another")
-            }
-            Source::Setup(v) => {
+            Source::Setup(v) | Source::Local(0, v) => {
                 if self.world == World::Compile {
                     return *v;
                 }
@@ -333,6 +334,15 @@ impl Checker<'_> {
                 build.residents.insert(resident, id);
                 id
             }
+            Source::Local(serial, id) => {
+                let build = self.build();
+                if build.serial == *serial {
+                    return *id;
+                }
+                // A tensor of the schedule's expression around this one cannot occur: those are
+                // given to the host first.
+                unreachable!("a tensor crossed from one step into another")
+            }
             Source::Place(p) => {
                 if self.world == World::Compile {
                     return self.program.places[*p].init;
@@ -340,7 +350,7 @@ impl Checker<'_> {
                 let (ty, name) =
                     (self.program.places[*p].ty.clone(), Arc::clone(&self.program.places[*p].name));
                 let build = self.build();
-                if build.changed.contains_key(p) {
+                if !quiet && build.changed.contains_key(p) {
                     build.late.push((*p, span));
                 }
                 if let Some(id) = build.places.get(p) {
@@ -402,10 +412,7 @@ impl Checker<'_> {
 
     /// Names the value of a tensor of the current body, if it has none.
     pub fn name_tensor(&mut self, t: &Tensor, name: &str) {
-        let full = {
-            let build = self.build();
-            if build.path.is_empty() { name.to_string() } else { format!("{}/{name}", build.path.join("/")) }
-        };
+        let full = if self.path.len() < 2 { name.to_string() } else { format!("{}/{name}", self.path[1..].join("/")) };
         if let Source::Local(serial, id) = t.source {
             let build = self.build();
             if build.serial == serial && build.body.values[id].name.is_none() {

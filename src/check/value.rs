@@ -163,14 +163,8 @@ pub(super) struct Instance {
     pub frame: FrameId,
     /// Params and states of its own and borrowed, and values that hold more (arguments, instances),
     /// in order.
-    pub holds: Vec<Held>,
+    pub holds: Vec<Value>,
     pub span: Span,
-}
-
-/// Something an instance holds.
-pub(super) enum Held {
-    Place(PlaceId),
-    Value(Value),
 }
 
 /// A named field of a data block.
