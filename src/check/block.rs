@@ -260,6 +260,11 @@ impl Checker<'_> {
         let Some(tensor) = self.as_tensor(&value, Some(place.elem), at) else {
             return fail(codes::KIND, format!("{name} is a tensor, and the new value is {}", value.kind()), at, value.kind());
         };
+        self.place_change(&place, p, &tensor, &name, at, span)
+    }
+
+    /// Adds `place <- value` to the current body.
+    pub fn place_change(&mut self, place: &Tensor, p: usize, tensor: &Tensor, name: &str, at: Span, span: Span) -> Outcome<()> {
         if tensor.elem != place.elem && !(place.elem == Elem::Real && tensor.elem == Elem::Int) {
             let d = Diagnostic::error(codes::DTYPE, format!("{name} holds {}, and the new value is {}", place.elem.name(), tensor.elem.name()))
                 .label(at, tensor.elem.name())
@@ -268,9 +273,9 @@ impl Checker<'_> {
         }
         let fills = tensor.axes.is_empty() && !place.axes.is_empty();
         if !fills {
-            self.same_shape(&tensor, &place, &name, at)?;
+            self.same_shape(tensor, place, name, at)?;
         }
-        let mut id = self.import(&tensor, at);
+        let mut id = self.import(tensor, at);
         if tensor.elem != place.elem {
             let t = self.emit(ValueOp::Convert, vec![id], place.elem, tensor.axes.clone(), at);
             id = self.import(&t, at);

@@ -349,6 +349,7 @@ impl Checker<'_> {
                 }
                 let (ty, name) =
                     (self.program.places[*p].ty.clone(), Arc::clone(&self.program.places[*p].name));
+                let quiet = self.reading_for_grad;
                 let build = self.build();
                 if !quiet && build.changed.contains_key(p) {
                     build.late.push((*p, span));
