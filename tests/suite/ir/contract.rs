@@ -91,7 +91,11 @@ fn long_sums_in_f32_are_accurate() {
     let count = 1_000_000;
     let x = Tensor::from_f32([count], vec![0.1; count]);
     let exact = f64::from(0.1f32) * count as f64;
-    let sum = apply(&Op::Reduce { op: Reduce::Sum, axes: vec![0] }, &Type::scalar(DType::F32), &[x.clone()]);
+    let sum = apply(
+        &Op::Reduce { op: Reduce::Sum, axes: vec![0] },
+        &Type::scalar(DType::F32),
+        std::slice::from_ref(&x),
+    );
     assert!((sum.expect("no fault").item_f64() / exact - 1.0).abs() < 1e-6);
     let ones = Tensor::from_f32([count], vec![1.0; count]);
     let operands = [vec![Affine::var(0)], vec![Affine::var(0)]];
