@@ -8,10 +8,17 @@
 
 pub mod build;
 pub mod graph;
+pub mod interp;
 pub mod op;
+pub mod print;
+pub mod read;
+pub mod tensor;
 pub mod types;
+pub mod verify;
+pub mod words;
 
 pub use build::Builder;
 pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
 pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Unary};
+pub use tensor::{Buffer, Tensor};
 pub use types::{DType, Scalar, Type};
