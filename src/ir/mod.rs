@@ -8,10 +8,12 @@
 
 pub mod build;
 pub mod graph;
+pub mod module;
 pub mod op;
 pub mod types;
 
 pub use build::Builder;
 pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
+pub use module::{Module, PlaceDecl, ResidentDecl};
 pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Unary};
 pub use types::{DType, Scalar, Type};
