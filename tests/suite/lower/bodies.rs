@@ -1,6 +1,6 @@
 //! Bodies written by hand, and what is common to all tests of lowering.
 
-use dlc::ir::{DType, Graph, Leaf, LeafKind, Module, Tensor, interp};
+use dlc::ir::{DType, Graph, Leaf, LeafKind, Module, Tensor, interp, print, verify};
 use dlc::lower::lower;
 use dlc::program::{
     Body, Elem, MapOp, Place, PlaceId, PlaceKind, Precision, Program, Step, StepArg, TensorType, Value,
@@ -123,8 +123,12 @@ impl Bodies {
     }
 }
 
-/// What holds for every lowered graph: spans, and the rule `lower`, on every node.
+/// What holds for every lowered graph: it is valid, and every node has a span and the rule `lower`.
 pub fn check(graph: &Graph) {
+    if let Err(violations) = verify::verify(graph) {
+        let all: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        panic!("{}\n{}", all.join("\n"), print::print(graph));
+    }
     for id in graph.ids() {
         let node = graph.node(id);
         assert!(node.span.is_some(), "node {id:?} of {} has no span", graph.name);
