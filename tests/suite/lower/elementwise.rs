@@ -7,10 +7,13 @@ use dlc::program::{Elem, MapOp, Precision, ValueOp};
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
 
+type Of1 = (MapOp, fn(f64) -> f64);
+type Of2 = (MapOp, fn(f64, f64) -> f64);
+
 #[test]
 fn functions_of_one_operand() {
     let x = [-2.5, -1.0, -0.3, 0.0, 0.5, 1.0, 2.5, 40.0];
-    let table: [(MapOp, fn(f64) -> f64); 14] = [
+    let table: [Of1; 14] = [
         (MapOp::Neg, |x| -x),
         (MapOp::Abs, f64::abs),
         (MapOp::Exp, f64::exp),
@@ -89,7 +92,7 @@ fn operands_broadcast_from_the_right() {
 #[test]
 fn functions_of_two_operands() {
     let (x, y) = ([-7.5, 7.0, 2.0, 0.0], [2.0, -2.0, 2.0, 3.0]);
-    let table: [(MapOp, fn(f64, f64) -> f64); 9] = [
+    let table: [Of2; 9] = [
         (MapOp::Add, |a, b| a + b),
         (MapOp::Sub, |a, b| a - b),
         (MapOp::Mul, |a, b| a * b),

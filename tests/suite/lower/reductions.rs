@@ -6,6 +6,8 @@ use dlc::program::{ArgExtreme, Elem, Precision, ReduceOp, ValueOp};
 
 const INF: f64 = f64::INFINITY;
 
+type OfGroup = (ReduceOp, fn(&[f64]) -> f64);
+
 fn reduce(
     op: ReduceOp,
     from: Elem,
@@ -43,7 +45,7 @@ fn groups(x: &[f64], axes: &[usize]) -> Vec<Vec<f64>> {
 
 #[test]
 fn reductions_of_reals() {
-    let table: [(ReduceOp, fn(&[f64]) -> f64); 6] = [
+    let table: [OfGroup; 6] = [
         (ReduceOp::Sum, |g| g.iter().sum()),
         (ReduceOp::Mean, |g| g.iter().sum::<f64>() / g.len() as f64),
         (ReduceOp::Prod, |g| g.iter().product()),
