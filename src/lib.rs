@@ -5,6 +5,7 @@ pub mod data;
 pub mod diag;
 pub mod ir;
 pub mod library;
+pub mod lower;
 pub mod program;
 pub mod random;
 pub mod source;

@@ -13,6 +13,7 @@
 //! into the few of the tensor IR.
 
 pub mod host;
+pub mod print;
 pub mod value;
 
 pub use value::{ArgExtreme, Body, Elem, IndexItem, MapOp, ReduceOp, TensorType, Value, ValueId, ValueOp};
