@@ -1,3 +1,17 @@
 //! From text to the syntax tree and back: the parser, its messages and the layout of `dlc fmt`.
 
 pub mod ast;
+//!
+//! `parse` goes in four passes: tokens (`lexer`), the scan of brackets (`brackets`), pest's grammar
+//! with recovery (`parser`, `recovery`, `messages`), and the tree (`build`).
+
+mod brackets;
+mod build;
+pub mod dump;
+mod hints;
+mod lexer;
+mod messages;
+mod parser;
+mod recovery;
+
+pub use parser::{parse, parse_expr};
