@@ -2,9 +2,24 @@
 //! when it does not fit. Each works in all three worlds: on compile-time numbers it computes, on
 //! numbers of the schedule it makes a host expression, on tensors it joins the current body.
 
-use super::state::{Checker, Outcome};
+mod args;
+mod elementwise;
+mod fit;
+mod fold;
+mod hosted;
+mod indexing;
+mod lists;
+mod products;
+mod reductions;
+mod selecting;
+mod shapes;
+#[cfg(test)]
+mod tests;
+
+use super::state::{Checker, Fail, Outcome, fail};
 use super::value::Value;
-use crate::program::MapOp;
+use crate::diag::codes;
+use crate::program::{ArgExtreme, Elem, MapOp, ReduceOp};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -25,41 +40,9 @@ pub(super) enum At {
 }
 
 /// Names of the built-in functions that are evaluated here.
-pub(super) const BUILTINS: &[&str] = &[];
+pub(super) const BUILTINS: &[&str] = &args::NAMES;
 
 impl Checker<'_> {
-    /// An elementwise function or operator of values of any world. `op_span` is the operator's or
-    /// the function's name, `span` the whole expression, `spans` the operands'.
-    pub fn map(
-        &mut self,
-        op: MapOp,
-        args: Vec<Value>,
-        spans: &[Span],
-        op_span: Span,
-        span: Span,
-    ) -> Outcome<Value> {
-        let _ = (op, args, spans, op_span, span);
-        todo!()
-    }
-
-    /// `a @ b`.
-    pub fn matmul(&mut self, a: Value, b: Value, spans: [Span; 2], span: Span) -> Outcome<Value> {
-        let _ = (a, b, spans, span);
-        todo!()
-    }
-
-    /// `x'`.
-    pub fn transpose(&mut self, a: Value, span: Span) -> Outcome<Value> {
-        let _ = (a, span);
-        todo!()
-    }
-
-    /// `x[…]` of a tensor, list, text-free tuple or host list.
-    pub fn index(&mut self, base: Value, places: Vec<At>, span: Span) -> Outcome<Value> {
-        let _ = (base, places, span);
-        todo!()
-    }
-
     /// A call of a built-in function of [`BUILTINS`].
     pub fn builtin(
         &mut self,
@@ -68,7 +51,83 @@ impl Checker<'_> {
         name_span: Span,
         span: Span,
     ) -> Outcome<Value> {
-        let _ = (name, args, name_span, span);
-        todo!()
+        if args.iter().any(|a| matches!(a.value, Value::Poison)) {
+            return Err(Fail::Reported);
+        }
+        let Some(params) = args::signature(name) else {
+            return fail(
+                codes::NOT_BUILT,
+                format!("`{name}` is not built yet"),
+                name_span,
+                "the compiler does not carry it out yet",
+            );
+        };
+        let mut given = self.bind(name, params, args, name_span)?;
+        if let Some(op) = elementwise_function(name) {
+            let (values, spans): (Vec<_>, Vec<_>) = given.all().into_iter().unzip();
+            return self.map(op, values, &spans, name_span, span);
+        }
+        match name {
+            "min" => self.extreme(MapOp::Min, ReduceOp::Min, given, name_span, span),
+            "max" => self.extreme(MapOp::Max, ReduceOp::Max, given, name_span, span),
+            "sum" => self.reduce(ReduceOp::Sum, given, name_span, span),
+            "mean" => self.reduce(ReduceOp::Mean, given, name_span, span),
+            "prod" => self.reduce(ReduceOp::Prod, given, name_span, span),
+            "any" => self.reduce(ReduceOp::Any, given, name_span, span),
+            "all" => self.reduce(ReduceOp::All, given, name_span, span),
+            "logsumexp" => self.reduce(ReduceOp::LogSumExp, given, name_span, span),
+            "argmax" => self.arg_extreme(ArgExtreme::Max, given, span),
+            "argmin" => self.arg_extreme(ArgExtreme::Min, given, span),
+            "softmax" => self.softmax(false, given, span),
+            "log_softmax" => self.softmax(true, given, span),
+            "real" => self.convert_to(Elem::Real, given.first(), span),
+            "int" => self.convert_to(Elem::Int, given.first(), span),
+            "shape" => self.shape_of(given.first(), span),
+            "zeros" => self.filled(0.0, given.first(), span),
+            "ones" => self.filled(1.0, given.first(), span),
+            "broadcast" => self.broadcast_to(given, span),
+            "indices" => self.indices(given.first(), span),
+            "one_hot" => self.one_hot(given, span),
+            "reshape" => self.reshape(given, span),
+            "rearrange" => self.rearrange(given, span),
+            "concat" => self.concat(given, span),
+            "stack" => self.stack(given, span),
+            "pad" => self.pad(given, span),
+            "stop_gradient" => {
+                let (value, at) = given.first();
+                self.stop_gradient(value, at, span)
+            }
+            "len" => self.len(given.first(), span),
+            "zip" => self.zip(given.all(), span),
+            "enumerate" => self.enumerate(given.first()),
+            "pairs" => self.pairs(given.first()),
+            _ => fail(codes::NOT_BUILT, format!("`{name}` is not built yet"), name_span, "called here"),
+        }
     }
+}
+
+/// The elementwise functions that are called by name, `min` and `max` apart.
+fn elementwise_function(name: &str) -> Option<MapOp> {
+    Some(match name {
+        "exp" => MapOp::Exp,
+        "log" => MapOp::Log,
+        "log1p" => MapOp::Log1p,
+        "expm1" => MapOp::Expm1,
+        "sqrt" => MapOp::Sqrt,
+        "abs" => MapOp::Abs,
+        "pow" => MapOp::Pow,
+        "tanh" => MapOp::Tanh,
+        "sigmoid" => MapOp::Sigmoid,
+        "softplus" => MapOp::Softplus,
+        "relu" => MapOp::Relu,
+        "erf" => MapOp::Erf,
+        "sin" => MapOp::Sin,
+        "cos" => MapOp::Cos,
+        "sign" => MapOp::Sign,
+        "floor" => MapOp::Floor,
+        "round" => MapOp::Round,
+        "clamp" => MapOp::Clamp,
+        "where" => MapOp::Where,
+        _ => return None,
+    })
 }
