@@ -136,7 +136,7 @@ impl Bound {
 
 impl Checker<'_> {
     /// Assigns arguments to parameters.
-    pub(super) fn bind(
+    pub(super) fn bind_arguments(
         &self,
         function: &str,
         params: Params,

@@ -62,7 +62,7 @@ impl Checker<'_> {
                 "the compiler does not carry it out yet",
             );
         };
-        let mut given = self.bind(name, params, args, name_span)?;
+        let mut given = self.bind_arguments(name, params, args, name_span)?;
         if let Some(op) = elementwise_function(name) {
             let (values, spans): (Vec<_>, Vec<_>) = given.all().into_iter().unzip();
             return self.map(op, values, &spans, name_span, span);
