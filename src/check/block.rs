@@ -35,11 +35,6 @@ impl Checker<'_> {
             }
             ast::StmtKind::Return(values) => {
                 let mut results = values.iter().map(|v| self.expr(v, frame)).collect::<Outcome<Vec<_>>>()?;
-                for (value, e) in results.iter().zip(values) {
-                    if let Value::Dist(_) = value {
-                        return Err(super::draws::distribution_as_value(self, e.span).into());
-                    }
-                }
                 return Ok(Some(match results.len() {
                     0 => Value::Unit,
                     1 => results.remove(0),

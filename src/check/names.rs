@@ -28,8 +28,8 @@ impl Checker<'_> {
         let mut at = Some(frame);
         while let Some(f) = at {
             if let Some(binding) = self.frames[f].names.get(&ident.name) {
-                let below = binding.span.file == ident.span.file && binding.span.start >= ident.span.end;
-                if !below {
+                let hidden = binding.below && binding.span.file == ident.span.file && binding.span.start >= ident.span.end;
+                if !hidden {
                     return Ok(Some(binding.clone()));
                 }
             }
@@ -49,7 +49,7 @@ impl Checker<'_> {
                 None => return Ok(None),
             },
         };
-        Ok(Some(Binding { value, span: ident.span, var: None }))
+        Ok(Some(Binding { value, span: ident.span, below: false, var: None }))
     }
 
     /// A declaration of the module above the use, or one taken from another module.
@@ -172,13 +172,16 @@ impl Checker<'_> {
             self.warn(d);
         }
         self.bind(frame, ident, value);
+        if let Some(b) = self.frames[frame].names.get_mut(&ident.name) {
+            b.below = true;
+        }
         Ok(())
     }
 
     /// Binds a name without asking what it hides: parameters and pattern variables.
     pub fn bind(&mut self, frame: FrameId, ident: &ast::Ident, value: Value) {
         if &*ident.name != "_" {
-            self.frames[frame].names.insert(Arc::clone(&ident.name), Binding { value, span: ident.span, var: None });
+            self.frames[frame].names.insert(Arc::clone(&ident.name), Binding { value, span: ident.span, below: false, var: None });
         }
     }
 

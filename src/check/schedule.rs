@@ -206,7 +206,7 @@ impl Checker<'_> {
     /// `x <- e` in a schedule: a `var`, a snapshot put back, or a place.
     fn schedule_arrow(&mut self, update: &ast::Update, frame: FrameId, span: Span) -> Outcome<()> {
         if let ast::ExprKind::Name(ident) = &update.place.kind
-            && let Some(Binding { var: Some(id), value, span: declared }) = self.find(ident, frame)?
+            && let Some(Binding { var: Some(id), value, span: declared, .. }) = self.find(ident, frame)?
         {
             let new = self.host_value_of(&update.value, frame)?;
             let h = self.to_host(new, update.value.span)?;

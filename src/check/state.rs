@@ -83,6 +83,8 @@ impl Build {
 pub(super) struct Binding {
     pub value: Value,
     pub span: Span,
+    /// Whether only uses below it see it: a definition, not a parameter or pattern.
+    pub below: bool,
     /// A `var` of the schedule with its slot.
     pub var: Option<usize>,
 }
