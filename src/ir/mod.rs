@@ -10,8 +10,12 @@ pub mod build;
 pub mod graph;
 pub mod interp;
 pub mod op;
+pub mod print;
+pub mod read;
 pub mod tensor;
 pub mod types;
+pub mod verify;
+pub mod words;
 
 pub use build::Builder;
 pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
