@@ -3,10 +3,13 @@
 pub mod check;
 pub mod data;
 pub mod diag;
+pub mod grad;
 pub mod ir;
 pub mod library;
 pub mod lower;
 pub mod program;
 pub mod random;
+pub mod passes;
+pub mod rules;
 pub mod source;
 pub mod syntax;
