@@ -3,12 +3,14 @@
 //! numbers of the schedule it makes a host expression, on tensors it joins the current body.
 
 mod args;
+mod convert;
 mod elementwise;
 mod fit;
 mod fold;
 mod hosted;
 mod indexing;
 mod lists;
+mod patterns;
 mod products;
 mod reductions;
 mod selecting;
