@@ -100,7 +100,7 @@ impl Checker<'_> {
                 self.stop_gradient(value, at, span)
             }
             "len" => self.len(given.first(), span),
-            "zip" => self.zip(given.all(), span),
+            "zip" => self.zip(given.all()),
             "enumerate" => self.enumerate(given.first()),
             "pairs" => self.pairs(given.first()),
             _ => fail(codes::NOT_BUILT, format!("`{name}` is not built yet"), name_span, "called here"),

@@ -19,7 +19,8 @@ impl Checker<'_> {
         }
         let n = self.known_whole("an extent", value, at)?;
         match usize::try_from(n) {
-            Ok(extent) => Ok(Some(Axis::plain(extent))),
+            Ok(extent) if n <= i64::from(i32::MAX) => Ok(Some(Axis::plain(extent))),
+            Ok(_) => fail(codes::SHAPE, "an extent has 31 bits", at, format!("one of them is {n}")),
             Err(_) => fail(codes::SHAPE, "an extent is not negative", at, format!("one of them is {n}")),
         }
     }
@@ -148,7 +149,7 @@ impl Checker<'_> {
             return self.reshape_raw(source, shape, shape_at, span);
         }
         let t = self.tensor_arg("`reshape`", &value, None, at)?;
-        let have: usize = t.axes.iter().map(|a| a.extent).product();
+        let have: usize = elements(&t.axes);
         let axes = match self.inferred(have, &shape, shape_at) {
             Ok(axes) => axes,
             Err(d) => return Err(self.where_made(d, &[(&t, at)]).into()),
@@ -159,7 +160,7 @@ impl Checker<'_> {
 
     /// The axes of a shape for so many elements, `_` inferred.
     fn inferred(&self, have: usize, shape: &[Option<Axis>], at: Span) -> Result<Vec<Axis>, Diagnostic> {
-        let known: usize = shape.iter().flatten().map(|a| a.extent).product();
+        let known: usize = elements(shape.iter().flatten());
         let open = shape.iter().filter(|a| a.is_none()).count();
         let shown: Vec<String> = shape.iter().map(|a| a.map_or("_".into(), |a| self.axis_name(a))).collect();
         let shown = format!("[{}]", shown.join(", "));
@@ -197,7 +198,7 @@ impl Checker<'_> {
         let axes = if shape.iter().all(Option::is_some) {
             shape.into_iter().flatten().collect()
         } else {
-            let have: usize = self.files.shape(&source)?.into_iter().product();
+            let have: usize = self.files.shape(&source)?.into_iter().fold(1, usize::saturating_mul);
             self.inferred(have, &shape, shape_at)?
         };
         let extents = axes.iter().map(|a: &Axis| a.extent).collect();
@@ -254,6 +255,11 @@ impl Checker<'_> {
         let id = self.import(&t, at);
         Ok(Value::Tensor(self.emit(ValueOp::Pad { before, after, value: fill }, vec![id], elem, axes, span)))
     }
+}
+
+/// How many elements such axes have.
+fn elements<'a>(axes: impl IntoIterator<Item = &'a Axis>) -> usize {
+    axes.into_iter().fold(1, |n, a| n.saturating_mul(a.extent))
 }
 
 /// An extent as a value: its dimension if it has one.

@@ -335,3 +335,40 @@ fn patterns_permute_merge_and_insert() {
         assert_eq!(message(c.builtin("rearrange", args, s, s)).title, "the axis h is lost");
     });
 }
+
+#[test]
+fn a_distribution_is_not_a_value() {
+    with(World::Step, "x * bernoulli(0.5)", |c, at| {
+        let (sx, sd) = (at("x"), at("bernoulli(0.5)"));
+        let x = tensor(c, Elem::Real, &[N, VISIBLE], sx);
+        let dist = crate::check::value::Distribution { name: "bernoulli", args: vec![], span: sd };
+        let args = vec![x, Value::Dist(Arc::new(dist))];
+        let d = message(c.map(MapOp::Mul, args, &[sx, sd], at("*"), sx.to(sd)));
+        assert_eq!(d.code, codes::DISTRIBUTION);
+        assert_eq!(d.help.as_deref(), Some("drawn[n, visible] ~ bernoulli(0.5)\nx * drawn"));
+    });
+}
+
+#[test]
+fn tensors_join_and_stack() {
+    with(World::Step, "x", |c, at| {
+        let s = at("x");
+        let call = |c: &mut Checker, name, args| c.builtin(name, given(args, s), s, s);
+        let a = tensor(c, Elem::Real, &[N, Axis::plain(784)], s);
+        let b = tensor(c, Elem::Int, &[Axis::plain(3), VISIBLE], s);
+        let both = Value::list(vec![a.clone(), b]);
+        assert_eq!(
+            shape(call(c, "concat", vec![(None, both.clone())])),
+            (Elem::Real, vec![Axis::plain(23), VISIBLE])
+        );
+        assert_eq!(message(call(c, "stack", vec![(None, both)])).code, codes::SHAPE);
+        let twice = Value::list(vec![a.clone(), a.clone()]);
+        let last = vec![(None, twice), (Some("axis"), whole(-1))];
+        assert_eq!(shape(call(c, "stack", last)).1, vec![N, Axis::plain(784), Axis::plain(2)]);
+        let after = Value::list(vec![whole(0), whole(2)]);
+        let padded = call(c, "pad", vec![(None, a), (Some("after"), after)]);
+        assert_eq!(shape(padded).1, vec![N, Axis::plain(786)]);
+        let d = message(call(c, "conv2d", vec![]));
+        assert_eq!((d.code, d.title.as_str()), (codes::NOT_BUILT, "`conv2d` is not built yet"));
+    });
+}
