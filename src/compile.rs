@@ -22,14 +22,19 @@ pub struct Compiled {
 pub type Observer<'a> = &'a mut dyn FnMut(usize, &str, &Graph);
 
 /// Lowers, differentiates and rewrites every step of a program.
-pub fn compile(program: &Program, precision: Precision, observer: Observer<'_>) -> Result<Compiled, Problems> {
+pub fn compile(
+    program: &Program,
+    precision: Precision,
+    observer: Observer<'_>,
+) -> Result<Compiled, Problems> {
     let mut module = lower::lower(program, precision);
     let mut traces = Vec::new();
     module.setup = crate::passes::drop_dead(std::mem::take(&mut module.setup));
     for (index, step) in module.steps.iter_mut().enumerate() {
         let graph = std::mem::take(step);
         observer(index, "lowered", &graph);
-        let (graph, mut trace) = run_pipeline(graph, BEFORE_GRADIENT, |pass, g| observer(index, pass.name, g));
+        let (graph, mut trace) =
+            run_pipeline(graph, BEFORE_GRADIENT, |pass, g| observer(index, pass.name, g));
         let graph = grad::differentiate(graph).map_err(|e| no_path(&e))?;
         observer(index, "gradient", &graph);
         let (graph, after) = run_pipeline(graph, AFTER_GRADIENT, |pass, g| observer(index, pass.name, g));
@@ -43,7 +48,9 @@ pub fn compile(program: &Program, precision: Precision, observer: Observer<'_>) 
 
 /// The checker asks for a path first; this is the same answer where rewriting has found out more.
 fn no_path(e: &grad::NoPath) -> Problems {
-    let mut d = Diagnostic::error(codes::NO_PATH, format!("{} does not depend on {}", e.from.name, e.to.name));
+    let name = |p: &grad::Place| p.name.as_deref().unwrap_or(p.op).to_string();
+    let mut d =
+        Diagnostic::error(codes::NO_PATH, format!("{} does not depend on {}", name(&e.from), name(&e.to)));
     if let Some(span) = e.span {
         d = d.label(span, "the gradient is asked for here");
     }

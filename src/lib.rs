@@ -26,7 +26,7 @@
 //! and `cli` alone; the compiler in the middle is pure.
 
 pub mod check;
-pub mod cli;
+
 pub mod data;
 pub mod diag;
 pub mod grad;
@@ -37,10 +37,9 @@ pub mod passes;
 pub mod program;
 pub mod random;
 pub mod rules;
-pub mod runtime;
+
 pub mod source;
 pub mod syntax;
-pub mod train;
 
 mod compile;
 
