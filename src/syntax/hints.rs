@@ -11,7 +11,9 @@ pub(crate) fn of(place: &Place<'_>) -> Option<Diagnostic> {
     let at = |title: &str, label: &str| {
         Diagnostic::error(codes::SYNTAX, title).label(place.span(&found), label)
     };
-    character(place, &found, &at)
+    no_else(place)
+        .or_else(|| trailing_point(place))
+        .or_else(|| character(place, &found, &at))
         .or_else(|| assignment(place, &found, &at))
         .or_else(|| comment(place, &found))
         .or_else(|| foreign(place, &found, &at))
@@ -21,6 +23,33 @@ pub(crate) fn of(place: &Place<'_>) -> Option<Diagnostic> {
 }
 
 type At<'a> = &'a dyn Fn(&str, &str) -> Diagnostic;
+
+/// `if a then b` without its `else`.
+fn no_else(place: &Place<'_>) -> Option<Diagnostic> {
+    let then = place.tokens[..place.index].iter().rev().find(|t| t.text(place.text) == "then")?;
+    if !place.wants(Rule::k_else) {
+        return None;
+    }
+    Some(
+        Diagnostic::error(codes::SYNTAX, "this choice has no `else`")
+            .label(place.span(then), "what if the condition does not hold?")
+            .help("`if … then … else …` chooses a value; `if … { … }` does something or nothing"),
+    )
+}
+
+/// `5.` with nothing after the point.
+fn trailing_point(place: &Place<'_>) -> Option<Diagnostic> {
+    let mut before = place.tokens[..place.index].iter().rev();
+    let (point, number) = (before.next()?, before.next()?);
+    if point.text(place.text) != "." || number.kind != Kind::Number || number.end != point.start {
+        return None;
+    }
+    Some(
+        Diagnostic::error(codes::SYNTAX, "a point has digits on both sides")
+            .label(place.span(point), "none on the right")
+            .help(format!("{}.0", number.text(place.text))),
+    )
+}
 
 /// Characters that are no part of the language, and quotes.
 fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
@@ -43,8 +72,7 @@ fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic>
                 let title = format!("an invisible character, U+{:04X}, stands here", c as u32);
                 return Some(at(&title, "this one").help("remove it, or write a plain space"));
             }
-            let label = format!("here stands {}", super::messages::expected(place.wanted));
-            let label = label.replacen("here stands", "here could stand", 1);
+            let label = format!("here could stand {}", super::messages::expected(place.wanted));
             let title = format!("the character `{c}` is no part of the language");
             let problem = at(&title, &label);
             Some(if c.is_alphanumeric() {
@@ -54,7 +82,11 @@ fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic>
             })
         }
         _ if text.starts_with('}') && inside_string(place, found) => {
-            Some(at("a brace in a string is written twice", "this one closes no hole").help("}}"))
+            if place.text[..found.start].trim_end().ends_with('{') {
+                return Some(at("this hole is empty", "a value is missing before it").help("{x}, or {{}} for braces"));
+            }
+            let closes = !place.wants(Rule::hole) && !place.wants(Rule::text);
+            (!closes).then(|| at("a brace in a string is written twice", "this one closes no hole").help("}}"))
         }
         Kind::Number if place.wants(Rule::expr) || place.text[found.end..].starts_with(is_letter) => {
             let rest = &place.text[found.end..];
@@ -63,6 +95,9 @@ fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic>
                 return None;
             }
             let word = &rest[..more];
+            if word.starts_with('_') {
+                return Some(at("a single `_` stands between two digits", "after this one").help("50_000"));
+            }
             Some(
                 at("a number runs into a name", "a name cannot begin with a digit")
                     .help(format!("`{text} * {word}` for a product")),
@@ -209,7 +244,12 @@ fn foreign(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
             "while" | "loop" => "every loop has a known length: `for i in 0..n { if … { stop } }`",
             "elif" => "`} else if … {`, on the line of the closing brace",
             "None" | "null" | "nil" => continue,
-            "print" if found.kind == Kind::Str { closed: true } => "print(…)",
+            "print" if found.kind == (Kind::Str { closed: true }) => {
+                return Some(
+                    at("a call has parentheses", "an argument without them")
+                        .help(format!("print({})", place.found())),
+                );
+            }
             "is" => "`==` compares",
             _ => continue,
         };
@@ -293,7 +333,7 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
                 .help(format!("another name, such as `{text}_` or a longer word")),
         );
     }
-    if text == "if" && wants(Rule::postfix) {
+    if text == "if" && (wants(Rule::prefix) || wants(Rule::postfix) || wants(Rule::atom)) {
         return Some(at("a choice stands in parentheses here", "it would reach to the end").help("(if … then … else …)"));
     }
     None
