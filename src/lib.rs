@@ -2,4 +2,6 @@
 
 pub mod diag;
 pub mod ir;
+pub mod lower;
+pub mod program;
 pub mod source;
