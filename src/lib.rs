@@ -44,3 +44,5 @@ pub mod syntax;
 mod compile;
 
 pub use compile::{Compiled, Observer, compile};
+pub mod runtime;
+pub mod train;
