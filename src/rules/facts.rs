@@ -1,0 +1,285 @@
+//! What can be read off a graph: constants through views, rows stretched back, signs and bounds.
+//!
+//! An opaque node (one that a remaining `grad` is taken with respect to) tells nothing.
+
+use crate::ir::{Binary, Graph, NodeId, Op, Reduce, Scalar, Unary};
+
+/// Reads a graph; some nodes may be opaque.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    graph: &'a Graph,
+    opaque: &'a [bool],
+}
+
+/// How deep the questions about a value's sign and size look.
+const DEPTH: usize = 12;
+
+impl<'a> Facts<'a> {
+    /// Facts of a graph. `opaque` is by node, and false beyond its end.
+    pub fn new(graph: &'a Graph, opaque: &'a [bool]) -> Facts<'a> {
+        Facts { graph, opaque }
+    }
+
+    /// Whether patterns must not look into a node.
+    pub fn is_opaque(&self, id: NodeId) -> bool {
+        self.opaque.get(id.index()).copied().unwrap_or(false)
+    }
+
+    /// The operation of a node, unless it is opaque.
+    pub fn op(&self, id: NodeId) -> Option<&'a Op> {
+        (!self.is_opaque(id)).then(|| self.graph.op(id))
+    }
+
+    /// The operands, whatever the node.
+    pub fn inputs(&self, id: NodeId) -> &'a [NodeId] {
+        self.graph.inputs(id)
+    }
+
+    /// The shape of a node.
+    pub fn shape(&self, id: NodeId) -> &'a [usize] {
+        &self.graph.ty(id).shape
+    }
+
+    /// The operand of this elementwise function, if the node is one.
+    pub fn unary(&self, id: NodeId, f: Unary) -> Option<NodeId> {
+        (self.op(id)? == &Op::Unary(f)).then(|| self.inputs(id)[0])
+    }
+
+    /// The operands of this elementwise function, if the node is one.
+    pub fn binary(&self, id: NodeId, f: Binary) -> Option<(NodeId, NodeId)> {
+        (self.op(id)? == &Op::Binary(f)).then(|| (self.inputs(id)[0], self.inputs(id)[1]))
+    }
+
+    /// The number that every element of a node is, if it is a number seen through views.
+    pub fn scalar(&self, id: NodeId) -> Option<Scalar> {
+        match self.op(id)? {
+            Op::Const(value) => Some(*value),
+            Op::Broadcast { .. } | Op::Reshape | Op::Transpose { .. } => self.scalar(self.inputs(id)[0]),
+            _ => None,
+        }
+    }
+
+    /// The same as a number.
+    pub fn constant(&self, id: NodeId) -> Option<f64> {
+        match self.scalar(id)? {
+            Scalar::Real(v) => Some(v),
+            Scalar::Int(v) => Some(v as f64),
+            Scalar::Bool(_) => None,
+        }
+    }
+
+    /// Whether every element is this number.
+    pub fn is(&self, id: NodeId, value: f64) -> bool {
+        self.constant(id) == Some(value)
+    }
+
+    /// Whether one is the other's negative.
+    pub fn opposite(&self, a: NodeId, b: NodeId) -> bool {
+        self.unary(a, Unary::Neg) == Some(b) || self.unary(b, Unary::Neg) == Some(a)
+    }
+
+    /// Looks through broadcasts and reshapes that add or drop axes of length 1: the source, and for
+    /// each of its axes that matters the axis of `id` along which it runs.
+    pub fn stretched(&self, id: NodeId) -> (NodeId, Vec<Option<usize>>) {
+        let all = (0..self.shape(id).len()).map(Some).collect();
+        self.stretched_from(id, all)
+    }
+
+    fn stretched_from(&self, id: NodeId, along: Vec<Option<usize>>) -> (NodeId, Vec<Option<usize>>) {
+        let next = match self.op(id) {
+            Some(Op::Broadcast { axes }) => {
+                let operand = self.inputs(id)[0];
+                let extents = self.shape(operand);
+                let map = axes.iter().zip(extents).map(|(x, e)| if *e == 1 { None } else { along[*x] });
+                Some((operand, map.collect()))
+            }
+            Some(Op::Reshape) => {
+                let operand = self.inputs(id)[0];
+                let long = |s: &[usize]| s.iter().copied().filter(|e| *e != 1).collect::<Vec<_>>();
+                let (from, to) = (self.shape(operand), self.shape(id));
+                if long(from) == long(to) {
+                    let mut kept = to.iter().zip(&along).filter(|(e, _)| **e != 1).map(|(_, a)| *a);
+                    let map = from.iter().map(|e| if *e == 1 { None } else { kept.next().flatten() });
+                    Some((operand, map.collect()))
+                } else {
+                    None
+                }
+            }
+            _ => None,
+        };
+        match next {
+            Some((operand, map)) => self.stretched_from(operand, map),
+            None => (id, along),
+        }
+    }
+
+    /// Whether `id` is a reduction of a tensor of its own shape, stretched back over the axes it was
+    /// reduced along: the reduction's node.
+    pub fn stretched_reduction(&self, id: NodeId, which: Reduce) -> Option<NodeId> {
+        let (source, map) = self.stretched(id);
+        self.reduction_along(source, &map, self.shape(id), which).then_some(source)
+    }
+
+    fn reduction_along(&self, source: NodeId, map: &[Option<usize>], shape: &[usize], which: Reduce) -> bool {
+        let Some(Op::Reduce { op, axes }) = self.op(source) else { return false };
+        let from = self.shape(self.inputs(source)[0]);
+        let mut kept = (0..from.len()).filter(|d| !axes.contains(d)).zip(map);
+        *op == which && from == shape && kept.all(|(d, m)| from[d] == 1 || *m == Some(d))
+    }
+
+    /// A node that is the sum over axes of exponentials: their node, exponent and the axes.
+    pub fn sum_of_exp(&self, id: NodeId) -> Option<(NodeId, NodeId, Vec<usize>)> {
+        let Op::Reduce { op: Reduce::Sum, axes } = self.op(id)? else { return None };
+        let e = self.inputs(id)[0];
+        Some((e, self.unary(e, Unary::Exp)?, axes.clone()))
+    }
+
+    /// Whether `u` is some z less its maximum along axes (or less its log-sum-exp).
+    pub fn shifted(&self, u: NodeId) -> bool {
+        let Some((z, row)) = self.binary(u, Binary::Sub) else { return false };
+        let all = (0..self.shape(row).len()).map(Some).collect();
+        self.bounds(row, all, z, DEPTH)
+    }
+
+    /// Whether `row`, seen from a tensor of z's shape along `map`, is nowhere below z, or is finite
+    /// in place of -infinity.
+    fn bounds(&self, row: NodeId, map: Vec<Option<usize>>, z: NodeId, depth: usize) -> bool {
+        if depth == 0 {
+            return false;
+        }
+        let (source, map) = self.stretched_from(row, map);
+        let inputs = self.inputs(source);
+        match self.op(source) {
+            Some(Op::StopGradient) => self.bounds(inputs[0], map, z, depth - 1),
+            // The guard of a maximum of nothing but -infinity, then the maximum or 0.
+            Some(Op::Select) => {
+                let zero = |i: usize| self.is(inputs[i], 0.0);
+                let of = |i: usize| self.bounds(inputs[i], map.clone(), z, depth - 1);
+                (zero(2) && of(1)) || (zero(1) && of(2))
+            }
+            Some(Op::Binary(Binary::Add)) => {
+                let lse = |max: NodeId, log: NodeId| {
+                    let exponent = self.unary(log, Unary::Log).and_then(|s| self.sum_of_exp(s));
+                    let of_z = exponent.is_some_and(|(_, u, _)| {
+                        self.binary(u, Binary::Sub).is_some_and(|(w, _)| w == z) && self.shifted(u)
+                    });
+                    of_z && self.bounds(max, map.clone(), z, depth - 1)
+                };
+                lse(inputs[0], inputs[1]) || lse(inputs[1], inputs[0])
+            }
+            Some(Op::Reduce { op: Reduce::Max, .. }) => {
+                self.inputs(source)[0] == z && self.reduction_along(source, &map, self.shape(z), Reduce::Max)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether no element is above 0, so that its exponential is at most 1.
+    pub fn at_most_zero(&self, id: NodeId) -> bool {
+        let negated = self.unary(id, Unary::Neg).is_some_and(|a| self.never_negative(a, DEPTH));
+        negated || self.shifted(id)
+    }
+
+    /// Whether a value is smooth and at least 0 by its form, so that where it is 0 its derivatives are
+    /// 0: squares, even powers, their sums and products.
+    pub fn smooth_and_never_negative(&self, id: NodeId) -> bool {
+        self.smooth(id, DEPTH)
+    }
+
+    fn smooth(&self, id: NodeId, depth: usize) -> bool {
+        if depth == 0 {
+            return false;
+        }
+        let inputs = self.inputs(id);
+        let all = || inputs.iter().all(|i| self.smooth(*i, depth - 1));
+        match self.op(id) {
+            Some(Op::Const(Scalar::Real(v))) => *v >= 0.0,
+            Some(Op::Unary(Unary::Exp)) => true,
+            Some(Op::Binary(Binary::Mul)) => inputs[0] == inputs[1] || all(),
+            Some(Op::Binary(Binary::Add)) => all(),
+            Some(Op::Binary(Binary::Div)) => {
+                self.constant(inputs[1]).is_some_and(|c| c > 0.0) && self.smooth(inputs[0], depth - 1)
+            }
+            Some(Op::Binary(Binary::Pow)) => {
+                self.constant(inputs[1]).is_some_and(|c| c > 0.0 && c % 2.0 == 0.0)
+            }
+            Some(Op::Contract(spec)) => inputs[0] == inputs[1] && spec.operands[0] == spec.operands[1],
+            Some(
+                Op::Transpose { .. }
+                | Op::Broadcast { .. }
+                | Op::Reshape
+                | Op::Slice { .. }
+                | Op::Reverse { .. }
+                | Op::Reduce { op: Reduce::Sum, .. }
+                | Op::Cast(_),
+            ) => self.graph.ty(inputs[0]).dtype.is_real() && self.smooth(inputs[0], depth - 1),
+            _ => false,
+        }
+    }
+
+    fn never_negative(&self, id: NodeId, depth: usize) -> bool {
+        self.smooth(id, depth)
+            || matches!(
+                self.op(id),
+                Some(Op::Unary(
+                    Unary::Abs | Unary::Exp | Unary::Sqrt | Unary::Sigmoid | Unary::Softplus | Unary::Relu
+                ))
+            )
+    }
+
+    /// Whether a value may become infinite out of finite leaves within the elementwise operations
+    /// that make it.
+    pub fn may_be_infinite(&self, id: NodeId) -> bool {
+        self.infinite(id, DEPTH)
+    }
+
+    fn infinite(&self, id: NodeId, depth: usize) -> bool {
+        if depth == 0 {
+            return true;
+        }
+        let inputs = self.inputs(id);
+        let any = || inputs.iter().any(|i| self.infinite(*i, depth - 1));
+        match self.graph.op(id) {
+            Op::Const(value) => matches!(value, Scalar::Real(v) if !v.is_finite()),
+            Op::Leaf(_) | Op::Iota { .. } | Op::Compare(_) | Op::ArgReduce { .. } => false,
+            Op::Unary(f) => match f {
+                Unary::Exp => !self.at_most_zero(inputs[0]),
+                Unary::Log | Unary::Log1p | Unary::Expm1 => true,
+                Unary::Sign | Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Sin | Unary::Cos => false,
+                Unary::Not => false,
+                Unary::Neg
+                | Unary::Abs
+                | Unary::Sqrt
+                | Unary::Softplus
+                | Unary::Relu
+                | Unary::Floor
+                | Unary::Round => any(),
+            },
+            Op::Binary(f) => match f {
+                Binary::Div => {
+                    !self.constant(inputs[1]).is_some_and(|c| c != 0.0) || self.infinite(inputs[0], depth - 1)
+                }
+                Binary::FloorDiv | Binary::Mod => true,
+                Binary::Pow => {
+                    !self.constant(inputs[1]).is_some_and(|c| c >= 0.0) || self.infinite(inputs[0], depth - 1)
+                }
+                Binary::Add | Binary::Sub | Binary::Mul | Binary::Max | Binary::Min => any(),
+                Binary::And | Binary::Or => false,
+            },
+            Op::Select
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Reshape
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Concat { .. }
+            | Op::Reverse { .. }
+            | Op::Reduce { .. }
+            | Op::Gather { .. }
+            | Op::ScatterAdd { .. }
+            | Op::StopGradient => any(),
+            Op::Cast(_) => self.graph.ty(inputs[0]).dtype.is_real() && any(),
+            Op::Contract(_) | Op::Grad => false,
+        }
+    }
+}
