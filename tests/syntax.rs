@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dlc::diag::Problems;
 use dlc::source::{Source, SourceMap};
-use dlc::syntax::{ast, dump, parse, parse_expr};
+use dlc::syntax::{ast, dump, parse, parse_expr, print};
 
 fn source(text: &str) -> std::sync::Arc<Source> {
     SourceMap::default().add("test.dl", None, text)
@@ -54,4 +54,35 @@ fn every_sketch_parses() {
         assert!(problems.is_empty(), "{}:\n{}", path.display(), say(&source, &problems));
         assert!(!file.items.is_empty() && !dump::dump(&file).is_empty());
     }
+}
+
+#[test]
+fn every_sketch_is_a_fixed_point_of_the_layout() {
+    for (path, text) in sketches() {
+        let source = source(&text);
+        let printed = print(&parse(&source).0, &source);
+        if std::env::var_os("DLC_BLESS").is_some() {
+            std::fs::write(&path, &printed).expect("writable");
+        } else {
+            assert_eq!(printed, text, "{}", path.display());
+        }
+    }
+}
+
+/// Every `.dl` of the suite has its messages beside it; `DLC_BLESS=1` writes them anew.
+#[test]
+fn messages() {
+    let mut wrong = Vec::new();
+    for path in files("tests/suite/syntax") {
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let source = source(&text);
+        let told = say(&source, &parse(&source).1);
+        let expected = path.with_extension("txt");
+        if std::env::var_os("DLC_BLESS").is_some() {
+            std::fs::write(&expected, &told).expect("writable");
+        } else if std::fs::read_to_string(&expected).unwrap_or_default() != told {
+            wrong.push(format!("{}:\n{told}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -11,6 +11,8 @@ mod hints;
 mod lexer;
 mod messages;
 mod parser;
+mod print;
 mod recovery;
 
 pub use parser::{parse, parse_expr};
+pub use print::print;
