@@ -12,7 +12,5 @@ pub mod passes;
 pub mod program;
 pub mod random;
 pub mod rules;
-pub mod runtime;
 pub mod source;
 pub mod syntax;
-pub mod train;
