@@ -35,11 +35,6 @@ impl Checker<'_> {
             }
             ast::StmtKind::Return(values) => {
                 let mut results = values.iter().map(|v| self.expr(v, frame)).collect::<Outcome<Vec<_>>>()?;
-                for (value, e) in results.iter().zip(values) {
-                    if let Value::Dist(_) = value {
-                        return Err(super::draws::distribution_as_value(self, e.span).into());
-                    }
-                }
                 return Ok(Some(match results.len() {
                     0 => Value::Unit,
                     1 => results.remove(0),
@@ -53,7 +48,9 @@ impl Checker<'_> {
                 let Some(items) = self.unrolled(&over, true) else {
                     let title = format!("`for` here goes through a list, and this is {}", over.kind());
                     let d = Diagnostic::error(codes::WORLD, title).label(f.iter.span, over.kind());
-                    return Err(d.help("scan(f, start, over: xs)   which goes along an axis of a tensor").into());
+                    return Err(d
+                        .help("scan(f, start, over: xs)   which goes along an axis of a tensor")
+                        .into());
                 };
                 for item in items {
                     let inner = self.push_frame(Some(frame), FrameKind::Block);
@@ -75,8 +72,11 @@ impl Checker<'_> {
                 let value = self.expr(call, frame)?;
                 let changed = self.builds.last().map_or(0, |b| b.body.updates.len()) != changes;
                 if !changed && !matches!(value, Value::Unit) {
-                    let d = Diagnostic::error(codes::UNUSED_RESULT, "this call changes nothing, and its result is not used")
-                        .label(call.span, format!("gives {}", value.kind()));
+                    let d = Diagnostic::error(
+                        codes::UNUSED_RESULT,
+                        "this call changes nothing, and its result is not used",
+                    )
+                    .label(call.span, format!("gives {}", value.kind()));
                     return Err(d.help(format!("name = {}", self.sources.text(call.span))).into());
                 }
             }
@@ -86,7 +86,12 @@ impl Checker<'_> {
                     ast::StmtKind::Stop => "`stop`",
                     _ => "`var`",
                 };
-                return fail(codes::WORLD, format!("{what} stands in a schedule, not in a function or step"), stmt.span, "here");
+                return fail(
+                    codes::WORLD,
+                    format!("{what} stands in a schedule, not in a function or step"),
+                    stmt.span,
+                    "here",
+                );
             }
         }
         Ok(None)
@@ -95,7 +100,12 @@ impl Checker<'_> {
     fn no_return(&mut self, block: &ast::Block, frame: FrameId) -> Outcome<()> {
         match self.statements(&block.stmts, frame)? {
             None => Ok(()),
-            Some(_) => fail(codes::WORLD, "`return` is the last statement of a function, not inside a loop", block.span, "in this loop"),
+            Some(_) => fail(
+                codes::WORLD,
+                "`return` is the last statement of a function, not inside a loop",
+                block.span,
+                "in this loop",
+            ),
         }
     }
 
@@ -117,7 +127,11 @@ impl Checker<'_> {
         if let (ast::PatternKind::Name(ident, _), [value]) = (&define.pattern.kind, define.values.as_slice())
             && self.hint.is_none()
         {
-            let base = if self.prefix.is_empty() { ident.name.to_string() } else { format!("{}.{}", self.prefix, ident.name) };
+            let base = if self.prefix.is_empty() {
+                ident.name.to_string()
+            } else {
+                format!("{}.{}", self.prefix, ident.name)
+            };
             self.hint = Some((base, 0));
             let value = self.expr(value, frame);
             self.hint = None;
@@ -149,7 +163,9 @@ impl Checker<'_> {
     /// A defined value must be a value.
     fn ready(&mut self, value: Value, span: Span) -> Outcome<Value> {
         match value {
-            Value::Dist(_) if self.world != World::Compile => Err(super::draws::distribution_as_value(self, span).into()),
+            Value::Dist(_) if self.world != World::Compile => {
+                Err(super::draws::distribution_as_value(self, span).into())
+            }
             Value::Unit => fail(codes::KIND, "this gives nothing to define", span, "a call for its effect"),
             Value::Poison => Err(Fail::Reported),
             other => Ok(other),
@@ -168,9 +184,14 @@ impl Checker<'_> {
                     },
                     None => format!("{} does not hold", self.sources.text(assert.condition.span)),
                 };
-                let mut d = Diagnostic::error(codes::ASSERT, why).label(assert.condition.span, self.sides(&assert.condition, frame));
+                let mut d = Diagnostic::error(codes::ASSERT, why)
+                    .label(assert.condition.span, self.sides(&assert.condition, frame));
                 for (name, span, set) in self.hypers_in(&assert.condition) {
-                    d = if set { d.note(format!("--set gave {name}")) } else { d.label(span, format!("{name} has its default")) };
+                    d = if set {
+                        d.note(format!("--set gave {name}"))
+                    } else {
+                        d.label(span, format!("{name} has its default"))
+                    };
                 }
                 Err(d.into())
             }
@@ -181,10 +202,14 @@ impl Checker<'_> {
     /// What the sides of a comparison are: `2 is not 3`.
     fn sides(&mut self, e: &ast::Expr, frame: FrameId) -> String {
         let ast::ExprKind::Binary { lhs, rhs, op, .. } = &e.kind else { return "this does not hold".into() };
-        let (Ok(a), Ok(b)) = (self.expr(lhs, frame), self.expr(rhs, frame)) else { return "this does not hold".into() };
+        let (Ok(a), Ok(b)) = (self.expr(lhs, frame), self.expr(rhs, frame)) else {
+            return "this does not hold".into();
+        };
         match (self.number(&a), self.number(&b), op) {
             (Some((a, _)), Some((b, _)), ast::BinaryOp::Eq) => format!("{a} is not {b}"),
-            (Some((a, _)), Some((b, _)), op) if op.compares() => format!("{a} {} {b} does not hold", op.text()),
+            (Some((a, _)), Some((b, _)), op) if op.compares() => {
+                format!("{a} {} {b} does not hold", op.text())
+            }
             _ => "this does not hold".into(),
         }
     }
@@ -200,15 +225,21 @@ impl Checker<'_> {
             None => self.lookup(&report.name, frame)?,
         };
         let Some(tensor) = self.as_tensor(&value, None, at) else {
-            return fail(codes::KIND, format!("a step reports tensors, and this is {}", value.kind()), at, value.kind());
+            return fail(
+                codes::KIND,
+                format!("a step reports tensors, and this is {}", value.kind()),
+                at,
+                value.kind(),
+            );
         };
         let id = self.import(&tensor, at);
         let build = self.build();
         if let Some((_, _, before)) = build.body.reports.iter().find(|(n, _, _)| *n == report.name.name) {
             let before = *before;
-            let d = Diagnostic::error(codes::ALREADY_DEFINED, format!("{} is reported twice", report.name.name))
-                .label(span, "a second time")
-                .label(before, "first here");
+            let d =
+                Diagnostic::error(codes::ALREADY_DEFINED, format!("{} is reported twice", report.name.name))
+                    .label(span, "a second time")
+                    .label(before, "first here");
             return Err(d.into());
         }
         build.body.reports.push((Arc::clone(&report.name.name), id, span));
@@ -232,8 +263,11 @@ impl Checker<'_> {
     /// `place <- e` in a step or a function called from one.
     fn update(&mut self, update: &ast::Update, frame: FrameId, span: Span) -> Outcome<()> {
         if self.world != World::Step {
-            let d = Diagnostic::error(codes::UPDATE_OUTSIDE, "a function that changes a place is called outside a step")
-                .label(span, "changes it here");
+            let d = Diagnostic::error(
+                codes::UPDATE_OUTSIDE,
+                "a function that changes a place is called outside a step",
+            )
+            .label(span, "changes it here");
             let d = match self.calls.first() {
                 Some((_, call)) => d.label(*call, "called from here"),
                 None => d,
@@ -258,17 +292,33 @@ impl Checker<'_> {
         let at = update.value.span;
         let name = Arc::clone(&self.program.places[p].name);
         let Some(tensor) = self.as_tensor(&value, Some(place.elem), at) else {
-            return fail(codes::KIND, format!("{name} is a tensor, and the new value is {}", value.kind()), at, value.kind());
+            return fail(
+                codes::KIND,
+                format!("{name} is a tensor, and the new value is {}", value.kind()),
+                at,
+                value.kind(),
+            );
         };
         self.place_change(&place, p, &tensor, &name, at, span)
     }
 
     /// Adds `place <- value` to the current body.
-    pub fn place_change(&mut self, place: &Tensor, p: usize, tensor: &Tensor, name: &str, at: Span, span: Span) -> Outcome<()> {
+    pub fn place_change(
+        &mut self,
+        place: &Tensor,
+        p: usize,
+        tensor: &Tensor,
+        name: &str,
+        at: Span,
+        span: Span,
+    ) -> Outcome<()> {
         if tensor.elem != place.elem && !(place.elem == Elem::Real && tensor.elem == Elem::Int) {
-            let d = Diagnostic::error(codes::DTYPE, format!("{name} holds {}, and the new value is {}", place.elem.name(), tensor.elem.name()))
-                .label(at, tensor.elem.name())
-                .label(place.span, "declared here");
+            let d = Diagnostic::error(
+                codes::DTYPE,
+                format!("{name} holds {}, and the new value is {}", place.elem.name(), tensor.elem.name()),
+            )
+            .label(at, tensor.elem.name())
+            .label(place.span, "declared here");
             return Err(d.into());
         }
         let fills = tensor.axes.is_empty() && !place.axes.is_empty();
@@ -317,14 +367,24 @@ impl Checker<'_> {
 
     fn not_a_place<T>(&self, place: &ast::Expr, kind: &str) -> Outcome<T> {
         let text = self.sources.text(place.span);
-        let d = Diagnostic::error(codes::UPDATE_OUTSIDE, format!("`<-` changes a param or a state, and {text} is {kind}"))
-            .label(place.span, kind)
-            .help(format!("state {text} = …   declares a place; {text} = …   defines a value; minus one is written `x < -1`"));
+        let d = Diagnostic::error(
+            codes::UPDATE_OUTSIDE,
+            format!("`<-` changes a param or a state, and {text} is {kind}"),
+        )
+        .label(place.span, kind)
+        .help(format!(
+            "state {text} = …   declares a place; {text} = …   defines a value; minus one is written `x < -1`"
+        ));
         Err(d.into())
     }
 }
 
 /// The error for what the language has and the compiler does not carry out yet.
 pub(super) fn not_built<T>(what: &str, span: Span) -> Outcome<T> {
-    fail(codes::NOT_BUILT, format!("{what} is not built yet"), span, "part of the language, not of this compiler so far")
+    fail(
+        codes::NOT_BUILT,
+        format!("{what} is not built yet"),
+        span,
+        "part of the language, not of this compiler so far",
+    )
 }

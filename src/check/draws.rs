@@ -39,7 +39,14 @@ impl Checker<'_> {
                 Value::Stream(id) => return Ok(Value::Stream(id)),
                 other => match self.number(&other) {
                     Some((v, true)) if v >= 0.0 => Stream { source: StreamSource::Philox { seed: v as u64 } },
-                    _ => return fail(codes::KIND, "a stream's seed is a whole number, or numpy(seed)", e.span, other.kind()),
+                    _ => {
+                        return fail(
+                            codes::KIND,
+                            "a stream's seed is a whole number, or numpy(seed)",
+                            e.span,
+                            other.kind(),
+                        );
+                    }
                 },
             },
         };
@@ -56,14 +63,23 @@ impl Checker<'_> {
                     self.streams.push(Stream { source: StreamSource::Numpy { seed: v as u32, index } });
                     Ok(Value::Stream(index))
                 }
-                _ => fail(codes::KIND, "a seed of NumPy's generator is a whole number below 2^32", span, "this seed"),
+                _ => fail(
+                    codes::KIND,
+                    "a seed of NumPy's generator is a whole number below 2^32",
+                    span,
+                    "this seed",
+                ),
             },
             _ => fail(codes::UNKNOWN_ARGUMENT, "numpy takes one argument, the seed", span, "this call"),
         }
     }
 
     /// A distribution from a source `dist [from stream]`.
-    fn drawn_from(&mut self, source: &ast::DrawSource, frame: FrameId) -> Outcome<(Arc<Distribution>, usize)> {
+    fn drawn_from(
+        &mut self,
+        source: &ast::DrawSource,
+        frame: FrameId,
+    ) -> Outcome<(Arc<Distribution>, usize)> {
         let dist = match self.expr(&source.dist, frame)? {
             Value::Dist(d) => d,
             other => {
@@ -75,7 +91,14 @@ impl Checker<'_> {
             None => 0,
             Some(e) => match self.expr(e, frame)? {
                 Value::Stream(id) => id,
-                other => return fail(codes::KIND, format!("`from` takes a stream, and this is {}", other.kind()), e.span, other.kind()),
+                other => {
+                    return fail(
+                        codes::KIND,
+                        format!("`from` takes a stream, and this is {}", other.kind()),
+                        e.span,
+                        other.kind(),
+                    );
+                }
             },
         };
         Ok((dist, stream))
@@ -84,14 +107,22 @@ impl Checker<'_> {
     /// `x[shape] ~ dist [from s]` as a statement.
     pub fn draw_statement(&mut self, draw: &ast::Draw, frame: FrameId) -> Outcome<()> {
         if self.world != World::Compile {
-            let where_ = if self.world == World::Step { "a random draw inside a step" } else { "a random draw in a schedule" };
+            let where_ = if self.world == World::Step {
+                "a random draw inside a step"
+            } else {
+                "a random draw in a schedule"
+            };
             return not_built(where_, draw.span);
         }
         let axes = match &draw.shape {
             Some(shape) => Some(self.known_axes(shape, frame)?),
             None => None,
         };
-        let path = if self.prefix.is_empty() { draw.name.name.to_string() } else { format!("{}.{}", self.prefix, draw.name.name) };
+        let path = if self.prefix.is_empty() {
+            draw.name.name.to_string()
+        } else {
+            format!("{}.{}", self.prefix, draw.name.name)
+        };
         let value = self.draw(&draw.source, axes, None, path, &draw.name.name, frame)?;
         self.define(frame, &draw.name, value, draw.span)
     }
@@ -102,7 +133,12 @@ impl Checker<'_> {
         axes.into_iter()
             .map(|a| match a {
                 Some(a) => Ok(a),
-                None => fail(codes::SHAPE, "every extent must be known here; `_` stands for what a file holds", shape.span, "not known"),
+                None => fail(
+                    codes::SHAPE,
+                    "every extent must be known here; `_` stands for what a file holds",
+                    shape.span,
+                    "not known",
+                ),
             })
             .collect()
     }
@@ -123,7 +159,12 @@ impl Checker<'_> {
             (Dist::Permutation(n), None) => vec![Axis::plain(*n)],
             (Dist::Permutation(n), Some(axes)) => {
                 if axes.len() != 1 || axes[0].extent != *n {
-                    return fail(codes::SHAPE, format!("a permutation of {n} has the shape [{n}]"), source.span, "drawn here");
+                    return fail(
+                        codes::SHAPE,
+                        format!("a permutation of {n} has the shape [{n}]"),
+                        source.span,
+                        "drawn here",
+                    );
                 }
                 axes
             }
@@ -132,12 +173,23 @@ impl Checker<'_> {
         if let Some(elem) = elem
             && elem != natural
         {
-            return fail(codes::DTYPE, format!("this distribution gives {}, and {} is declared", natural.name(), elem.name()), source.span, "drawn here");
+            return fail(
+                codes::DTYPE,
+                format!("this distribution gives {}, and {} is declared", natural.name(), elem.name()),
+                source.span,
+                "drawn here",
+            );
         }
         let ty = self.tensor_type(natural, &axes);
         let source_of = self.streams[stream].source.clone();
         let scalar = axes.is_empty();
-        self.program.setup.draws.push(Draw { stream: source_of.clone(), dist, ty, path: path.clone(), span: source.span });
+        self.program.setup.draws.push(Draw {
+            stream: source_of.clone(),
+            dist,
+            ty,
+            path: path.clone(),
+            span: source.span,
+        });
         let index = self.program.setup.draws.len() - 1;
         if scalar && name != "_" {
             return self.drawn_number(index, natural, source.span);
@@ -173,7 +225,11 @@ impl Checker<'_> {
             match self.number(arg) {
                 Some((v, _)) => numbers.push(v),
                 None => {
-                    let title = format!("a draw before the run needs numbers, and {} is given {}", dist.name, arg.kind());
+                    let title = format!(
+                        "a draw before the run needs numbers, and {} is given {}",
+                        dist.name,
+                        arg.kind()
+                    );
                     return fail(codes::KIND, title, dist.span, "this distribution");
                 }
             }
@@ -182,17 +238,27 @@ impl Checker<'_> {
         let wrong = |why: String| fail(codes::NUMBER, why, dist.span, "this distribution");
         Ok(match (dist.name, numbers.as_slice()) {
             ("uniform", [a, b]) if a <= b => (Dist::Uniform(*a, *b), Elem::Real),
-            ("uniform", [a, b]) => return wrong(format!("uniform({a}, {b}) has its ends the wrong way round")),
+            ("uniform", [a, b]) => {
+                return wrong(format!("uniform({a}, {b}) has its ends the wrong way round"));
+            }
             ("normal", [m, s]) if *s >= 0.0 => (Dist::Normal(*m, *s), Elem::Real),
-            ("normal", [_, s]) => return wrong(format!("a standard deviation is not negative, and this is {s}")),
+            ("normal", [_, s]) => {
+                return wrong(format!("a standard deviation is not negative, and this is {s}"));
+            }
             ("bernoulli", [p]) if (0.0..=1.0).contains(p) => (Dist::Bernoulli(*p), Elem::Real),
             ("bernoulli", [p]) => return wrong(format!("a probability lies in [0, 1], and this is {p}")),
-            ("binomial", [n, p]) if whole(*n) && *n >= 0.0 && (0.0..=1.0).contains(p) => (Dist::Binomial(*n as u64, *p), Elem::Real),
+            ("binomial", [n, p]) if whole(*n) && *n >= 0.0 && (0.0..=1.0).contains(p) => {
+                (Dist::Binomial(*n as u64, *p), Elem::Real)
+            }
             ("integers", [h]) if whole(*h) && *h > 0.0 => (Dist::Integers(0, *h as i64), Elem::Int),
-            ("integers", [l, h]) if whole(*l) && whole(*h) && l < h => (Dist::Integers(*l as i64, *h as i64), Elem::Int),
+            ("integers", [l, h]) if whole(*l) && whole(*h) && l < h => {
+                (Dist::Integers(*l as i64, *h as i64), Elem::Int)
+            }
             ("permutation", [n]) if whole(*n) && *n >= 0.0 => (Dist::Permutation(*n as usize), Elem::Int),
             ("categorical", _) => return not_built("`categorical`", dist.span),
-            (name, args) => return wrong(format!("{name} does not take these arguments ({} of them)", args.len())),
+            (name, args) => {
+                return wrong(format!("{name} does not take these arguments ({} of them)", args.len()));
+            }
         })
     }
 }

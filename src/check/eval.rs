@@ -92,10 +92,15 @@ impl Checker<'_> {
                 let (a, b) = (self.expr(lo, frame)?, self.expr(hi, frame)?);
                 match (self.number(&a), self.number(&b)) {
                     (Some((a, true)), Some((b, true))) => Ok(Value::Range(a as i64, b as i64)),
-                    (Some((_, false)), _) => fail(codes::KIND, "a range runs over whole numbers", lo.span, "this is not whole"),
-                    (_, Some((_, false))) => fail(codes::KIND, "a range runs over whole numbers", hi.span, "this is not whole"),
+                    (Some((_, false)), _) => {
+                        fail(codes::KIND, "a range runs over whole numbers", lo.span, "this is not whole")
+                    }
+                    (_, Some((_, false))) => {
+                        fail(codes::KIND, "a range runs over whole numbers", hi.span, "this is not whole")
+                    }
                     _ => {
-                        let title = "a range of the schedule stands only in `for` or a comprehension, or in an index";
+                        let title =
+                            "a range of the schedule stands only in `for` or a comprehension, or in an index";
                         fail(codes::WORLD, title, e.span, "its ends are not known before the run")
                     }
                 }
@@ -105,7 +110,13 @@ impl Checker<'_> {
                 Value::Bool(false) => self.expr(otherwise, frame),
                 Value::Host(c) if c.kind == HostKind::Bool => {
                     let (a, b) = (self.expr(then, frame)?, self.expr(otherwise, frame)?);
-                    self.map(MapOp::Where, vec![Value::Host(c), a, b], &[cond.span, then.span, otherwise.span], cond.span, e.span)
+                    self.map(
+                        MapOp::Where,
+                        vec![Value::Host(c), a, b],
+                        &[cond.span, then.span, otherwise.span],
+                        cond.span,
+                        e.span,
+                    )
                 }
                 other => Err(self.runtime_condition(other, cond).into()),
             },
@@ -118,14 +129,24 @@ impl Checker<'_> {
         let text = self.sources.text(cond.span).to_string();
         match value {
             Value::Tensor(t) => {
-                let mut d = Diagnostic::error(codes::RUNTIME_IF, "`if` chooses code, so its condition must be known before the run")
-                    .label(cond.span, format!("this is {}, computed by the step", self.shape_text(&t.axes)));
-                if t.span.file != cond.span.file || t.span.start < cond.span.start || t.span.end > cond.span.end {
+                let mut d = Diagnostic::error(
+                    codes::RUNTIME_IF,
+                    "`if` chooses code, so its condition must be known before the run",
+                )
+                .label(cond.span, format!("this is {}, computed by the step", self.shape_text(&t.axes)));
+                if t.span.file != cond.span.file
+                    || t.span.start < cond.span.start
+                    || t.span.end > cond.span.end
+                {
                     d = d.label(t.span, "from here");
                 }
                 d.help(format!("where({text}, …, …)   which chooses values, element by element"))
             }
-            other => Diagnostic::error(codes::KIND, format!("a condition is a truth value, and this is {}", other.kind())).label(cond.span, "the condition"),
+            other => Diagnostic::error(
+                codes::KIND,
+                format!("a condition is a truth value, and this is {}", other.kind()),
+            )
+            .label(cond.span, "the condition"),
         }
     }
 
@@ -136,14 +157,22 @@ impl Checker<'_> {
         for item in items {
             match item {
                 ast::Extent::Expr(e) => {
-                    self.hint = outer.as_ref().map(|(base, at)| (format!("{base}[{}]", at + values.len()), 0));
+                    self.hint =
+                        outer.as_ref().map(|(base, at)| (format!("{base}[{}]", at + values.len()), 0));
                     let value = self.expr(e, frame);
                     self.hint = None;
                     values.push(value.inspect_err(|_| self.hint = outer.clone())?);
                 }
                 ast::Extent::Rest { name: Some(ident), span } => match self.lookup(ident, frame)? {
                     Value::List(inner) | Value::Tuple(inner) => values.extend(inner.iter().cloned()),
-                    other => return fail(codes::KIND, format!("`...` puts in the elements of a list, and this is {}", other.kind()), *span, "here"),
+                    other => {
+                        return fail(
+                            codes::KIND,
+                            format!("`...` puts in the elements of a list, and this is {}", other.kind()),
+                            *span,
+                            "here",
+                        );
+                    }
                 },
                 ast::Extent::Rest { name: None, span } => {
                     return fail(codes::KIND, "`...` in a list needs the name of a list", *span, "here");
@@ -184,7 +213,11 @@ impl Checker<'_> {
                     pieces.push(host::Part::Text(t.clone()));
                 }
                 ast::StrPart::Hole { expr, format, span } => {
-                    let value = if self.world == World::Schedule { self.host_value_of(expr, frame)? } else { self.expr(expr, frame)? };
+                    let value = if self.world == World::Schedule {
+                        self.host_value_of(expr, frame)?
+                    } else {
+                        self.expr(expr, frame)?
+                    };
                     let format = host::Format {
                         digits: format.digits,
                         style: match format.style {
@@ -209,7 +242,12 @@ impl Checker<'_> {
             return Ok(Value::Text(known.into()));
         }
         if self.world != World::Schedule {
-            return fail(codes::WORLD, "a text outside the schedule holds only what is known before the run", span, "this text");
+            return fail(
+                codes::WORLD,
+                "a text outside the schedule holds only what is known before the run",
+                span,
+                "this text",
+            );
         }
         let expr = host::Expr { kind: host::ExprKind::Format(pieces), span };
         Ok(Value::Host(HostValue { expr, kind: HostKind::Text }))
@@ -239,7 +277,10 @@ impl Checker<'_> {
                     Some(b) => Ok(self.leave_value(b.value, inner, frame)),
                     None => {
                         let known: Vec<Arc<str>> = self.frames[inner].names.keys().cloned().collect();
-                        let what = format!("{}, a {}", self.instances[id].path, self.instances[id].class.code.name.name);
+                        let what = format!(
+                            "{}, a {}",
+                            self.instances[id].path, self.instances[id].class.code.name.name
+                        );
                         self.no_field(&what, name, base, &known)
                     }
                 }
@@ -255,7 +296,9 @@ impl Checker<'_> {
                     }
                 }
             }
-            Value::Raw(source) => Ok(Value::Raw(crate::program::RawSource::Field(Box::new(source), name.name.to_string()))),
+            Value::Raw(source) => {
+                Ok(Value::Raw(crate::program::RawSource::Field(Box::new(source), name.name.to_string())))
+            }
             Value::Host(HostValue { expr, kind: HostKind::Record(step) }) => {
                 let reports = self.reports[step].clone();
                 match reports.iter().position(|(n, _, _)| *n == name.name) {
@@ -271,16 +314,25 @@ impl Checker<'_> {
                 }
             }
             Value::Poison => Err(Fail::Reported),
-            other => fail(codes::UNKNOWN_FIELD, format!("{} has no fields", other.kind()), name.span, format!("{} of {}", name.name, other.kind())),
+            other => fail(
+                codes::UNKNOWN_FIELD,
+                format!("{} has no fields", other.kind()),
+                name.span,
+                format!("{} of {}", name.name, other.kind()),
+            ),
         }
     }
 
     fn no_field(&self, what: &str, name: &ast::Ident, base: Span, known: &[Arc<str>]) -> Outcome<Value> {
-        let mut d = Diagnostic::error(codes::UNKNOWN_FIELD, format!("{what}, has no {}", name.name)).label(name.span, "not one of its names");
+        let mut d = Diagnostic::error(codes::UNKNOWN_FIELD, format!("{what}, has no {}", name.name))
+            .label(name.span, "not one of its names");
         if known.is_empty() {
             d = d.note("it has no fields at all");
         } else {
-            d = d.note(format!("it has {}", known.iter().filter(|k| &***k != "_").map(|k| k.to_string()).collect::<Vec<_>>().join(", ")));
+            d = d.note(format!(
+                "it has {}",
+                known.iter().filter(|k| &***k != "_").map(|k| k.to_string()).collect::<Vec<_>>().join(", ")
+            ));
         }
         if let Some(near) = super::nearest::nearest(&name.name, known.iter().map(|k| &**k)) {
             d = d.help(format!("{}.{near}", self.sources.text(base)));
@@ -322,7 +374,12 @@ impl Checker<'_> {
         }
         self.hint = outer;
         if self.world != World::Schedule {
-            return fail(codes::WORLD, format!("a comprehension here goes through a list, and this is {}", over.kind()), iter.span, "this");
+            return fail(
+                codes::WORLD,
+                format!("a comprehension here goes through a list, and this is {}", over.kind()),
+                iter.span,
+                "this",
+            );
         }
         let inner = self.push_frame(Some(frame), FrameKind::Block);
         let header = self.loop_header(pattern, over, inner, iter.span)?;
@@ -368,17 +425,31 @@ impl Checker<'_> {
     pub fn unrolled(&self, value: &Value, ranges: bool) -> Option<Vec<Value>> {
         match value {
             Value::List(items) | Value::Tuple(items) => Some(items.to_vec()),
-            Value::Range(a, b) if ranges => Some((*a..*b).map(|v| Value::Number { value: v as f64, whole: true }).collect()),
+            Value::Range(a, b) if ranges => {
+                Some((*a..*b).map(|v| Value::Number { value: v as f64, whole: true }).collect())
+            }
             Value::Enumerate(inner) => {
                 let items = self.unrolled(inner, ranges)?;
-                Some(items.into_iter().enumerate().map(|(i, v)| Value::Tuple(Arc::new(vec![Value::whole(i), v]))).collect())
+                Some(
+                    items
+                        .into_iter()
+                        .enumerate()
+                        .map(|(i, v)| Value::Tuple(Arc::new(vec![Value::whole(i), v])))
+                        .collect(),
+                )
             }
             _ => None,
         }
     }
 
     /// A call as it stands in the text.
-    fn call_expr(&mut self, callee: &ast::Expr, args: &[ast::Arg], frame: FrameId, span: Span) -> Outcome<Value> {
+    fn call_expr(
+        &mut self,
+        callee: &ast::Expr,
+        args: &[ast::Arg],
+        frame: FrameId,
+        span: Span,
+    ) -> Outcome<Value> {
         if let ast::ExprKind::Index { base, places } = &callee.kind
             && let Value::Layer(class) = self.expr(base, frame)?
         {
@@ -391,12 +462,20 @@ impl Checker<'_> {
         let hint = self.hint.take();
         let function = self.expr(callee, frame)?;
         let given = match &function {
-            Value::Builtin("print" | "save" | "load" | "batches" | "snapshot" | "write_png" | "write_curves") | Value::Step(_) | Value::Schedule(_)
+            Value::Builtin(
+                "print" | "save" | "load" | "batches" | "snapshot" | "write_png" | "write_curves",
+            )
+            | Value::Step(_)
+            | Value::Schedule(_)
                 if self.world == World::Schedule =>
             {
                 let mut given = Vec::new();
                 for arg in args {
-                    given.push(Given { name: arg.name.clone(), value: self.host_value_of(&arg.value, frame)?, span: arg.value.span });
+                    given.push(Given {
+                        name: arg.name.clone(),
+                        value: self.host_value_of(&arg.value, frame)?,
+                        span: arg.value.span,
+                    });
                 }
                 given
             }
@@ -409,7 +488,13 @@ impl Checker<'_> {
     /// Arguments, evaluated.
     fn arguments(&mut self, args: &[ast::Arg], frame: FrameId) -> Outcome<Vec<Given>> {
         args.iter()
-            .map(|arg| Ok(Given { name: arg.name.clone(), value: self.expr(&arg.value, frame)?, span: arg.value.span }))
+            .map(|arg| {
+                Ok(Given {
+                    name: arg.name.clone(),
+                    value: self.expr(&arg.value, frame)?,
+                    span: arg.value.span,
+                })
+            })
             .collect()
     }
 
@@ -426,7 +511,13 @@ impl Checker<'_> {
 }
 
 /// What the host sees of a report: a number, or a handle of a tensor.
-pub(super) fn report_value(record: host::Expr, at: usize, elem: crate::program::Elem, axes: &[Axis], span: Span) -> Value {
+pub(super) fn report_value(
+    record: host::Expr,
+    at: usize,
+    elem: crate::program::Elem,
+    axes: &[Axis],
+    span: Span,
+) -> Value {
     let expr = host::Expr { kind: host::ExprKind::Field(Box::new(record), at), span };
     if axes.is_empty() {
         let kind = if elem == crate::program::Elem::Bool { HostKind::Bool } else { HostKind::Number };

@@ -88,14 +88,18 @@ pub(super) fn unchanged(program: &Program, problems: &mut Problems) {
     if !program.steps.iter().any(|s| s.declared && !s.body.updates.is_empty()) {
         return;
     }
-    let mut changed: BTreeSet<PlaceId> = program.steps.iter().flat_map(|s| s.body.updates.iter().map(|(p, _, _)| *p)).collect();
+    let mut changed: BTreeSet<PlaceId> =
+        program.steps.iter().flat_map(|s| s.body.updates.iter().map(|(p, _, _)| *p)).collect();
     let mut statements = program.host.body.clone();
     each_loaded(&mut statements, &mut |places| changed.extend(places.iter().copied()));
     for (id, place) in program.places.iter().enumerate() {
         if place.kind == PlaceKind::Param && !changed.contains(&id) {
-            let d = Diagnostic::warning(codes::UNCHANGED_PARAM, format!("no step changes the param {}", place.name))
-                .label(place.span, "keeps its initial value")
-                .help("change it in a step, or declare what stays as it is with `=` or `~` alone");
+            let d = Diagnostic::warning(
+                codes::UNCHANGED_PARAM,
+                format!("no step changes the param {}", place.name),
+            )
+            .label(place.span, "keeps its initial value")
+            .help("change it in a step, or declare what stays as it is with `=` or `~` alone");
             problems.push(d);
         }
     }
@@ -104,7 +108,9 @@ pub(super) fn unchanged(program: &Program, problems: &mut Problems) {
 /// Calls `f` with each list of places in the statements.
 fn each_places(statements: &mut [Stmt], f: &mut impl FnMut(&mut Vec<PlaceId>)) {
     walk(statements, &mut |e| match e {
-        Node::Expr(ExprKind::Snapshot(places) | ExprKind::Save(places, _) | ExprKind::Load(places, _)) => f(places),
+        Node::Expr(ExprKind::Snapshot(places) | ExprKind::Save(places, _) | ExprKind::Load(places, _)) => {
+            f(places)
+        }
         Node::Restore(places) => f(places),
         Node::Expr(_) => {}
     });
@@ -127,7 +133,9 @@ enum Node<'a> {
 fn walk(statements: &mut [Stmt], f: &mut impl FnMut(Node<'_>)) {
     for stmt in statements {
         match &mut stmt.kind {
-            StmtKind::Let(_, e) | StmtKind::Set(_, e) | StmtKind::Do(e) | StmtKind::Report(_, e) => walk_expr(e, f),
+            StmtKind::Let(_, e) | StmtKind::Set(_, e) | StmtKind::Do(e) | StmtKind::Report(_, e) => {
+                walk_expr(e, f)
+            }
             StmtKind::For(header, body) => {
                 walk_over(&mut header.over, f);
                 walk(body, f);
@@ -168,8 +176,14 @@ fn walk_over(over: &mut Over, f: &mut impl FnMut(Node<'_>)) {
 fn walk_expr(e: &mut Expr, f: &mut impl FnMut(Node<'_>)) {
     f(Node::Expr(&mut e.kind));
     match &mut e.kind {
-        ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::Text(_) | ExprKind::Var(_) | ExprKind::Snapshot(_) => {}
-        ExprKind::Map(_, parts) | ExprKind::Tuple(parts) | ExprKind::List(parts) => parts.iter_mut().for_each(|p| walk_expr(p, f)),
+        ExprKind::Number(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Text(_)
+        | ExprKind::Var(_)
+        | ExprKind::Snapshot(_) => {}
+        ExprKind::Map(_, parts) | ExprKind::Tuple(parts) | ExprKind::List(parts) => {
+            parts.iter_mut().for_each(|p| walk_expr(p, f))
+        }
         ExprKind::Index(a, b) => {
             walk_expr(a, f);
             walk_expr(b, f);
@@ -184,7 +198,9 @@ fn walk_expr(e: &mut Expr, f: &mut impl FnMut(Node<'_>)) {
             condition.iter_mut().for_each(|c| walk_expr(c, f));
             walk_expr(value, f);
         }
-        ExprKind::Fold(_, e) | ExprKind::Field(e, _) | ExprKind::Batch(_, e) | ExprKind::Print(e) => walk_expr(e, f),
+        ExprKind::Fold(_, e) | ExprKind::Field(e, _) | ExprKind::Batch(_, e) | ExprKind::Print(e) => {
+            walk_expr(e, f)
+        }
         ExprKind::Save(_, e) | ExprKind::Load(_, e) => walk_expr(e, f),
         ExprKind::Format(parts) => parts.iter_mut().for_each(|p| match p {
             Part::Text(_) => {}

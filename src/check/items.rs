@@ -43,7 +43,12 @@ impl Checker<'_> {
             return Ok(());
         }
         let file = Arc::clone(&self.modules[module].file);
-        let ordered = |item: &ast::Item| matches!(item, ast::Item::Define(_) | ast::Item::Draw(_) | ast::Item::Param(_) | ast::Item::State(_));
+        let ordered = |item: &ast::Item| {
+            matches!(
+                item,
+                ast::Item::Define(_) | ast::Item::Draw(_) | ast::Item::Param(_) | ast::Item::State(_)
+            )
+        };
         if ordered(&file.items[index]) {
             for (i, item) in file.items[..index].iter().enumerate() {
                 if ordered(item) && !self.modules[module].done[i] {
@@ -73,7 +78,8 @@ impl Checker<'_> {
             ast::Item::Dim(dim) => {
                 let value = self.expr(&dim.value, frame)?;
                 let axis = self.axis_of(&value, dim.value.span)?;
-                let origin = format!("{}, {}", self.sources.text(dim.value.span), self.sources.place(dim.span));
+                let origin =
+                    format!("{}, {}", self.sources.text(dim.value.span), self.sources.place(dim.span));
                 let d = self.new_dim(&dim.name, axis.extent, None, frame, origin);
                 self.define(frame, &dim.name, Value::Dim(d), dim.span)
             }
@@ -92,7 +98,8 @@ impl Checker<'_> {
             }
             ast::Item::Run(_) => Ok(()),
             ast::Item::Param(slot) | ast::Item::State(slot) => {
-                let kind = if matches!(item, ast::Item::Param(_)) { PlaceKind::Param } else { PlaceKind::State };
+                let kind =
+                    if matches!(item, ast::Item::Param(_)) { PlaceKind::Param } else { PlaceKind::State };
                 let value = self.slot(slot, kind, frame)?;
                 self.define(frame, &slot.name, value, slot.span)
             }
@@ -125,7 +132,11 @@ impl Checker<'_> {
     /// `hyper NAME = e`, or what `--set` gives for it.
     fn hyper(&mut self, hyper: &ast::Hyper, module: usize, frame: FrameId) -> Outcome<()> {
         let last = self.modules[module].name.rsplit('.').next().unwrap_or_default().to_string();
-        let key = if module == self.entry { hyper.name.name.to_string() } else { format!("{last}.{}", hyper.name.name) };
+        let key = if module == self.entry {
+            hyper.name.name.to_string()
+        } else {
+            format!("{last}.{}", hyper.name.name)
+        };
         let default = self.expr(&hyper.value, frame)?;
         let set = self.settings.set.iter().rev().find(|(n, _)| *n == key).map(|(_, v)| v.clone());
         let mut value = default.clone();
@@ -155,7 +166,14 @@ impl Checker<'_> {
     }
 
     /// A `--set` value, read as an expression of the hyper-parameter's type.
-    fn set_value(&mut self, key: &str, text: &str, default: &Value, hyper: &ast::Hyper, frame: FrameId) -> Outcome<Value> {
+    fn set_value(
+        &mut self,
+        key: &str,
+        text: &str,
+        default: &Value,
+        hyper: &ast::Hyper,
+        frame: FrameId,
+    ) -> Outcome<Value> {
         let source = self.sources.add(format!("--set {key}"), None, text);
         let parsed = match syntax::parse_expr(&source) {
             Ok(e) => e,
@@ -174,10 +192,13 @@ impl Checker<'_> {
         let value = self.expr(&parsed, frame)?;
         let real = hyper.ty.as_ref().is_some_and(|t| &*t.name == "real");
         if let Some(wanted) = self.mismatch(&value, default, real) {
-            let d = Diagnostic::error(codes::HYPER_VALUE, format!("{key} takes {wanted}, and --set gives {}", self.value_text(&value)))
-                .label(hyper.span, format!("its default is {}", self.value_text(default)))
-                .note(format!("--set {key}={text}"))
-                .help(format!("--set {key}={}", self.value_text(default)));
+            let d = Diagnostic::error(
+                codes::HYPER_VALUE,
+                format!("{key} takes {wanted}, and --set gives {}", self.value_text(&value)),
+            )
+            .label(hyper.span, format!("its default is {}", self.value_text(default)))
+            .note(format!("--set {key}={text}"))
+            .help(format!("--set {key}={}", self.value_text(default)));
             return Err(d.into());
         }
         Ok(value)
@@ -190,13 +211,18 @@ impl Checker<'_> {
             _ if d.is_some() => match (d, v) {
                 (Some((_, true)), Some((_, false))) if !real => Some("a whole number".into()),
                 (Some(_), Some(_)) => None,
-                (Some((_, whole)), None) => Some(if whole { "a whole number".into() } else { "a number".into() }),
+                (Some((_, whole)), None) => {
+                    Some(if whole { "a whole number".into() } else { "a number".into() })
+                }
                 (None, _) => None,
             },
             (Value::List(d), Value::List(v)) => {
                 let whole = !d.is_empty() && d.iter().all(|e| self.number(e).is_some_and(|(_, w)| w));
                 match d.first() {
-                    Some(first) => v.iter().find_map(|e| self.mismatch(e, first, !whole)).map(|w| format!("a list, each element {w}")),
+                    Some(first) => v
+                        .iter()
+                        .find_map(|e| self.mismatch(e, first, !whole))
+                        .map(|w| format!("a list, each element {w}")),
                     None => None,
                 }
             }
@@ -208,13 +234,21 @@ impl Checker<'_> {
     /// A compile-time value in the language's own spelling.
     pub fn value_text(&self, value: &Value) -> String {
         if let Some((v, whole)) = self.number(value) {
-            return if whole || v.fract() != 0.0 || !v.is_finite() { format!("{v}") } else { format!("{v:.1}") };
+            return if whole || v.fract() != 0.0 || !v.is_finite() {
+                format!("{v}")
+            } else {
+                format!("{v:.1}")
+            };
         }
         match value {
             Value::Text(t) => format!("{t:?}"),
             Value::Bool(b) => b.to_string(),
-            Value::List(items) => format!("[{}]", items.iter().map(|v| self.value_text(v)).collect::<Vec<_>>().join(", ")),
-            Value::Tuple(items) => format!("({})", items.iter().map(|v| self.value_text(v)).collect::<Vec<_>>().join(", ")),
+            Value::List(items) => {
+                format!("[{}]", items.iter().map(|v| self.value_text(v)).collect::<Vec<_>>().join(", "))
+            }
+            Value::Tuple(items) => {
+                format!("({})", items.iter().map(|v| self.value_text(v)).collect::<Vec<_>>().join(", "))
+            }
             Value::Range(a, b) => format!("{a}..{b}"),
             other => other.kind().into(),
         }
@@ -278,16 +312,21 @@ impl Checker<'_> {
         let Some(declared) = declared else { return Ok(value) };
         if let Value::Raw(source) = value {
             let mut axes = Vec::new();
-            let found = if declared.iter().any(Option::is_none) { Some(self.files.shape(&source).map_err(|d| d.label(slot.span, "needed for `_`"))?) } else { None };
+            let found = if declared.iter().any(Option::is_none) {
+                Some(self.files.shape(&source).map_err(|d| d.label(slot.span, "needed for `_`"))?)
+            } else {
+                None
+            };
             for (i, axis) in declared.iter().enumerate() {
                 axes.push(match (axis, &found) {
                     (Some(axis), _) => *axis,
                     (None, Some(shape)) if shape.len() == declared.len() => Axis::plain(shape[i]),
                     (None, _) => {
                         let shape = found.unwrap_or_default();
-                        let d = Diagnostic::error(codes::DATA_SHAPE, "the data is not what the program declares")
-                            .label(slot.span, format!("{} axes are declared", declared.len()))
-                            .note(format!("the file holds {shape:?}"));
+                        let d =
+                            Diagnostic::error(codes::DATA_SHAPE, "the data is not what the program declares")
+                                .label(slot.span, format!("{} axes are declared", declared.len()))
+                                .note(format!("the file holds {shape:?}"));
                         return Err(d.into());
                     }
                 });
@@ -301,15 +340,23 @@ impl Checker<'_> {
             return Ok(Value::Tensor(t));
         }
         let Some(mut t) = self.as_tensor(&value, elem, e.span) else {
-            return fail(codes::KIND, format!("{} is a tensor, and this is {}", slot.name.name, value.kind()), e.span, value.kind());
+            return fail(
+                codes::KIND,
+                format!("{} is a tensor, and this is {}", slot.name.name, value.kind()),
+                e.span,
+                value.kind(),
+            );
         };
         let fits = declared.len() == t.axes.len()
             && declared.iter().zip(&t.axes).all(|(d, a)| d.is_none_or(|d| self.agree_outside(d, *a)));
         if !fits {
             let shape = slot.shape.as_ref().map_or(slot.name.span, |s| s.span);
-            let d = Diagnostic::error(codes::SHAPE, format!("{} has another shape than declared", slot.name.name))
-                .label(e.span, format!("this is {}", self.shape_full(&t.axes)))
-                .label(shape, "declared here");
+            let d = Diagnostic::error(
+                codes::SHAPE,
+                format!("{} has another shape than declared", slot.name.name),
+            )
+            .label(e.span, format!("this is {}", self.shape_full(&t.axes)))
+            .label(shape, "declared here");
             return Err(d.into());
         }
         let wanted = elem.unwrap_or(Elem::Real);
@@ -317,7 +364,12 @@ impl Checker<'_> {
             let id = self.import(&t, e.span);
             t = self.emit(ValueOp::Convert, vec![id], wanted, t.axes.clone(), e.span);
         } else if t.elem != wanted {
-            return fail(codes::DTYPE, format!("{} is declared {} and this is {}", slot.name.name, wanted.name(), t.elem.name()), e.span, t.elem.name());
+            return fail(
+                codes::DTYPE,
+                format!("{} is declared {} and this is {}", slot.name.name, wanted.name(), t.elem.name()),
+                e.span,
+                t.elem.name(),
+            );
         }
         for (axis, d) in t.axes.iter_mut().zip(&declared) {
             if let Some(d) = d {

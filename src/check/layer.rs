@@ -21,13 +21,21 @@ impl Checker<'_> {
     ) -> Outcome<Value> {
         let layer = Arc::clone(&class.code);
         if self.world != World::Compile {
-            let d = Diagnostic::error(codes::WORLD, format!("an instance of {} is made where code runs", layer.name.name))
-                .label(span, "made here")
-                .help("make it above, beside the other declarations, and use it here");
+            let d = Diagnostic::error(
+                codes::WORLD,
+                format!("an instance of {} is made where code runs", layer.name.name),
+            )
+            .label(span, "made here")
+            .help("make it above, beside the other declarations, and use it here");
             return Err(d.into());
         }
         if self.calls.len() >= 150 {
-            return fail(codes::RECURSION, format!("{} is made within itself", layer.name.name), span, "here");
+            return fail(
+                codes::RECURSION,
+                format!("{} is made within itself", layer.name.name),
+                span,
+                "here",
+            );
         }
         let path = match self.hint.take() {
             Some((path, _)) => path,
@@ -38,12 +46,24 @@ impl Checker<'_> {
         };
         let id = self.instances.len();
         let frame = self.push_frame(Some(class.frame), FrameKind::Instance(id));
-        self.instances.push(Instance { class: class.clone(), path: path.clone(), frame, holds: Vec::new(), span });
+        self.instances.push(Instance {
+            class: class.clone(),
+            path: path.clone(),
+            frame,
+            holds: Vec::new(),
+            span,
+        });
         let is_slot = |name: &str| {
-            layer.body.iter().any(|i| matches!(i, ast::Item::Param(s) | ast::Item::State(s) if &*s.name.name == name))
+            layer
+                .body
+                .iter()
+                .any(|i| matches!(i, ast::Item::Param(s) | ast::Item::State(s) if &*s.name.name == name))
         };
-        let (borrowed, values): (Vec<Given>, Vec<Given>) =
-            given.into_iter().partition(|g| g.name.as_ref().is_some_and(|n| is_slot(&n.name) && !layer.params.iter().any(|f| f.name.name == n.name)));
+        let (borrowed, values): (Vec<Given>, Vec<Given>) = given.into_iter().partition(|g| {
+            g.name
+                .as_ref()
+                .is_some_and(|n| is_slot(&n.name) && !layer.params.iter().any(|f| f.name.name == n.name))
+        });
         self.bind_sizes(&layer, sizes, &borrowed, id, span, caller)?;
         let what = layer.name.name.to_string();
         for v in &values {
@@ -75,8 +95,17 @@ impl Checker<'_> {
         let mut names = Vec::new();
         for extent in layer.sizes.iter().flat_map(|s| &s.extents) {
             match extent {
-                ast::Extent::Expr(ast::Expr { kind: ast::ExprKind::Name(ident), .. }) => names.push(ident.clone()),
-                other => return fail(codes::KIND, "a layer's brackets hold names of sizes", other.span(), "not a name"),
+                ast::Extent::Expr(ast::Expr { kind: ast::ExprKind::Name(ident), .. }) => {
+                    names.push(ident.clone())
+                }
+                other => {
+                    return fail(
+                        codes::KIND,
+                        "a layer's brackets hold names of sizes",
+                        other.span(),
+                        "not a name",
+                    );
+                }
             }
         }
         let at = self.sources.place(span);
@@ -85,8 +114,15 @@ impl Checker<'_> {
         match sizes {
             Some(sizes) => {
                 if sizes.len() != names.len() {
-                    let title = format!("{} has {} sizes, and {} are given", layer.name.name, names.len(), sizes.len());
-                    let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, title).label(span, "made here").label(layer.header, "declared here");
+                    let title = format!(
+                        "{} has {} sizes, and {} are given",
+                        layer.name.name,
+                        names.len(),
+                        sizes.len()
+                    );
+                    let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, title)
+                        .label(span, "made here")
+                        .label(layer.header, "declared here");
                     return Err(d.into());
                 }
                 for (ident, (value, at)) in names.iter().zip(sizes) {
@@ -107,7 +143,13 @@ impl Checker<'_> {
                             .help(format!("{}[{}](…)", layer.name.name, sizes.join(", ")));
                         return Err(d.into());
                     };
-                    let d = self.new_dim(ident, axis.extent, axis.dim, frame, format!("from what {origin} borrows"));
+                    let d = self.new_dim(
+                        ident,
+                        axis.extent,
+                        axis.dim,
+                        frame,
+                        format!("from what {origin} borrows"),
+                    );
                     self.bind(frame, ident, Value::Dim(d));
                 }
             }
@@ -139,11 +181,14 @@ impl Checker<'_> {
     fn part(&mut self, item: &ast::Item, borrowed: &[Given], id: InstanceId, frame: FrameId) -> Outcome<()> {
         match item {
             ast::Item::Param(slot) | ast::Item::State(slot) => {
-                let kind = if matches!(item, ast::Item::Param(_)) { PlaceKind::Param } else { PlaceKind::State };
-                let value = match borrowed.iter().find(|g| g.name.as_ref().is_some_and(|n| n.name == slot.name.name)) {
-                    Some(g) => self.borrow(slot, g, frame)?,
-                    None => self.slot(slot, kind, frame)?,
-                };
+                let kind =
+                    if matches!(item, ast::Item::Param(_)) { PlaceKind::Param } else { PlaceKind::State };
+                let value =
+                    match borrowed.iter().find(|g| g.name.as_ref().is_some_and(|n| n.name == slot.name.name))
+                    {
+                        Some(g) => self.borrow(slot, g, frame)?,
+                        None => self.slot(slot, kind, frame)?,
+                    };
                 self.instances[id].holds.push(value.clone());
                 self.define(frame, &slot.name, value, slot.span)
             }
@@ -166,19 +211,33 @@ impl Checker<'_> {
     /// A param or state given from outside: the same place under this layer's dimensions.
     fn borrow(&mut self, slot: &ast::Slot, given: &Given, frame: FrameId) -> Outcome<Value> {
         let Value::Tensor(t) = &given.value else {
-            return fail(codes::KIND, format!("{} is a tensor, and is given {}", slot.name.name, given.value.kind()), given.span, given.value.kind());
+            return fail(
+                codes::KIND,
+                format!("{} is a tensor, and is given {}", slot.name.name, given.value.kind()),
+                given.span,
+                given.value.kind(),
+            );
         };
         if !matches!(t.source, Source::Place(_)) {
-            return fail(codes::KIND, format!("{} is lent a param or state, and this is a value", slot.name.name), given.span, "not a place");
+            return fail(
+                codes::KIND,
+                format!("{} is lent a param or state, and this is a value", slot.name.name),
+                given.span,
+                "not a place",
+            );
         }
         let mut t = t.clone();
         if let Some(shape) = &slot.shape {
             let declared = self.known_axes(shape, frame)?;
-            let fits = declared.len() == t.axes.len() && declared.iter().zip(&t.axes).all(|(a, b)| self.agree_outside(*a, *b));
+            let fits = declared.len() == t.axes.len()
+                && declared.iter().zip(&t.axes).all(|(a, b)| self.agree_outside(*a, *b));
             if !fits {
-                let d = Diagnostic::error(codes::LAYER_INPUT, format!("{} is lent a place of another shape", slot.name.name))
-                    .label(given.span, format!("this is {}", self.shape_full(&t.axes)))
-                    .label(shape.span, format!("declared as {}", self.shape_full(&declared)));
+                let d = Diagnostic::error(
+                    codes::LAYER_INPUT,
+                    format!("{} is lent a place of another shape", slot.name.name),
+                )
+                .label(given.span, format!("this is {}", self.shape_full(&t.axes)))
+                .label(shape.span, format!("declared as {}", self.shape_full(&declared)));
                 return Err(d.into());
             }
             t.axes = declared;
@@ -188,7 +247,11 @@ impl Checker<'_> {
 
     /// Makes the place, or the list of places, of a declaration.
     pub fn slot(&mut self, slot: &ast::Slot, kind: PlaceKind, frame: FrameId) -> Outcome<Value> {
-        let path = if self.prefix.is_empty() { slot.name.name.to_string() } else { format!("{}.{}", self.prefix, slot.name.name) };
+        let path = if self.prefix.is_empty() {
+            slot.name.name.to_string()
+        } else {
+            format!("{}.{}", self.prefix, slot.name.name)
+        };
         let elem = self.elem_of(slot.ty.as_ref())?;
         let axes = match &slot.shape {
             Some(shape) => Some(self.known_axes(shape, frame)?),
@@ -197,7 +260,12 @@ impl Checker<'_> {
         match &slot.init {
             ast::SlotInit::Draw(source) => {
                 let Some(axes) = axes else {
-                    return fail(codes::SHAPE, format!("{} is drawn, so it needs a shape", slot.name.name), slot.span, "no shape");
+                    return fail(
+                        codes::SHAPE,
+                        format!("{} is drawn, so it needs a shape", slot.name.name),
+                        slot.span,
+                        "no shape",
+                    );
                 };
                 let value = self.draw(source, Some(axes.clone()), elem, path.clone(), "_", frame)?;
                 let Value::Tensor(t) = value else { return Ok(value) };
@@ -208,7 +276,15 @@ impl Checker<'_> {
                 if let (Value::List(items), None) = (&value, &axes) {
                     let mut places = Vec::new();
                     for (i, item) in items.iter().enumerate() {
-                        places.push(self.slot_value(format!("{path}[{i}]"), kind, elem, None, item, slot, e.span)?);
+                        places.push(self.slot_value(
+                            format!("{path}[{i}]"),
+                            kind,
+                            elem,
+                            None,
+                            item,
+                            slot,
+                            e.span,
+                        )?);
                     }
                     return Ok(Value::list(places));
                 }
@@ -231,11 +307,19 @@ impl Checker<'_> {
         if let Value::Dist(_) = value {
             let mut d = super::draws::distribution_as_value(self, span);
             let text = self.sources.text(span).to_string();
-            d.help = Some(format!("{} ~ {text}", self.sources.text(slot.name.span.to(slot.shape.as_ref().map_or(slot.name.span, |s| s.span)))));
+            d.help = Some(format!(
+                "{} ~ {text}",
+                self.sources.text(slot.name.span.to(slot.shape.as_ref().map_or(slot.name.span, |s| s.span)))
+            ));
             return Err(d.into());
         }
         let Some(mut t) = self.as_tensor(value, elem, span) else {
-            return fail(codes::KIND, format!("{} starts with a tensor, and this is {}", slot.name.name, value.kind()), span, value.kind());
+            return fail(
+                codes::KIND,
+                format!("{} starts with a tensor, and this is {}", slot.name.name, value.kind()),
+                span,
+                value.kind(),
+            );
         };
         let wanted = elem.unwrap_or(t.elem);
         if t.elem != wanted {
@@ -243,7 +327,17 @@ impl Checker<'_> {
                 let id = self.import(&t, span);
                 t = self.emit(ValueOp::Convert, vec![id], wanted, t.axes.clone(), span);
             } else {
-                return fail(codes::DTYPE, format!("{} is declared {} and starts with {}", slot.name.name, wanted.name(), t.elem.name()), span, t.elem.name());
+                return fail(
+                    codes::DTYPE,
+                    format!(
+                        "{} is declared {} and starts with {}",
+                        slot.name.name,
+                        wanted.name(),
+                        t.elem.name()
+                    ),
+                    span,
+                    t.elem.name(),
+                );
             }
         }
         let axes = match axes {
@@ -254,11 +348,18 @@ impl Checker<'_> {
                 axes
             }
             Some(axes) => {
-                let fits = axes.len() == t.axes.len() && axes.iter().zip(&t.axes).all(|(a, b)| self.agree_outside(*a, *b));
+                let fits = axes.len() == t.axes.len()
+                    && axes.iter().zip(&t.axes).all(|(a, b)| self.agree_outside(*a, *b));
                 if !fits {
-                    let d = Diagnostic::error(codes::SHAPE, format!("{} starts with a value of another shape", slot.name.name))
-                        .label(span, format!("this is {}", self.shape_full(&t.axes)))
-                        .label(slot.shape.as_ref().map_or(slot.name.span, |s| s.span), format!("declared as {}", self.shape_full(&axes)));
+                    let d = Diagnostic::error(
+                        codes::SHAPE,
+                        format!("{} starts with a value of another shape", slot.name.name),
+                    )
+                    .label(span, format!("this is {}", self.shape_full(&t.axes)))
+                    .label(
+                        slot.shape.as_ref().map_or(slot.name.span, |s| s.span),
+                        format!("declared as {}", self.shape_full(&axes)),
+                    );
                     return Err(d.into());
                 }
                 axes
@@ -268,7 +369,15 @@ impl Checker<'_> {
     }
 
     /// A new place.
-    fn place(&mut self, path: String, kind: PlaceKind, elem: Elem, axes: Vec<Axis>, init: &Tensor, span: Span) -> Value {
+    fn place(
+        &mut self,
+        path: String,
+        kind: PlaceKind,
+        elem: Elem,
+        axes: Vec<Axis>,
+        init: &Tensor,
+        span: Span,
+    ) -> Value {
         let init = self.import(init, span);
         let ty = self.tensor_type(elem, &axes);
         self.program.places.push(Place { name: path.into(), kind, ty, init, span });
@@ -296,7 +405,9 @@ impl Checker<'_> {
                     self.collect_held(&outside, frame, found);
                 }
             }
-            Value::List(items) | Value::Tuple(items) => items.iter().for_each(|v| self.collect_held(v, frame, found)),
+            Value::List(items) | Value::Tuple(items) => {
+                items.iter().for_each(|v| self.collect_held(v, frame, found))
+            }
             _ => {}
         }
     }

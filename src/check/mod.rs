@@ -127,7 +127,8 @@ impl Checker<'_> {
             })
             .collect();
         if let [first, second, ..] = runs.as_slice() {
-            let d = Diagnostic::error(codes::ALREADY_DEFINED, "a file has one `run` block").label(second.span, "a second one");
+            let d = Diagnostic::error(codes::ALREADY_DEFINED, "a file has one `run` block")
+                .label(second.span, "a second one");
             return Err(d.label(first.span, "the first").into());
         }
         self.unknown_settings()?;
@@ -156,8 +157,9 @@ impl Checker<'_> {
                 continue;
             }
             let known: Vec<&str> = self.program.hypers.iter().map(|h| h.name.as_str()).collect();
-            let mut d = Diagnostic::error(codes::UNKNOWN_HYPER, format!("the program has no hyper-parameter {name}"))
-                .note(format!("--set {name}={text}"));
+            let mut d =
+                Diagnostic::error(codes::UNKNOWN_HYPER, format!("the program has no hyper-parameter {name}"))
+                    .note(format!("--set {name}={text}"));
             d = match nearest::nearest(name, known.iter().copied()) {
                 Some(near) => d.help(format!("--set {near}={text}")),
                 None if known.is_empty() => d.note("it has none"),

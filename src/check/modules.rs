@@ -58,7 +58,13 @@ pub(super) fn item_names(item: &ast::Item) -> Vec<ast::Ident> {
 
 impl Checker<'_> {
     /// Reads a module and those it uses; `chain` holds those under way, with the `use` that led here.
-    pub fn load(&mut self, name: String, source: Arc<Source>, folder: PathBuf, chain: &mut Vec<(String, Span)>) -> Outcome<usize> {
+    pub fn load(
+        &mut self,
+        name: String,
+        source: Arc<Source>,
+        folder: PathBuf,
+        chain: &mut Vec<(String, Span)>,
+    ) -> Outcome<usize> {
         let (file, problems) = syntax::parse(&source);
         let broken = problems.iter().any(|p| p.severity == crate::diag::Severity::Error);
         self.problems.extend(problems);
@@ -70,10 +76,14 @@ impl Checker<'_> {
         for taken in &file.uses {
             let module = self.used(taken, &folder, chain)?;
             for ident in &taken.names {
-                let known: Vec<Arc<str>> = self.modules[module].file.items.iter().flat_map(item_names).map(|i| i.name).collect();
+                let known: Vec<Arc<str>> =
+                    self.modules[module].file.items.iter().flat_map(item_names).map(|i| i.name).collect();
                 if !known.contains(&ident.name) {
-                    let mut d = Diagnostic::error(codes::UNKNOWN_MODULE, format!("{} does not define {}", taken.module(), ident.name))
-                        .label(ident.span, "taken here");
+                    let mut d = Diagnostic::error(
+                        codes::UNKNOWN_MODULE,
+                        format!("{} does not define {}", taken.module(), ident.name),
+                    )
+                    .label(ident.span, "taken here");
                     if let Some(near) = nearest(&ident.name, known.iter().map(|k| &**k)) {
                         d = d.help(near.to_string());
                     } else if !known.is_empty() {
@@ -99,8 +109,11 @@ impl Checker<'_> {
         if let Some(at) = chain.iter().position(|(n, _)| *n == name) {
             let mut steps: Vec<&str> = chain[at..].iter().map(|(n, _)| n.as_str()).collect();
             steps.push(&name);
-            let mut d = Diagnostic::error(codes::IMPORT_CYCLE, format!("modules use each other in a circle: {}", steps.join(" uses ")))
-                .label(span, format!("uses {name}, which is still being read"));
+            let mut d = Diagnostic::error(
+                codes::IMPORT_CYCLE,
+                format!("modules use each other in a circle: {}", steps.join(" uses ")),
+            )
+            .label(span, format!("uses {name}, which is still being read"));
             for (n, s) in chain[at + 1..].iter().take(3) {
                 d = d.label(*s, format!("{n} is used here"));
             }
@@ -118,7 +131,11 @@ impl Checker<'_> {
         }
         if let Some(rest) = name.strip_prefix("std.") {
             let known = library::MODULES.iter().map(|(n, _)| *n);
-            let mut d = Diagnostic::error(codes::UNKNOWN_MODULE, format!("the standard library has no module {rest}")).label(span, "used here");
+            let mut d = Diagnostic::error(
+                codes::UNKNOWN_MODULE,
+                format!("the standard library has no module {rest}"),
+            )
+            .label(span, "used here");
             d = match nearest(&name, known.clone()) {
                 Some(near) => d.help(near.to_string()),
                 None => d.note(format!("it has {}", known.collect::<Vec<_>>().join(", "))),
@@ -128,13 +145,16 @@ impl Checker<'_> {
         let parts: Vec<&str> = name.split('.').collect();
         let path = folder.join(parts.join("/")).with_extension("dl");
         let key = path.display().to_string();
-        if let Some(id) = self.modules.iter().position(|m| self.sources.get(m.file.id).path.as_ref() == Some(&path)) {
+        if let Some(id) =
+            self.modules.iter().position(|m| self.sources.get(m.file.id).path.as_ref() == Some(&path))
+        {
             return Ok(id);
         }
         let text = match std::fs::read(&path).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => {
-                let d = Diagnostic::error(codes::UNREADABLE, format!("{key} is not UTF-8 text")).label(span, "used here");
+                let d = Diagnostic::error(codes::UNREADABLE, format!("{key} is not UTF-8 text"))
+                    .label(span, "used here");
                 return Err(d.into());
             }
             Err(e) => {

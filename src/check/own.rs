@@ -5,28 +5,42 @@ use super::ops::Given;
 use super::state::{Checker, Outcome, World, fail};
 use super::value::*;
 use crate::diag::{Diagnostic, codes};
-use crate::program::{Elem, MapOp, RawSource, Reader, ReduceOp, ValueId, ValueOp, host};
+use crate::program::{Elem, RawSource, Reader, ValueId, ValueOp, host};
 use crate::source::Span;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Checker<'_> {
     /// A call of a built-in of [`OWN`](super::names::OWN).
-    pub fn own_builtin(&mut self, name: &'static str, given: Vec<Given>, callee: Span, span: Span, frame: FrameId) -> Outcome<Value> {
+    pub fn own_builtin(
+        &mut self,
+        name: &'static str,
+        given: Vec<Given>,
+        callee: Span,
+        span: Span,
+        frame: FrameId,
+    ) -> Outcome<Value> {
         match name {
             "grad" => self.grad(given, span),
             "params" => {
                 let [g] = given.as_slice() else { return arity(name, "one argument", span) };
                 let held = self.held(&g.value, frame);
                 let params = held.into_iter().filter(|v| match v {
-                    Value::Tensor(Tensor { source: Source::Place(p), .. }) => self.program.places[*p].kind == crate::program::PlaceKind::Param,
+                    Value::Tensor(Tensor { source: Source::Place(p), .. }) => {
+                        self.program.places[*p].kind == crate::program::PlaceKind::Param
+                    }
                     _ => false,
                 });
                 Ok(Value::list(params.collect()))
             }
             "uniform" | "normal" | "bernoulli" | "binomial" | "integers" | "permutation" | "categorical" => {
                 if let Some(g) = given.iter().find(|g| g.name.is_some()) {
-                    return fail(codes::UNKNOWN_ARGUMENT, format!("{name} takes its arguments by position"), g.span, "named");
+                    return fail(
+                        codes::UNKNOWN_ARGUMENT,
+                        format!("{name} takes its arguments by position"),
+                        g.span,
+                        "named",
+                    );
                 }
                 let args = given.into_iter().map(|g| g.value).collect();
                 Ok(Value::Dist(Arc::new(Distribution { name, args, span })))
@@ -41,7 +55,9 @@ impl Checker<'_> {
                     _ => Reader::Csv,
                 };
                 match given.as_slice() {
-                    [Given { value: Value::Text(path), .. }] => Ok(Value::Raw(RawSource::Read { reader, path: path.to_string(), span })),
+                    [Given { value: Value::Text(path), .. }] => {
+                        Ok(Value::Raw(RawSource::Read { reader, path: path.to_string(), span }))
+                    }
                     _ => arity(name, "one argument, the path of a file", span),
                 }
             }
@@ -53,9 +69,16 @@ impl Checker<'_> {
 
     /// `grad(e, x)`.
     fn grad(&mut self, given: Vec<Given>, span: Span) -> Outcome<Value> {
-        let [cost, wrt] = given.as_slice() else { return arity("grad", "two arguments, a scalar and what to differentiate it by", span) };
+        let [cost, wrt] = given.as_slice() else {
+            return arity("grad", "two arguments, a scalar and what to differentiate it by", span);
+        };
         let Some(e) = self.as_tensor(&cost.value, Some(Elem::Real), cost.span) else {
-            return fail(codes::GRAD_SCALAR, format!("grad differentiates a tensor, and this is {}", cost.value.kind()), cost.span, cost.value.kind());
+            return fail(
+                codes::GRAD_SCALAR,
+                format!("grad differentiates a tensor, and this is {}", cost.value.kind()),
+                cost.span,
+                cost.value.kind(),
+            );
         };
         if !e.axes.is_empty() || e.elem != Elem::Real {
             let d = Diagnostic::error(codes::GRAD_SCALAR, "grad differentiates a real scalar")
@@ -65,10 +88,20 @@ impl Checker<'_> {
         self.grad_by(&e, &wrt.value, cost.span, wrt.span, span)
     }
 
-    fn grad_by(&mut self, cost: &Tensor, wrt: &Value, cost_span: Span, wrt_span: Span, span: Span) -> Outcome<Value> {
+    fn grad_by(
+        &mut self,
+        cost: &Tensor,
+        wrt: &Value,
+        cost_span: Span,
+        wrt_span: Span,
+        span: Span,
+    ) -> Outcome<Value> {
         match wrt {
             Value::List(items) | Value::Tuple(items) => {
-                let grads = items.iter().map(|x| self.grad_by(cost, x, cost_span, wrt_span, span)).collect::<Outcome<Vec<_>>>()?;
+                let grads = items
+                    .iter()
+                    .map(|x| self.grad_by(cost, x, cost_span, wrt_span, span))
+                    .collect::<Outcome<Vec<_>>>()?;
                 Ok(Value::list(grads))
             }
             Value::Tensor(x) if x.elem == Elem::Real => {
@@ -85,8 +118,13 @@ impl Checker<'_> {
                     Value::Tensor(t) => format!("a tensor of {}", t.elem.name()),
                     other => other.kind().to_string(),
                 };
-                let d = Diagnostic::error(codes::GRAD_SCALAR, format!("grad differentiates by a param, a state or a named real value, and this is {what}"))
-                    .label(wrt_span, what);
+                let d = Diagnostic::error(
+                    codes::GRAD_SCALAR,
+                    format!(
+                        "grad differentiates by a param, a state or a named real value, and this is {what}"
+                    ),
+                )
+                .label(wrt_span, what);
                 Err(d.into())
             }
         }
@@ -104,13 +142,7 @@ impl Checker<'_> {
             if !seen.insert(v) || values[v].ty.elem != Elem::Real {
                 continue;
             }
-            let passes = match &values[v].op {
-                ValueOp::StopGradient | ValueOp::OneHot => false,
-                ValueOp::Map(MapOp::Sign | MapOp::Floor | MapOp::Round) => false,
-                ValueOp::Convert => values[values[v].args[0]].ty.elem == Elem::Real,
-                ValueOp::Reduce { op: ReduceOp::Mean, .. } => true,
-                _ => true,
-            };
+            let passes = !matches!(values[v].op, ValueOp::StopGradient | ValueOp::OneHot);
             if passes {
                 stack.extend(values[v].args.iter().copied());
             }
@@ -142,7 +174,9 @@ impl Checker<'_> {
         if let Source::Place(p) = x.source {
             let place = &self.program.places[p];
             d = d.label(place.span, "no path leads from here to the cost");
-            d = d.help("take the gradient only by the params that the cost reads, `params(…)` of the part it uses");
+            d = d.help(
+                "take the gradient only by the params that the cost reads, `params(…)` of the part it uses",
+            );
         }
         d
     }
@@ -159,10 +193,19 @@ impl Checker<'_> {
                 },
                 Some(n) if &*n == "order" => return not_built("`order:` of batches", g.span),
                 Some(n) if &*n == "size" || &*n == "split" => positional.push(g),
-                Some(n) => return fail(codes::UNKNOWN_ARGUMENT, format!("batches takes no {n}"), g.span, "given here"),
+                Some(n) => {
+                    return fail(
+                        codes::UNKNOWN_ARGUMENT,
+                        format!("batches takes no {n}"),
+                        g.span,
+                        "given here",
+                    );
+                }
             }
         }
-        let [split, size] = positional.as_slice() else { return arity("batches", "a split and a size", span) };
+        let [split, size] = positional.as_slice() else {
+            return arity("batches", "a split and a size", span);
+        };
         let axis = self.axis_of(&size.value, size.span)?;
         if axis.extent == 0 {
             return fail(codes::NUMBER, "a minibatch has at least one example", size.span, "this is 0");
@@ -172,27 +215,50 @@ impl Checker<'_> {
             Value::Data(id) => {
                 let block = &self.data[*id];
                 for name in &block.fields {
-                    if let Some(Value::Tensor(t)) = self.frames[block.frame].names.get(name).map(|b| b.value.clone()) {
+                    if let Some(Value::Tensor(t)) =
+                        self.frames[block.frame].names.get(name).map(|b| b.value.clone())
+                    {
                         fields.push((Arc::clone(name), t));
                     }
                 }
                 if fields.is_empty() {
-                    let d = Diagnostic::error(codes::KIND, format!("{} has no fields with a shape, so it is no split", block.path)).label(split.span, "used as a split");
+                    let d = Diagnostic::error(
+                        codes::KIND,
+                        format!("{} has no fields with a shape, so it is no split", block.path),
+                    )
+                    .label(split.span, "used as a split");
                     return Err(d.label(block.span, "declared here").into());
                 }
             }
             Value::Tensor(t) => fields.push((self.sources.text(split.span).into(), t.clone())),
-            other => return fail(codes::KIND, format!("batches takes a split or a tensor, and this is {}", other.kind()), split.span, other.kind()),
+            other => {
+                return fail(
+                    codes::KIND,
+                    format!("batches takes a split or a tensor, and this is {}", other.kind()),
+                    split.span,
+                    other.kind(),
+                );
+            }
         }
         let mut count = None;
         let mut residents = Vec::new();
         let mut types = Vec::new();
         for (name, t) in &fields {
             let (Source::Setup(v) | Source::Local(0, v)) = t.source else {
-                return fail(codes::KIND, "minibatches are cut from data, and this is computed while running", split.span, "not data");
+                return fail(
+                    codes::KIND,
+                    "minibatches are cut from data, and this is computed while running",
+                    split.span,
+                    "not data",
+                );
             };
             let Some(first) = t.axes.first() else {
-                return fail(codes::SHAPE, format!("{name} has no axis to cut minibatches from"), split.span, "a scalar");
+                return fail(
+                    codes::SHAPE,
+                    format!("{name} has no axis to cut minibatches from"),
+                    split.span,
+                    "a scalar",
+                );
             };
             if let Some((before, other)) = &count
                 && *before != first.extent
@@ -213,9 +279,21 @@ impl Checker<'_> {
     }
 
     /// `print`, `save`, `load`, `snapshot`.
-    fn host_effect(&mut self, name: &'static str, given: Vec<Given>, callee: Span, span: Span, frame: FrameId) -> Outcome<Value> {
+    fn host_effect(
+        &mut self,
+        name: &'static str,
+        given: Vec<Given>,
+        callee: Span,
+        span: Span,
+        frame: FrameId,
+    ) -> Outcome<Value> {
         if self.world != World::Schedule {
-            return fail(codes::WORLD, format!("`{name}` stands in a schedule"), callee, "not in a function, step or declaration");
+            return fail(
+                codes::WORLD,
+                format!("`{name}` stands in a schedule"),
+                callee,
+                "not in a function, step or declaration",
+            );
         }
         let (kind, expr) = match (name, given.as_slice()) {
             ("print", [g]) => {
@@ -233,7 +311,11 @@ impl Checker<'_> {
                     return fail(codes::KIND, format!("{name} takes the name of a file"), span, "this call");
                 }
                 let path = Box::new(path.expr);
-                let kind = if name == "save" { host::ExprKind::Save(places, path) } else { host::ExprKind::Load(places, path) };
+                let kind = if name == "save" {
+                    host::ExprKind::Save(places, path)
+                } else {
+                    host::ExprKind::Load(places, path)
+                };
                 (HostKind::Unknown, kind)
             }
             ("print", _) => return arity(name, "one argument", span),
@@ -247,7 +329,12 @@ impl Checker<'_> {
     fn places_of(&self, g: &Given, frame: FrameId) -> Outcome<Vec<usize>> {
         let places: Vec<usize> = self.held(&g.value, frame).iter().filter_map(place_id).collect();
         if places.is_empty() {
-            return fail(codes::KIND, format!("this holds no param or state: it is {}", g.value.kind()), g.span, "nothing to keep");
+            return fail(
+                codes::KIND,
+                format!("this holds no param or state: it is {}", g.value.kind()),
+                g.span,
+                "nothing to keep",
+            );
         }
         Ok(places)
     }

@@ -22,16 +22,30 @@ impl Checker<'_> {
     }
 
     /// A call of a schedule: its statements are put in place.
-    pub fn call_schedule(&mut self, schedule: Closure<ast::Schedule>, given: Vec<Given>, span: Span, caller: FrameId) -> Outcome<Value> {
+    pub fn call_schedule(
+        &mut self,
+        schedule: Closure<ast::Schedule>,
+        given: Vec<Given>,
+        span: Span,
+        caller: FrameId,
+    ) -> Outcome<Value> {
         let code = Arc::clone(&schedule.code);
         if self.world != World::Schedule {
-            let d = Diagnostic::error(codes::WORLD, format!("{} is a schedule, and is called by `run` or another schedule", code.name.name))
-                .label(span, "called here")
-                .label(code.header, "declared here");
+            let d = Diagnostic::error(
+                codes::WORLD,
+                format!("{} is a schedule, and is called by `run` or another schedule", code.name.name),
+            )
+            .label(span, "called here")
+            .label(code.header, "declared here");
             return Err(d.into());
         }
         if self.calls.len() >= 100 {
-            return fail(codes::RECURSION, format!("{} is called within itself", code.name.name), span, "this call");
+            return fail(
+                codes::RECURSION,
+                format!("{} is called within itself", code.name.name),
+                span,
+                "this call",
+            );
         }
         let frame = self.push_frame(Some(schedule.frame), FrameKind::Call);
         self.bind_formals(&code.params, given, frame, &code.name.name, code.header, span)?;
@@ -64,7 +78,12 @@ impl Checker<'_> {
         let inner = std::mem::replace(&mut self.block, before);
         match result? {
             None => Ok(inner),
-            Some(_) => fail(codes::WORLD, "`return` is the last statement of a schedule, not inside a block", block.span, "in this block"),
+            Some(_) => fail(
+                codes::WORLD,
+                "`return` is the last statement of a schedule, not inside a block",
+                block.span,
+                "in this block",
+            ),
         }
     }
 
@@ -76,7 +95,8 @@ impl Checker<'_> {
                 self.define(frame, &f.name, closure, f.header)?;
             }
             ast::StmtKind::Return(values) => {
-                let mut results = values.iter().map(|v| self.host_value_of(v, frame)).collect::<Outcome<Vec<_>>>()?;
+                let mut results =
+                    values.iter().map(|v| self.host_value_of(v, frame)).collect::<Outcome<Vec<_>>>()?;
                 return Ok(Some(match results.len() {
                     0 => Value::Unit,
                     1 => results.remove(0),
@@ -84,11 +104,24 @@ impl Checker<'_> {
                 }));
             }
             ast::StmtKind::Define(define) => {
-                let mut values = define.values.iter().map(|v| self.host_value_of(v, frame)).collect::<Outcome<Vec<_>>>()?;
+                let mut values = define
+                    .values
+                    .iter()
+                    .map(|v| self.host_value_of(v, frame))
+                    .collect::<Outcome<Vec<_>>>()?;
                 for (value, e) in values.iter().zip(&define.values) {
                     match value {
-                        Value::Unit => return fail(codes::KIND, "this gives nothing to define", e.span, "a call for its effect"),
-                        Value::Dist(_) => return Err(super::draws::distribution_as_value(self, e.span).into()),
+                        Value::Unit => {
+                            return fail(
+                                codes::KIND,
+                                "this gives nothing to define",
+                                e.span,
+                                "a call for its effect",
+                            );
+                        }
+                        Value::Dist(_) => {
+                            return Err(super::draws::distribution_as_value(self, e.span).into());
+                        }
                         _ => {}
                     }
                 }
@@ -114,7 +147,12 @@ impl Checker<'_> {
                         let inner = self.push_frame(Some(frame), FrameKind::Block);
                         self.bind_pattern(inner, &f.pattern, item, None)?;
                         if self.schedule_statements(&f.body.stmts, inner)?.is_some() {
-                            return fail(codes::WORLD, "`return` is the last statement of a schedule, not inside a loop", f.body.span, "in this loop");
+                            return fail(
+                                codes::WORLD,
+                                "`return` is the last statement of a schedule, not inside a loop",
+                                f.body.span,
+                                "in this loop",
+                            );
                         }
                     }
                 } else {
@@ -124,7 +162,9 @@ impl Checker<'_> {
                     self.push(StmtKind::For(header, body), span);
                 }
             }
-            ast::StmtKind::If(chosen) => return self.schedule_if(&chosen.arms, chosen.otherwise.as_ref(), frame, span),
+            ast::StmtKind::If(chosen) => {
+                return self.schedule_if(&chosen.arms, chosen.otherwise.as_ref(), frame, span);
+            }
             ast::StmtKind::Phase(phase) => {
                 let name = self.host_value_of(&phase.name, frame)?;
                 let name = self.to_host(name, phase.name.span)?;
@@ -157,12 +197,18 @@ impl Checker<'_> {
             ast::StmtKind::Draw(draw) => return not_built("a random draw in a schedule", draw.span),
             ast::StmtKind::Call(call) => match self.host_value_of(call, frame)? {
                 Value::Unit => {}
-                Value::Host(h) if matches!(h.kind, HostKind::Record(_) | HostKind::Unknown) => self.push(StmtKind::Do(h.expr), span),
+                Value::Host(h) if matches!(h.kind, HostKind::Record(_) | HostKind::Unknown) => {
+                    self.push(StmtKind::Do(h.expr), span)
+                }
                 Value::Poison => return Err(Fail::Reported),
                 other => {
-                    if !matches!(&call.kind, ast::ExprKind::Call { callee, .. } if matches!(self.expr(callee, frame), Ok(Value::Schedule(_)))) {
-                        let d = Diagnostic::error(codes::UNUSED_RESULT, "this call changes nothing, and its result is not used")
-                            .label(call.span, format!("gives {}", other.kind()));
+                    if !matches!(&call.kind, ast::ExprKind::Call { callee, .. } if matches!(self.expr(callee, frame), Ok(Value::Schedule(_))))
+                    {
+                        let d = Diagnostic::error(
+                            codes::UNUSED_RESULT,
+                            "this call changes nothing, and its result is not used",
+                        )
+                        .label(call.span, format!("gives {}", other.kind()));
                         return Err(d.help(format!("name = {}", self.sources.text(call.span))).into());
                     }
                 }
@@ -171,7 +217,13 @@ impl Checker<'_> {
         Ok(None)
     }
 
-    fn schedule_if(&mut self, arms: &[ast::Arm], otherwise: Option<&ast::Block>, frame: FrameId, span: Span) -> Outcome<Option<Value>> {
+    fn schedule_if(
+        &mut self,
+        arms: &[ast::Arm],
+        otherwise: Option<&ast::Block>,
+        frame: FrameId,
+        span: Span,
+    ) -> Outcome<Option<Value>> {
         let Some((arm, rest)) = arms.split_first() else {
             return match otherwise {
                 Some(block) => {
@@ -194,7 +246,12 @@ impl Checker<'_> {
                 let result = self.schedule_if(rest, otherwise, frame, span);
                 let other = std::mem::replace(&mut self.block, before);
                 if result?.is_some() {
-                    return fail(codes::WORLD, "`return` is the last statement of a schedule, not inside a block", span, "in this `if`");
+                    return fail(
+                        codes::WORLD,
+                        "`return` is the last statement of a schedule, not inside a block",
+                        span,
+                        "in this `if`",
+                    );
                 }
                 self.push(StmtKind::If(h.expr, then, other), span);
                 Ok(None)
@@ -206,7 +263,7 @@ impl Checker<'_> {
     /// `x <- e` in a schedule: a `var`, a snapshot put back, or a place.
     fn schedule_arrow(&mut self, update: &ast::Update, frame: FrameId, span: Span) -> Outcome<()> {
         if let ast::ExprKind::Name(ident) = &update.place.kind
-            && let Some(Binding { var: Some(id), value, span: declared }) = self.find(ident, frame)?
+            && let Some(Binding { var: Some(id), value, span: declared, .. }) = self.find(ident, frame)?
         {
             let new = self.host_value_of(&update.value, frame)?;
             let h = self.to_host(new, update.value.span)?;
@@ -216,9 +273,17 @@ impl Checker<'_> {
                 _ => HostKind::Unknown,
             };
             if std::mem::discriminant(&kind) != std::mem::discriminant(&h.kind) {
-                let d = Diagnostic::error(codes::KIND, format!("{} is {}, and the new value is {}", ident.name, kind.describe(), h.kind.describe()))
-                    .label(update.value.span, h.kind.describe())
-                    .label(declared, "declared here");
+                let d = Diagnostic::error(
+                    codes::KIND,
+                    format!(
+                        "{} is {}, and the new value is {}",
+                        ident.name,
+                        kind.describe(),
+                        h.kind.describe()
+                    ),
+                )
+                .label(update.value.span, h.kind.describe())
+                .label(declared, "declared here");
                 return Err(d.into());
             }
             self.push(StmtKind::Set(id, h.expr), span);
@@ -233,14 +298,19 @@ impl Checker<'_> {
         let held = self.held(&place, frame);
         if held.is_empty() {
             let text = self.sources.text(update.place.span);
-            let d = Diagnostic::error(codes::UPDATE_OUTSIDE, format!("`<-` changes a var, a param or a state, and {text} is {}", place.kind()))
-                .label(update.place.span, place.kind())
-                .help(format!("var {text} = …   declares what a schedule may change"));
+            let d = Diagnostic::error(
+                codes::UPDATE_OUTSIDE,
+                format!("`<-` changes a var, a param or a state, and {text} is {}", place.kind()),
+            )
+            .label(update.place.span, place.kind())
+            .help(format!("var {text} = …   declares what a schedule may change"));
             return Err(d.into());
         }
         if let Value::Tensor(t) = &place {
             let t = t.clone();
-            if let Value::Host(HostValue { kind: HostKind::Snapshot(_), .. }) = self.host_value_of(&update.value, frame)? {
+            if let Value::Host(HostValue { kind: HostKind::Snapshot(_), .. }) =
+                self.host_value_of(&update.value, frame)?
+            {
                 // Falls through to the snapshot below.
             } else {
                 return self.schedule_update(&t, &update.value, frame, span);
@@ -250,25 +320,47 @@ impl Checker<'_> {
             Value::Host(HostValue { expr, kind: HostKind::Snapshot(kept) }) => {
                 let places: Vec<usize> = held.iter().filter_map(super::own::place_id).collect();
                 if kept != places {
-                    let d = Diagnostic::error(codes::KIND, "this snapshot is of other places").label(span, "put back here");
+                    let d = Diagnostic::error(codes::KIND, "this snapshot is of other places")
+                        .label(span, "put back here");
                     return Err(d.into());
                 }
                 self.push(StmtKind::Restore(places, expr), span);
                 Ok(())
             }
-            other => fail(codes::KIND, format!("an instance is changed by a snapshot of it, and this is {}", other.kind()), update.value.span, other.kind()),
+            other => fail(
+                codes::KIND,
+                format!("an instance is changed by a snapshot of it, and this is {}", other.kind()),
+                update.value.span,
+                other.kind(),
+            ),
         }
     }
 
     /// The header of a loop that runs; its names are bound in `frame`.
-    pub fn loop_header(&mut self, pattern: &ast::Pattern, over: Value, frame: FrameId, span: Span) -> Outcome<Loop> {
+    pub fn loop_header(
+        &mut self,
+        pattern: &ast::Pattern,
+        over: Value,
+        frame: FrameId,
+        span: Span,
+    ) -> Outcome<Loop> {
         match over {
             Value::Enumerate(inner) => {
                 let ast::PatternKind::Tuple(parts) = &pattern.kind else {
-                    return fail(codes::KIND, "`enumerate` gives a number and an element: two names", pattern.span, "one name");
+                    return fail(
+                        codes::KIND,
+                        "`enumerate` gives a number and an element: two names",
+                        pattern.span,
+                        "one name",
+                    );
                 };
                 let [number, element] = parts.as_slice() else {
-                    return fail(codes::KIND, "`enumerate` gives a number and an element: two names", pattern.span, format!("{} names", parts.len()));
+                    return fail(
+                        codes::KIND,
+                        "`enumerate` gives a number and an element: two names",
+                        pattern.span,
+                        format!("{} names", parts.len()),
+                    );
                 };
                 let mut header = self.loop_header(element, *inner, frame, span)?;
                 let index = self.new_var("index");
@@ -280,9 +372,10 @@ impl Checker<'_> {
                 let number = |v: i64| Expr { kind: ExprKind::Number(v as f64), span };
                 self.range_header(pattern, number(a), number(b), frame)
             }
-            Value::Host(HostValue { expr: Expr { kind: ExprKind::Tuple(mut ends), .. }, kind: HostKind::Tuple(kinds) })
-                if kinds == [HostKind::Number, HostKind::Number] =>
-            {
+            Value::Host(HostValue {
+                expr: Expr { kind: ExprKind::Tuple(mut ends), .. },
+                kind: HostKind::Tuple(kinds),
+            }) if kinds == [HostKind::Number, HostKind::Number] => {
                 let (Some(b), Some(a)) = (ends.pop(), ends.pop()) else { return Err(Fail::Reported) };
                 self.range_header(pattern, a, b, frame)
             }
@@ -305,14 +398,27 @@ impl Checker<'_> {
                 self.bind_running_parts(frame, pattern, value)?;
                 Ok(Loop { index: None, vars: vec![var], over: Over::List(expr) })
             }
-            other => fail(codes::KIND, format!("a loop goes over a range, a list or minibatches, and this is {}", other.kind()), span, other.kind()),
+            other => fail(
+                codes::KIND,
+                format!("a loop goes over a range, a list or minibatches, and this is {}", other.kind()),
+                span,
+                other.kind(),
+            ),
         }
     }
 
-    fn range_header(&mut self, pattern: &ast::Pattern, from: Expr, to: Expr, frame: FrameId) -> Outcome<Loop> {
+    fn range_header(
+        &mut self,
+        pattern: &ast::Pattern,
+        from: Expr,
+        to: Expr,
+        frame: FrameId,
+    ) -> Outcome<Loop> {
         let name = match &pattern.kind {
             ast::PatternKind::Name(ident, _) => ident.name.to_string(),
-            ast::PatternKind::Tuple(_) => return fail(codes::KIND, "a range gives numbers: one name", pattern.span, "several names"),
+            ast::PatternKind::Tuple(_) => {
+                return fail(codes::KIND, "a range gives numbers: one name", pattern.span, "several names");
+            }
         };
         let var = self.new_var(&name);
         self.bind_pattern(frame, pattern, running(var, HostKind::Number, pattern.span), None)?;
@@ -322,7 +428,10 @@ impl Checker<'_> {
     /// Binds a pattern to the element of a host list, taken apart by position.
     fn bind_running_parts(&mut self, frame: FrameId, pattern: &ast::Pattern, value: Value) -> Outcome<()> {
         match (&pattern.kind, &value) {
-            (ast::PatternKind::Tuple(parts), Value::Host(HostValue { expr, kind: HostKind::Tuple(kinds) })) if parts.len() == kinds.len() => {
+            (
+                ast::PatternKind::Tuple(parts),
+                Value::Host(HostValue { expr, kind: HostKind::Tuple(kinds) }),
+            ) if parts.len() == kinds.len() => {
                 for (i, (part, kind)) in parts.iter().zip(kinds).enumerate() {
                     let at = Box::new(Expr { kind: ExprKind::Number(i as f64), span: part.span });
                     let element = Expr { kind: ExprKind::Index(Box::new(expr.clone()), at), span: part.span };
@@ -335,15 +444,30 @@ impl Checker<'_> {
     }
 
     /// Binds a definition of the schedule: what runs is kept in variables.
-    fn bind_running(&mut self, frame: FrameId, pattern: &ast::Pattern, value: Value, definition: Option<Span>, span: Span) -> Outcome<()> {
+    fn bind_running(
+        &mut self,
+        frame: FrameId,
+        pattern: &ast::Pattern,
+        value: Value,
+        definition: Option<Span>,
+        span: Span,
+    ) -> Outcome<()> {
         match (&pattern.kind, &value) {
             (ast::PatternKind::Name(ident, _), _) => {
                 let value = self.keep_host(value, &ident.name);
                 self.bind_pattern(frame, pattern, value, definition)
             }
-            (ast::PatternKind::Tuple(parts), Value::Host(HostValue { expr, kind: HostKind::Tuple(kinds) })) => {
+            (
+                ast::PatternKind::Tuple(parts),
+                Value::Host(HostValue { expr, kind: HostKind::Tuple(kinds) }),
+            ) => {
                 if parts.len() != kinds.len() {
-                    return fail(codes::KIND, format!("{} names for {} values", parts.len(), kinds.len()), pattern.span, "these names");
+                    return fail(
+                        codes::KIND,
+                        format!("{} names for {} values", parts.len(), kinds.len()),
+                        pattern.span,
+                        "these names",
+                    );
                 }
                 let vars: Vec<VarId> = parts
                     .iter()
@@ -357,12 +481,16 @@ impl Checker<'_> {
                     let value = running(var, kind.clone(), part.span);
                     match &part.kind {
                         ast::PatternKind::Name(..) => self.bind_pattern(frame, part, value, definition)?,
-                        ast::PatternKind::Tuple(_) => self.bind_running(frame, part, value, definition, span)?,
+                        ast::PatternKind::Tuple(_) => {
+                            self.bind_running(frame, part, value, definition, span)?
+                        }
                     }
                 }
                 Ok(())
             }
-            (ast::PatternKind::Tuple(parts), Value::Tuple(items) | Value::List(items)) if parts.len() == items.len() => {
+            (ast::PatternKind::Tuple(parts), Value::Tuple(items) | Value::List(items))
+                if parts.len() == items.len() =>
+            {
                 for (part, item) in parts.iter().zip(items.iter()) {
                     self.bind_running(frame, part, item.clone(), definition, span)?;
                 }
@@ -384,12 +512,16 @@ impl Checker<'_> {
                 self.push(StmtKind::Let(vec![var], h.expr), span);
                 running(var, h.kind, span)
             }
-            Value::Tensor(Tensor { source: Source::Host(expr), elem, axes, span }) if !matches!(expr.kind, ExprKind::Var(_)) => {
+            Value::Tensor(Tensor { source: Source::Host(expr), elem, axes, span })
+                if !matches!(expr.kind, ExprKind::Var(_)) =>
+            {
                 let var = self.new_var(name);
                 self.push(StmtKind::Let(vec![var], *expr), span);
                 running(var, HostKind::Tensor(elem, axes), span)
             }
-            Value::Tuple(items) => Value::Tuple(Arc::new(items.iter().map(|v| self.keep_host(v.clone(), name)).collect())),
+            Value::Tuple(items) => {
+                Value::Tuple(Arc::new(items.iter().map(|v| self.keep_host(v.clone(), name)).collect()))
+            }
             other => other,
         }
     }
@@ -403,7 +535,9 @@ fn running(var: VarId, kind: HostKind, span: Span) -> Value {
 /// A host expression as a value: a handle of a tensor is a tensor.
 pub(super) fn host_value(expr: host::Expr, kind: HostKind, span: Span) -> Value {
     match kind {
-        HostKind::Tensor(elem, axes) => Value::Tensor(Tensor { source: Source::Host(Box::new(expr)), elem, axes, span }),
+        HostKind::Tensor(elem, axes) => {
+            Value::Tensor(Tensor { source: Source::Host(Box::new(expr)), elem, axes, span })
+        }
         kind => Value::Host(HostValue { expr, kind }),
     }
 }

@@ -83,6 +83,8 @@ impl Build {
 pub(super) struct Binding {
     pub value: Value,
     pub span: Span,
+    /// Whether only uses below it see it: a definition, not a parameter or pattern.
+    pub below: bool,
     /// A `var` of the schedule with its slot.
     pub var: Option<usize>,
 }
@@ -413,7 +415,11 @@ impl Checker<'_> {
 
     /// Names the value of a tensor of the current body, if it has none.
     pub fn name_tensor(&mut self, t: &Tensor, name: &str) {
-        let full = if self.path.len() < 2 { name.to_string() } else { format!("{}/{name}", self.path[1..].join("/")) };
+        let full = if self.path.len() < 2 {
+            name.to_string()
+        } else {
+            format!("{}/{name}", self.path[1..].join("/"))
+        };
         if let Source::Local(serial, id) = t.source {
             let build = self.build();
             if build.serial == serial && build.body.values[id].name.is_none() {

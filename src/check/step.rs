@@ -12,13 +12,22 @@ use std::sync::Arc;
 
 impl Checker<'_> {
     /// A call of a step in the schedule.
-    pub fn call_step(&mut self, step: Closure<ast::Step>, given: Vec<Given>, span: Span, _caller: FrameId) -> Outcome<Value> {
+    pub fn call_step(
+        &mut self,
+        step: Closure<ast::Step>,
+        given: Vec<Given>,
+        span: Span,
+        _caller: FrameId,
+    ) -> Outcome<Value> {
         let code = Arc::clone(&step.code);
         if self.world != World::Schedule {
-            let d = Diagnostic::error(codes::WORLD, format!("{} is a step, and steps are called by the schedule", code.name.name))
-                .label(span, "called here")
-                .label(code.header, "declared here")
-                .help(format!("fn {}(…)   for what a step is to share", code.name.name));
+            let d = Diagnostic::error(
+                codes::WORLD,
+                format!("{} is a step, and steps are called by the schedule", code.name.name),
+            )
+            .label(span, "called here")
+            .label(code.header, "declared here")
+            .help(format!("fn {}(…)   for what a step is to share", code.name.name));
             return Err(d.into());
         }
         let name = match self.frames[step.frame].kind {
@@ -68,7 +77,14 @@ impl Checker<'_> {
     }
 
     /// Evaluates a step's body for one form.
-    fn make_step(&mut self, step: &Closure<ast::Step>, name: &str, form: String, given: Vec<Given>, span: Span) -> Outcome<StepId> {
+    fn make_step(
+        &mut self,
+        step: &Closure<ast::Step>,
+        name: &str,
+        form: String,
+        given: Vec<Given>,
+        span: Span,
+    ) -> Outcome<StepId> {
         self.serial += 1;
         let builds = std::mem::replace(&mut self.builds, vec![Build::new(self.serial)]);
         let world = std::mem::replace(&mut self.world, World::Step);
@@ -88,22 +104,33 @@ impl Checker<'_> {
             let Some(changed) = build.changed.get(place) else { continue };
             let name = &self.program.places[*place].name;
             let short = name.rsplit('.').next().unwrap_or(name);
-            let d = Diagnostic::warning(codes::LATE_READ, format!("{name} is read below its own change, and gives the old value"))
-                .label(*read, "reads the value from before the step")
-                .label(*changed, "changed here")
-                .help(format!("next = …; {short} <- next   and read next: changes stand last in a body"));
+            let d = Diagnostic::warning(
+                codes::LATE_READ,
+                format!("{name} is read below its own change, and gives the old value"),
+            )
+            .label(*read, "reads the value from before the step")
+            .label(*changed, "changed here")
+            .help(format!("next = …; {short} <- next   and read next: changes stand last in a body"));
             self.warn(d);
         }
         self.add_step(name.to_string(), form, build, true, step.code.header, reports)
     }
 
-    fn step_body(&mut self, step: &Closure<ast::Step>, name: &str, given: Vec<Given>, span: Span) -> Outcome<()> {
+    fn step_body(
+        &mut self,
+        step: &Closure<ast::Step>,
+        name: &str,
+        given: Vec<Given>,
+        span: Span,
+    ) -> Outcome<()> {
         let frame = self.push_frame(Some(step.frame), FrameKind::Call);
         let mut inside = Vec::new();
         for (i, g) in given.into_iter().enumerate() {
             let formal = match &g.name {
                 Some(n) => Arc::clone(&n.name),
-                None => step.code.params.get(i).map_or_else(|| "argument".into(), |f| Arc::clone(&f.name.name)),
+                None => {
+                    step.code.params.get(i).map_or_else(|| "argument".into(), |f| Arc::clone(&f.name.name))
+                }
             };
             let value = match &g.value {
                 Value::Host(h) if matches!(h.kind, HostKind::Number | HostKind::Bool) => {
@@ -111,7 +138,8 @@ impl Checker<'_> {
                     Value::Tensor(self.argument(formal, elem, Vec::new(), g.span))
                 }
                 Value::Host(h) => {
-                    let title = format!("a step takes tensors and numbers, and is given {}", h.kind.describe());
+                    let title =
+                        format!("a step takes tensors and numbers, and is given {}", h.kind.describe());
                     return fail(codes::KIND, title, g.span, h.kind.describe());
                 }
                 Value::Tensor(Tensor { source: Source::Host(_), elem, axes, .. }) => {
@@ -124,7 +152,8 @@ impl Checker<'_> {
         self.bind_formals(&step.code.params, inside, frame, name, step.code.header, span)?;
         // Names of the header are the ones to show for the arguments' axes.
         for formal in &step.code.params {
-            if let Some(Value::Tensor(t)) = self.frames[frame].names.get(&formal.name.name).map(|b| b.value.clone())
+            if let Some(Value::Tensor(t)) =
+                self.frames[frame].names.get(&formal.name.name).map(|b| b.value.clone())
                 && let Source::Local(_, id) = t.source
             {
                 let ty = self.tensor_type(t.elem, &t.axes);
@@ -137,7 +166,12 @@ impl Checker<'_> {
         }
         match self.statements(&step.code.body.stmts, frame)? {
             None => Ok(()),
-            Some(_) => fail(codes::WORLD, "a step reports, and does not return", step.code.body.span, "`return` in here"),
+            Some(_) => fail(
+                codes::WORLD,
+                "a step reports, and does not return",
+                step.code.body.span,
+                "`return` in here",
+            ),
         }
     }
 
@@ -223,7 +257,15 @@ impl Checker<'_> {
         }
         let passed = std::mem::take(&mut build.passed);
         let serial = build.serial;
-        let text: String = self.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+        let text: String = self
+            .sources
+            .text(span)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(60)
+            .collect();
         let id = self.add_step(text, String::new(), build, false, span, reports)?;
         let mut record = host::Expr { kind: host::ExprKind::Call(id, passed), span };
         if locals.len() > 1 {
@@ -244,39 +286,65 @@ impl Checker<'_> {
                     let outer = std::mem::take(&mut self.builds);
                     let id = self.import(&t, span);
                     let mut inner = std::mem::replace(&mut self.builds, outer);
-                    let Some(build) = inner.pop() else { return fail(codes::WORLD, "a tensor stands where only numbers can", span, "a tensor") };
+                    let Some(build) = inner.pop() else {
+                        return fail(codes::WORLD, "a tensor stands where only numbers can", span, "a tensor");
+                    };
                     let local = Tensor { source: Source::Local(build.serial, id), ..t };
                     let exported = self.export(Value::Tensor(local), build, span)?;
                     self.to_host(exported, span)
                 }
             },
             Value::Tuple(items) => {
-                let parts = items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
+                let parts =
+                    items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
                 let kinds = parts.iter().map(|p| p.kind.clone()).collect();
-                let expr = host::Expr { kind: host::ExprKind::Tuple(parts.into_iter().map(|p| p.expr).collect()), span };
+                let expr = host::Expr {
+                    kind: host::ExprKind::Tuple(parts.into_iter().map(|p| p.expr).collect()),
+                    span,
+                };
                 Ok(HostValue { expr, kind: HostKind::Tuple(kinds) })
             }
             Value::List(items) => {
-                let parts = items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
+                let parts =
+                    items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
                 let kind = parts.first().map_or(HostKind::Unknown, |p| p.kind.clone());
-                let expr = host::Expr { kind: host::ExprKind::List(parts.into_iter().map(|p| p.expr).collect()), span };
+                let expr = host::Expr {
+                    kind: host::ExprKind::List(parts.into_iter().map(|p| p.expr).collect()),
+                    span,
+                };
                 Ok(HostValue { expr, kind: HostKind::List(Box::new(kind)) })
             }
             other => match self.host_expr(&other, span) {
                 Some(h) => Ok(h),
-                None => fail(codes::KIND, format!("the schedule cannot hold {}", other.kind()), span, other.kind()),
+                None => fail(
+                    codes::KIND,
+                    format!("the schedule cannot hold {}", other.kind()),
+                    span,
+                    other.kind(),
+                ),
             },
         }
     }
 
     /// `place <- tensor` in the schedule: a step that changes it.
-    pub fn schedule_update(&mut self, place: &Tensor, value: &ast::Expr, frame: FrameId, span: Span) -> Outcome<()> {
+    pub fn schedule_update(
+        &mut self,
+        place: &Tensor,
+        value: &ast::Expr,
+        frame: FrameId,
+        span: Span,
+    ) -> Outcome<()> {
         let Source::Place(p) = place.source else { return Ok(()) };
         let name = self.program.places[p].name.to_string();
         let outer = std::mem::take(&mut self.builds);
         let made = self.expr(value, frame).and_then(|v| {
             let Some(t) = self.as_tensor(&v, Some(place.elem), value.span) else {
-                return fail(codes::KIND, format!("{name} is a tensor, and the new value is {}", v.kind()), value.span, v.kind());
+                return fail(
+                    codes::KIND,
+                    format!("{name} is a tensor, and the new value is {}", v.kind()),
+                    value.span,
+                    v.kind(),
+                );
             };
             self.place_change(place, p, &t, &name, value.span, span)
         });
@@ -307,21 +375,33 @@ fn collect_locals(value: &Value, serial: usize, found: &mut Vec<Tensor>) {
                 found.push(t.clone());
             }
         }
-        Value::Tuple(items) | Value::List(items) => items.iter().for_each(|v| collect_locals(v, serial, found)),
+        Value::Tuple(items) | Value::List(items) => {
+            items.iter().for_each(|v| collect_locals(v, serial, found))
+        }
         _ => {}
     }
 }
 
-fn replace_locals(value: Value, serial: usize, order: &[Option<usize>], record: &host::Expr, span: Span) -> Value {
+fn replace_locals(
+    value: Value,
+    serial: usize,
+    order: &[Option<usize>],
+    record: &host::Expr,
+    span: Span,
+) -> Value {
     match value {
-        Value::Tensor(t) => match local_id(&t, serial).and_then(|id| order.iter().position(|o| *o == Some(id))) {
-            Some(at) => super::eval::report_value(record.clone(), at, t.elem, &t.axes, span),
-            None => Value::Tensor(t),
-        },
-        Value::Tuple(items) => {
-            Value::Tuple(Arc::new(items.iter().map(|v| replace_locals(v.clone(), serial, order, record, span)).collect()))
+        Value::Tensor(t) => {
+            match local_id(&t, serial).and_then(|id| order.iter().position(|o| *o == Some(id))) {
+                Some(at) => super::eval::report_value(record.clone(), at, t.elem, &t.axes, span),
+                None => Value::Tensor(t),
+            }
         }
-        Value::List(items) => Value::list(items.iter().map(|v| replace_locals(v.clone(), serial, order, record, span)).collect()),
+        Value::Tuple(items) => Value::Tuple(Arc::new(
+            items.iter().map(|v| replace_locals(v.clone(), serial, order, record, span)).collect(),
+        )),
+        Value::List(items) => Value::list(
+            items.iter().map(|v| replace_locals(v.clone(), serial, order, record, span)).collect(),
+        ),
         other => other,
     }
 }

@@ -99,7 +99,8 @@ fn sequential(dist: &Dist, n: usize, state: &mut RandomState) -> Result<Drawn, S
 
 /// One word for each element.
 fn words(n: usize, key: [u32; 2]) -> Vec<u32> {
-    let blocks = (0..n.div_ceil(4) as u64).flat_map(|b| philox4x32_10([b as u32, (b >> 32) as u32, 0, 0], key));
+    let blocks =
+        (0..n.div_ceil(4) as u64).flat_map(|b| philox4x32_10([b as u32, (b >> 32) as u32, 0, 0], key));
     blocks.take(n.next_multiple_of(2)).collect()
 }
 

@@ -92,6 +92,12 @@ impl Checker<'_> {
     ) -> Outcome<Value> {
         let spans: Vec<Span> = (0..args.len()).map(|i| spans.get(i).copied().unwrap_or(span)).collect();
         let what = format!("`{}`", op_text(op));
+        if let Some(i) = args.iter().position(|v| matches!(v, Value::Dist(_))) {
+            let beside = args.iter().find_map(|v| if let Value::Tensor(t) = v { Some(t) } else { None });
+            let shape = beside.map(|t| self.shape_text(&t.axes));
+            let shape = shape.as_deref().map_or("…", |s| s.trim_matches(['[', ']']));
+            return Err(self.undrawn(spans[i], span, shape).into());
+        }
         for (value, at) in args.iter().zip(&spans) {
             self.refuse(value, &what, *at, span)?;
         }
@@ -266,6 +272,12 @@ impl Checker<'_> {
         let mut operands: Vec<Tensor> = Vec::new();
         for (i, (value, at)) in args.iter().zip(spans).enumerate() {
             let elem = if i < from { Elem::Bool } else { common };
+            if let (Elem::Int, Some((n, _))) = (elem, self.number(value))
+                && n.abs() > f64::from(i32::MAX)
+            {
+                let title = format!("{n} is too large for an int, which has 32 bits");
+                return fail(codes::NUMBER, title, *at, "meets a tensor of ints");
+            }
             let Some(t) = self.as_tensor(value, Some(elem), *at) else {
                 return Err(self.map_kinds(op, args, spans, op_span).into());
             };

@@ -90,7 +90,9 @@ impl Checker<'_> {
                     continue;
                 };
                 let name = self.axis_name(*axis);
-                let Some(big) = operands.iter().find(|o| o.0.axes.contains(axis) && o.1 != small.1) else {
+                let Some(big) =
+                    operands.iter().find(|o| o.0.axes.contains(axis) && !std::ptr::eq(o.0, small.0))
+                else {
                     continue;
                 };
                 let big_at = big.0.axes.iter().position(|a| a == axis).unwrap_or(0);
@@ -118,7 +120,6 @@ impl Checker<'_> {
         };
         let ((name_a, word_a, text_a), (name_b, word_b, text_b)) = (of(a), of(b));
         let word_b = word_b.replacen(" axis", "", 1);
-        let word_b = if word_b.starts_with("axis") { word_b } else { word_b.trim_end().to_string() };
         format!("{name_a}, {word_a} of {text_a}, {verb} {name_b}, {word_b} of {text_b}")
     }
 
@@ -254,22 +255,24 @@ impl Checker<'_> {
         if wrapped || simple { format!("{text}'") } else { format!("({text})'") }
     }
 
+    /// The error for a distribution where a value should stand; `shape` is what is wanted there.
+    pub(super) fn undrawn(&self, span: Span, whole: Span, shape: &str) -> Diagnostic {
+        let text = self.operand_text(span);
+        let rest = self.edited(whole, span, "drawn");
+        let mut edit = format!("drawn[{shape}] ~ {text}");
+        if rest != "drawn" {
+            edit = format!("{edit}\n{rest}");
+        }
+        Diagnostic::error(codes::DISTRIBUTION, "a distribution is not a value")
+            .label(span, "says how to draw, and nothing is drawn")
+            .help(edit)
+    }
+
     /// Refuses what is no value to compute with.
     pub(super) fn refuse(&self, value: &Value, what: &str, span: Span, whole: Span) -> Outcome<()> {
         match value {
             Value::Poison => Err(crate::check::state::Fail::Reported),
-            Value::Dist(_) => {
-                let text = self.operand_text(span);
-                let rest = self.edited(whole, span, "drawn");
-                let mut try_this = format!("drawn[…] ~ {text}");
-                if rest != "drawn" {
-                    try_this = format!("{try_this}\n{rest}");
-                }
-                Err(Diagnostic::error(codes::DISTRIBUTION, "a distribution is not a value")
-                    .label(span, "says how to draw, and nothing is drawn")
-                    .help(try_this)
-                    .into())
-            }
+            Value::Dist(_) => Err(self.undrawn(span, whole, "…").into()),
             Value::Raw(_) => {
                 let text = self.operand_text(span);
                 Err(Diagnostic::error(codes::SHAPE, "this array from a file has no shape yet")

@@ -63,7 +63,7 @@ fn binary(op: MapOp, (a, wa): Number, (b, wb): Number) -> Option<Result<Number, 
         MapOp::Mul => (a * b, whole),
         MapOp::Div => (a / b, false),
         MapOp::FloorDiv | MapOp::Mod if b == 0.0 => return Some(Err(BY_ZERO)),
-        MapOp::FloorDiv if whole => ((a as i64 as i128).div_floor_exact(b as i64 as i128) as f64, true),
+        MapOp::FloorDiv if whole => (floor_div(a as i64, b as i64) as f64, true),
         MapOp::FloorDiv => ((a / b).floor(), false),
         MapOp::Mod => (modulo(a, b), whole),
         MapOp::Pow => power((a, wa), (b, wb)),
@@ -86,15 +86,9 @@ fn binary(op: MapOp, (a, wa): Number, (b, wb): Number) -> Option<Result<Number, 
 }
 
 /// Floor division of whole numbers.
-trait DivFloor {
-    fn div_floor_exact(self, other: Self) -> Self;
-}
-
-impl DivFloor for i128 {
-    fn div_floor_exact(self, other: i128) -> i128 {
-        let quotient = self / other;
-        if self % other != 0 && (self < 0) != (other < 0) { quotient - 1 } else { quotient }
-    }
+fn floor_div(a: i64, b: i64) -> i64 {
+    let quotient = a.wrapping_div(b);
+    if a.wrapping_rem(b) != 0 && (a < 0) != (b < 0) { quotient - 1 } else { quotient }
 }
 
 /// The remainder with the divisor's sign.

@@ -15,7 +15,7 @@ impl Checker<'_> {
     pub(super) fn items(&self, value: &Value) -> Option<Vec<Value>> {
         match value {
             Value::List(items) | Value::Tuple(items) => Some(items.to_vec()),
-            Value::Range(low, high) => {
+            Value::Range(low, high) if high.saturating_sub(*low) <= 10_000_000 => {
                 Some((*low..*high).map(|n| Value::Number { value: n as f64, whole: true }).collect())
             }
             _ => None,
@@ -26,7 +26,7 @@ impl Checker<'_> {
     pub(super) fn len(&mut self, (value, at): (Value, Span), span: Span) -> Outcome<Value> {
         let count = match &value {
             Value::List(items) | Value::Tuple(items) => items.len(),
-            Value::Range(low, high) => usize::try_from(high - low).unwrap_or(0),
+            Value::Range(low, high) => usize::try_from(high.saturating_sub(*low)).unwrap_or(0),
             Value::Batches(batches) => batches.batches.count,
             Value::Enumerate(inner) => return self.len(((**inner).clone(), at), span),
             Value::Tensor(Tensor { axes, .. })
@@ -91,7 +91,7 @@ impl Checker<'_> {
     }
 
     /// `zip(a, b)` of lists of one length.
-    pub(super) fn zip(&mut self, lists: Vec<(Value, Span)>, span: Span) -> Outcome<Value> {
+    pub(super) fn zip(&mut self, lists: Vec<(Value, Span)>) -> Outcome<Value> {
         let mut columns: Vec<(Vec<Value>, Span)> = Vec::new();
         for (value, at) in &lists {
             let runs = matches!(value, Value::Batches(_) | Value::Enumerate(_))
@@ -102,10 +102,10 @@ impl Checker<'_> {
             }
             if let Value::Range(low, high) = value
                 && let Some((first, _)) = columns.first()
-                && high - low != first.len() as i64
+                && high.saturating_sub(*low) != first.len() as i64
             {
-                let length = usize::try_from(high - low).unwrap_or(0);
-                return Err(self.unequal((first.len(), lists[0].1), (length, *at), span).into());
+                let length = usize::try_from(high.saturating_sub(*low)).unwrap_or(0);
+                return Err(self.unequal((first.len(), lists[0].1), (length, *at)).into());
             }
             let Some(items) = self.items(value) else {
                 return self.wrong_kind("`zip`", "lists and ranges", value, *at);
@@ -113,7 +113,7 @@ impl Checker<'_> {
             if let Some((first, first_at)) = columns.first()
                 && first.len() != items.len()
             {
-                return Err(self.unequal((first.len(), *first_at), (items.len(), *at), span).into());
+                return Err(self.unequal((first.len(), *first_at), (items.len(), *at)).into());
             }
             columns.push((items, *at));
         }
@@ -124,8 +124,7 @@ impl Checker<'_> {
         Ok(Value::list(rows))
     }
 
-    fn unequal(&self, a: (usize, Span), b: (usize, Span), span: Span) -> Diagnostic {
-        let _ = span;
+    fn unequal(&self, a: (usize, Span), b: (usize, Span)) -> Diagnostic {
         Diagnostic::error(codes::SHAPE, "`zip` goes through lists of one length")
             .label(b.1, format!("has {}", b.0))
             .label(a.1, format!("has {}", a.0))

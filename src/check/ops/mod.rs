@@ -3,12 +3,14 @@
 //! numbers of the schedule it makes a host expression, on tensors it joins the current body.
 
 mod args;
+mod convert;
 mod elementwise;
 mod fit;
 mod fold;
 mod hosted;
 mod indexing;
 mod lists;
+mod patterns;
 mod products;
 mod reductions;
 mod selecting;
@@ -98,7 +100,7 @@ impl Checker<'_> {
                 self.stop_gradient(value, at, span)
             }
             "len" => self.len(given.first(), span),
-            "zip" => self.zip(given.all(), span),
+            "zip" => self.zip(given.all()),
             "enumerate" => self.enumerate(given.first()),
             "pairs" => self.pairs(given.first()),
             _ => fail(codes::NOT_BUILT, format!("`{name}` is not built yet"), name_span, "called here"),

@@ -75,6 +75,11 @@ impl Checker<'_> {
             let whole = whole && !matches!(op, ReduceOp::Mean | ReduceOp::LogSumExp);
             return Ok(Value::Number { value: number, whole });
         }
+        if !given.has_options()
+            && let Value::Host(HostValue { kind: HostKind::Number, .. }) = &value
+        {
+            return Ok(value);
+        }
         let t = self.tensor_arg(name(op), &value, None, at)?;
         let axes = match given.option("axis") {
             Some((axis, axis_at)) => self.axes_arg(&t, at, &axis, axis_at)?,

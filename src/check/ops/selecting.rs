@@ -29,10 +29,9 @@ impl Checker<'_> {
         let mut places = places.into_iter();
         let (Some(place), None) = (places.next(), places.next()) else {
             let title = format!("{} is indexed by one position, not by {count}", base.kind());
-            self.refuse(&base, "`[…]`", span, span).or_else(|e| match &base {
-                Value::Raw(_) => Err(e),
-                _ => Ok(()),
-            })?;
+            if let Value::Raw(_) | Value::Poison = &base {
+                self.refuse(&base, "an index of several positions", span, span)?;
+            }
             return fail(codes::KIND, title, span, format!("what is indexed is {}", base.kind()));
         };
         match base {

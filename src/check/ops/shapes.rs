@@ -3,12 +3,10 @@
 use super::args::Bound;
 use super::fit::stretches;
 use crate::check::state::{Checker, Outcome, World, fail};
-use crate::check::value::{Axis, HostKind, HostValue, Tensor, Value};
+use crate::check::value::{Axis, HostKind, Value};
 use crate::diag::{Diagnostic, codes};
-use crate::program::host::{Expr, ExprKind};
-use crate::program::{Elem, MapOp, Raw, RawSource, ValueOp};
+use crate::program::{Elem, Raw, RawSource, ValueOp};
 use crate::source::Span;
-use crate::syntax::ast;
 
 impl Checker<'_> {
     /// An extent: a dimension or a natural number; none for `_`.
@@ -21,7 +19,8 @@ impl Checker<'_> {
         }
         let n = self.known_whole("an extent", value, at)?;
         match usize::try_from(n) {
-            Ok(extent) => Ok(Some(Axis::plain(extent))),
+            Ok(extent) if n <= i64::from(i32::MAX) => Ok(Some(Axis::plain(extent))),
+            Ok(_) => fail(codes::SHAPE, "an extent has 31 bits", at, format!("one of them is {n}")),
             Err(_) => fail(codes::SHAPE, "an extent is not negative", at, format!("one of them is {n}")),
         }
     }
@@ -150,7 +149,7 @@ impl Checker<'_> {
             return self.reshape_raw(source, shape, shape_at, span);
         }
         let t = self.tensor_arg("`reshape`", &value, None, at)?;
-        let have: usize = t.axes.iter().map(|a| a.extent).product();
+        let have: usize = elements(&t.axes);
         let axes = match self.inferred(have, &shape, shape_at) {
             Ok(axes) => axes,
             Err(d) => return Err(self.where_made(d, &[(&t, at)]).into()),
@@ -161,7 +160,7 @@ impl Checker<'_> {
 
     /// The axes of a shape for so many elements, `_` inferred.
     fn inferred(&self, have: usize, shape: &[Option<Axis>], at: Span) -> Result<Vec<Axis>, Diagnostic> {
-        let known: usize = shape.iter().flatten().map(|a| a.extent).product();
+        let known: usize = elements(shape.iter().flatten());
         let open = shape.iter().filter(|a| a.is_none()).count();
         let shown: Vec<String> = shape.iter().map(|a| a.map_or("_".into(), |a| self.axis_name(a))).collect();
         let shown = format!("[{}]", shown.join(", "));
@@ -199,7 +198,7 @@ impl Checker<'_> {
         let axes = if shape.iter().all(Option::is_some) {
             shape.into_iter().flatten().collect()
         } else {
-            let have: usize = self.files.shape(&source)?.into_iter().product();
+            let have: usize = self.files.shape(&source)?.into_iter().fold(1, usize::saturating_mul);
             self.inferred(have, &shape, shape_at)?
         };
         let extents = axes.iter().map(|a: &Axis| a.extent).collect();
@@ -208,88 +207,6 @@ impl Checker<'_> {
         self.program.setup.raws.push(Raw { source, ty, name: "reshape".into(), span });
         let raw = self.program.setup.raws.len() - 1;
         Ok(Value::Tensor(self.emit(ValueOp::Raw(raw), vec![], Elem::Real, axes, span)))
-    }
-
-    /// `rearrange(x, [r, c] -> [r * c])`.
-    pub(super) fn rearrange(&mut self, mut given: Bound, span: Span) -> Outcome<Value> {
-        let ((value, at), (pattern, pattern_at)) = (given.first(), given.first());
-        let t = self.tensor_arg("`rearrange`", &value, None, at)?;
-        let code = match &pattern {
-            Value::Pattern(code) => code.clone(),
-            other => {
-                return self.wrong_kind("`rearrange`", "a pattern, `[n, k] -> [k, n]`", other, pattern_at);
-            }
-        };
-        let ast::ExprKind::AxisPattern { from, to } = &code.kind else {
-            return self.wrong_kind("`rearrange`", "a pattern, `[n, k] -> [k, n]`", &pattern, pattern_at);
-        };
-        let names = self.pattern_axes(&t, at, from)?;
-        let (perm, axes) = pattern_result(&t, &names, to)?;
-        if let Some((name, _, place)) = names
-            .iter()
-            .find(|(_, positions, _)| positions.iter().any(|p| t.axes[*p].extent != 1 && !perm.contains(p)))
-        {
-            let title = format!("the axis {name} is lost");
-            return Err(Diagnostic::error(codes::SHAPE, title)
-                .label(*place, "named here")
-                .label(to.span, "and not used here")
-                .into());
-        }
-        // Axes of extent 1 that the pattern drops come last in the middle form, where they are merged.
-        let mut perm = perm;
-        perm.extend((0..t.axes.len()).filter(|p| !perm.contains(p)).collect::<Vec<_>>());
-        let id = self.import(&t, at);
-        Ok(Value::Tensor(self.emit(ValueOp::Rearrange { perm }, vec![id], t.elem, axes, span)))
-    }
-
-    /// What the names left of the arrow stand for. `1` has no name; `...` is a name.
-    fn pattern_axes(&self, t: &Tensor, at: Span, from: &ast::Shape) -> Outcome<Vec<PatternAxis>> {
-        let rank = t.axes.len();
-        let rests = from.extents.iter().filter(|e| matches!(e, ast::Extent::Rest { .. })).count();
-        let spoken = from.extents.len() - rests;
-        if rests > 1 || spoken > rank || (rests == 0 && spoken != rank) {
-            let title = format!("the pattern is for {spoken} axes, and there are {rank}");
-            let title = if rests > 1 { "`...` stands twice in a pattern".to_string() } else { title };
-            let d = Diagnostic::error(codes::SHAPE, title).label(from.span, "given here");
-            return Err(self.where_made(d, &[(t, at)]).into());
-        }
-        let mut names: Vec<PatternAxis> = Vec::new();
-        let mut position = 0;
-        for extent in &from.extents {
-            let (name, positions) = match extent {
-                ast::Extent::Rest { name, .. } => {
-                    let count = rank - spoken;
-                    let name = name.as_ref().map_or("...".to_string(), |n| format!("...{}", n.name));
-                    (name, (position..position + count).collect::<Vec<_>>())
-                }
-                ast::Extent::Expr(e) => match &e.kind {
-                    ast::ExprKind::Name(name) => (name.name.to_string(), vec![position]),
-                    ast::ExprKind::Number { value, .. } => {
-                        let axis = t.axes[position];
-                        if axis.extent as f64 != *value || *value != 1.0 {
-                            let title = "a pattern names its axes; only 1 stands for itself";
-                            let text = format!("this axis is {}", self.axis_name(axis));
-                            return fail(codes::SHAPE, title, e.span, text);
-                        }
-                        position += 1;
-                        continue;
-                    }
-                    _ => {
-                        let title = "left of the arrow, a pattern has one name for each axis";
-                        return fail(codes::SHAPE, title, e.span, "this is not a name");
-                    }
-                },
-            };
-            if let Some((_, _, before)) = names.iter().find(|(n, ..)| *n == name && n != "_") {
-                let d = Diagnostic::error(codes::SHAPE, format!("{name} names two axes of the pattern"))
-                    .label(extent.span(), "here again")
-                    .label(*before, "here first");
-                return Err(d.into());
-            }
-            position += positions.len();
-            names.push((name, positions, extent.span()));
-        }
-        Ok(names)
     }
 
     /// `pad(x, before: [...], after: [...], value: 0)`.
@@ -338,162 +255,14 @@ impl Checker<'_> {
         let id = self.import(&t, at);
         Ok(Value::Tensor(self.emit(ValueOp::Pad { before, after, value: fill }, vec![id], elem, axes, span)))
     }
-
-    /// `real(x)` and `int(x)`; a fraction is cut off.
-    pub(super) fn convert_to(
-        &mut self,
-        elem: Elem,
-        (value, at): (Value, Span),
-        span: Span,
-    ) -> Outcome<Value> {
-        let what = if elem == Elem::Int { "`int`" } else { "`real`" };
-        self.refuse(&value, what, at, span)?;
-        let number = match &value {
-            Value::Bool(b) => Some(f64::from(u8::from(*b))),
-            other => self.number(other).map(|n| n.0),
-        };
-        if let Some(number) = number {
-            if elem == Elem::Int && !number.is_finite() {
-                return fail(codes::NUMBER, format!("{number} is no int"), at, "given here");
-            }
-            return Ok(match elem {
-                Elem::Int => Value::Number { value: number.trunc() + 0.0, whole: true },
-                _ => Value::Number { value: number, whole: false },
-            });
-        }
-        if let Value::Host(HostValue { expr, kind: HostKind::Number | HostKind::Bool }) = &value {
-            return Ok(self.convert_host(elem, value_kind(&value), expr.clone(), span));
-        }
-        let t = self.tensor_arg(what, &value, None, at)?;
-        if t.elem == elem {
-            return Ok(Value::Tensor(t));
-        }
-        let id = self.import(&t, at);
-        Ok(Value::Tensor(self.emit(ValueOp::Convert, vec![id], elem, t.axes, span)))
-    }
-
-    fn convert_host(&mut self, elem: Elem, is_bool: bool, expr: Expr, span: Span) -> Value {
-        let e = |kind: ExprKind| Expr { kind, span };
-        let expr = if is_bool {
-            let (one, zero) = (e(ExprKind::Number(1.0)), e(ExprKind::Number(0.0)));
-            e(ExprKind::Map(MapOp::Where, vec![expr, one, zero]))
-        } else if elem == Elem::Int {
-            let x = self.host_bound(expr, "int");
-            let size = e(ExprKind::Map(MapOp::Floor, vec![e(ExprKind::Map(MapOp::Abs, vec![x.clone()]))]));
-            e(ExprKind::Map(MapOp::Mul, vec![e(ExprKind::Map(MapOp::Sign, vec![x])), size]))
-        } else {
-            expr
-        };
-        Value::Host(HostValue { expr, kind: HostKind::Number })
-    }
-
-    /// `shape(x)`.
-    pub(super) fn shape_of(&mut self, (value, at): (Value, Span), span: Span) -> Outcome<Value> {
-        self.refuse(&value, "`shape`", at, span)?;
-        let axes = match &value {
-            Value::Host(HostValue { kind: HostKind::Tensor(_, axes), .. }) => axes.clone(),
-            Value::Tensor(t) => t.axes.clone(),
-            Value::Number { .. } | Value::Dim(_) | Value::Bool(_) => vec![],
-            Value::Host(HostValue { kind: HostKind::Number | HostKind::Bool, .. }) => vec![],
-            Value::List(_) => self.tensor_arg("`shape`", &value, None, at)?.axes,
-            _ => return self.wrong_kind("`shape`", "a tensor", &value, at),
-        };
-        Ok(Value::list(axes.into_iter().map(axis_value).collect()))
-    }
-
-    /// `stop_gradient(x)`.
-    pub(super) fn stop_gradient(&mut self, value: Value, at: Span, span: Span) -> Outcome<Value> {
-        self.refuse(&value, "`stop_gradient`", at, span)?;
-        match value {
-            Value::Tuple(items) => {
-                let items: Outcome<Vec<Value>> =
-                    items.iter().map(|v| self.stop_gradient(v.clone(), at, span)).collect();
-                Ok(Value::Tuple(items?.into()))
-            }
-            Value::Number { .. } | Value::Dim(_) | Value::Bool(_) => Ok(value),
-            other => {
-                let t = self.tensor_arg("`stop_gradient`", &other, None, at)?;
-                if t.elem != Elem::Real {
-                    return Ok(Value::Tensor(t));
-                }
-                let id = self.import(&t, at);
-                Ok(Value::Tensor(self.emit(ValueOp::StopGradient, vec![id], t.elem, t.axes, span)))
-            }
-        }
-    }
 }
 
-fn value_kind(value: &Value) -> bool {
-    matches!(value, Value::Host(HostValue { kind: HostKind::Bool, .. }))
+/// How many elements such axes have.
+fn elements<'a>(axes: impl IntoIterator<Item = &'a Axis>) -> usize {
+    axes.into_iter().fold(1, |n, a| n.saturating_mul(a.extent))
 }
 
 /// An extent as a value: its dimension if it has one.
 pub(super) fn axis_value(axis: Axis) -> Value {
     axis.dim.map_or(Value::whole(axis.extent), Value::Dim)
-}
-
-/// A name of a pattern, the axes it stands for, and where it stands.
-type PatternAxis = (String, Vec<usize>, Span);
-
-/// The permutation and the axes that the right of the arrow asks for.
-fn pattern_result(t: &Tensor, names: &[PatternAxis], to: &ast::Shape) -> Outcome<(Vec<usize>, Vec<Axis>)> {
-    let mut perm: Vec<usize> = Vec::new();
-    let mut axes = Vec::new();
-    for extent in &to.extents {
-        let mut parts = Vec::new();
-        match extent {
-            ast::Extent::Rest { name, span } => {
-                let name = name.as_ref().map_or("...".to_string(), |n| format!("...{}", n.name));
-                let positions = named(names, &name, *span)?;
-                axes.extend(positions.iter().map(|p| t.axes[*p]));
-                parts.push((positions, *span));
-            }
-            ast::Extent::Expr(e) => {
-                factors(e, names, &mut parts)?;
-                let positions: Vec<usize> = parts.iter().flat_map(|(p, _)| p.clone()).collect();
-                axes.push(match positions[..] {
-                    [one] => t.axes[one],
-                    _ => Axis::plain(positions.iter().map(|p| t.axes[*p].extent).product()),
-                });
-            }
-        }
-        for (positions, span) in parts {
-            if positions.iter().any(|p| perm.contains(p)) {
-                let title = "an axis stands twice right of the arrow";
-                return fail(codes::SHAPE, title, span, "used a second time");
-            }
-            perm.extend(positions);
-        }
-    }
-    Ok((perm, axes))
-}
-
-/// The axes that a product of names merges; `1` is none.
-fn factors(e: &ast::Expr, names: &[PatternAxis], parts: &mut Vec<(Vec<usize>, Span)>) -> Outcome<()> {
-    match &e.kind {
-        ast::ExprKind::Name(name) => {
-            parts.push((named(names, &name.name, e.span)?, e.span));
-            Ok(())
-        }
-        ast::ExprKind::Number { value: 1.0, .. } => Ok(()),
-        ast::ExprKind::Binary { op: ast::BinaryOp::Mul, lhs, rhs, .. } => {
-            factors(lhs, names, parts)?;
-            factors(rhs, names, parts)
-        }
-        _ => {
-            let title = "right of the arrow stand names, products of names, and 1";
-            fail(codes::SHAPE, title, e.span, "this is none of them")
-        }
-    }
-}
-
-fn named(names: &[PatternAxis], name: &str, span: Span) -> Outcome<Vec<usize>> {
-    match names.iter().find(|(n, ..)| n == name) {
-        Some((_, positions, _)) => Ok(positions.clone()),
-        None => {
-            let known: Vec<&str> = names.iter().map(|(n, ..)| n.as_str()).collect();
-            let title = format!("{name} is no axis of the pattern");
-            fail(codes::SHAPE, title, span, format!("left of the arrow are {}", known.join(", ")))
-        }
-    }
 }
