@@ -41,9 +41,9 @@ fn stays(name: &str, inputs: &[Input], f: Function) {
 
 /// A graph through both pipelines with differentiation between.
 fn compile(graph: Graph) -> (Graph, Vec<&'static str>) {
-    let (graph, before) = run_pipeline(graph, BEFORE_GRADIENT, |_, _| {});
+    let (graph, before) = run_pipeline(graph, BEFORE_GRADIENT, |_, g| verified(g));
     let graph = differentiate(graph).unwrap_or_else(|e| panic!("{:?}", e.draw()));
-    let (graph, after) = run_pipeline(graph, AFTER_GRADIENT, |_, _| {});
+    let (graph, after) = run_pipeline(graph, AFTER_GRADIENT, |_, g| verified(g));
     (graph, before.fired.iter().chain(&after.fired).map(|f| f.rule).collect())
 }
 
@@ -122,6 +122,8 @@ fn lowered_softmax(b: &mut Builder, z: NodeId) -> NodeId {
 }
 
 const M: &str = "select(lt(abs(stop_gradient(reduce max[1](x0))), inf), stop_gradient(reduce max[1](x0)), 0)";
+
+const FINAL_M: &str = "select(lt(abs(reduce max[1](x0)), inf), reduce max[1](x0), 0)";
 
 #[test]
 fn logarithms() {
@@ -333,8 +335,9 @@ fn exponentials() {
 
 #[test]
 fn softmax() {
-    let exponent =
-        format!("sub(x0, broadcast[2, 3](add({M}, log(sum[1](exp(sub(x0, broadcast[2, 3]({M}))))))))");
+    let u = format!("sub(x0, broadcast[2, 3]({M}))");
+    let l = format!("log(sum[1](exp({u})))");
+    let exponent = format!("sub({u}, broadcast[2, 3](select(eq({l}, -inf), 0, {l})))");
     check(
         "softmax",
         &some(),
@@ -359,13 +362,39 @@ fn softmax() {
             log(b, s)
         },
         "log(sum[1](exp(x0)))",
-        &format!("add({M}, log(sum[1](exp(sub(x0, broadcast[2, 3]({M}))))))"),
+        &format!("add({M}, {l})"),
     );
-    // What is shifted already stays; a quotient by another sum is no softmax.
-    stays("logsumexp", &some(), &|b, x| {
-        let p = lowered_softmax(b, x[0]);
-        log(b, p)
-    });
+    // Shifted already: only the guard is missing.
+    let plain = "stop_gradient(reduce max[1](x0))";
+    check(
+        "logsumexp",
+        &some(),
+        &|b, x| {
+            let m = b.reduce(Reduce::Max, x[0], &[1]);
+            let m = b.stop_gradient(m);
+            let wide = b.unreduce(m, &[1], &[2, 3]);
+            let u = b.sub(x[0], wide);
+            let e = exp(b, u);
+            let s = b.sum(e, &[1]);
+            log(b, s)
+        },
+        &format!("log(sum[1](exp(sub(x0, broadcast[2, 3]({plain})))))"),
+        &l,
+    );
+    let u = format!("sub(x0, broadcast[2, 3]({plain}))");
+    let l = format!("log(sum[1](exp({u})))");
+    check(
+        "log-softmax",
+        &some(),
+        &|b, x| {
+            let p = lowered_softmax(b, x[0]);
+            let exponent = b.graph.inputs(p)[0];
+            b.unary(Unary::Tanh, exponent)
+        },
+        &format!("tanh(sub(x0, broadcast[2, 3](add({plain}, {l}))))"),
+        &format!("tanh(sub({u}, broadcast[2, 3](select(eq({l}, -inf), 0, {l}))))"),
+    );
+    // A quotient by another sum is no softmax.
     stays("softmax", &some(), &|b, x| {
         let e = exp(b, x[0]);
         let s = b.sum(e, &[0]);
@@ -427,6 +456,44 @@ fn log_softmax_far_out() {
     let x = [input(&[1, 9], &z)];
     assert_eq!(compiled(DType::F32, &x, first).0, [104.0]);
     close("f64", 0, &compiled(DType::F64, &x, first).0, &[104.00000226033197], 1e-15);
+}
+
+/// C049: rows of nothing but -infinity, however log-sum-exp is written.
+#[test]
+fn log_sum_exp_of_nothing() {
+    let inf = f64::INFINITY;
+    let plain: Function = &|b, x| {
+        let e = exp(b, x[0]);
+        let s = b.sum(e, &[0]);
+        log(b, s)
+    };
+    let shifted: Function = &|b, x| {
+        let shape = b.shape(x[0]);
+        let m = b.reduce(Reduce::Max, x[0], &[0]);
+        let m = b.stop_gradient(m);
+        let wide = b.unreduce(m, &[0], &shape);
+        let u = b.sub(x[0], wide);
+        let e = exp(b, u);
+        let s = b.sum(e, &[0]);
+        let l = log(b, s);
+        b.add(m, l)
+    };
+    for f in [plain, shifted] {
+        for (z, value, gradient) in [
+            (&[-inf, -inf][..], -inf, &[0.0, 0.0][..]),
+            (&[-inf, 1.0], 1.0, &[0.0, 1.0]),
+            (&[5.0], 5.0, &[1.0]),
+            (&[1000.0, 0.0], 1000.0, &[1.0, 0.0]),
+        ] {
+            let (v, g) = compiled(DType::F32, &[input(&[z.len()], z)], f);
+            close("value", 0, &v, &[value], 1e-7);
+            close("gradient", 0, &g, gradient, 1e-7);
+        }
+        let g = graph(DType::F32, &[input(&[2], &[inf, 0.0])], |b, x| vec![f(b, x)]);
+        assert_eq!(run(&compile(g).0, &[input(&[2], &[inf, 0.0])])[0], [inf]);
+    }
+    let (v, g) = compiled(DType::F32, &[input(&[1, 2], &[-inf, -inf])], &|b, x| lowered_softmax(b, x[0]));
+    assert_eq!((v, g), (vec![0.0, 0.0], vec![0.0, 0.0]));
 }
 
 /// C044 (a): the vector as a literal is worth the same.
@@ -604,6 +671,16 @@ fn algebra() {
         let n = b.neg(x);
         b.neg(n)
     };
+    check(
+        "sum-neg",
+        &some(),
+        &|b, x| {
+            let n = b.neg(x[0]);
+            b.sum(n, &[1])
+        },
+        "sum[1](neg(x0))",
+        "neg(sum[1](x0))",
+    );
     check("neg-neg", &some(), &|b, x| two(b, x[0]), "neg(neg(x0))", "x0");
     check(
         "add-neg",
@@ -852,8 +929,11 @@ fn softmax_cost_is_one_row() {
     let gradient = text(&g, g.reports[1].value);
     assert!(!gradient.contains("scatter") && !gradient.contains("div"), "{gradient}");
     assert_eq!(gradient.matches("sum[1]").count(), gradient.matches("log(sum[1]").count(), "{gradient}");
-    assert_eq!(gradient.matches("iota").count(), 1, "{gradient}");
-    println!("{gradient}");
+    let share = "exp(sub(U, broadcast[3, 4](select(eq(L, -inf), 0, L))))";
+    let share = share.replace('L', "log(sum[1](exp(U)))");
+    let share = share.replace('U', &format!("sub(x0, broadcast[3, 4]({FINAL_M}))"));
+    let hit = "select(eq(iota[1](), broadcast[3, 4](concat(2, 0, 2))), -0.3333333432674408, 0)";
+    assert_eq!(gradient, format!("add({hit}, mul(0.3333333432674408, {share}))"));
 }
 
 #[test]

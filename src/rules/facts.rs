@@ -2,13 +2,22 @@
 //!
 //! An opaque node (one that a remaining `grad` is taken with respect to) tells nothing.
 
-use crate::ir::{Binary, Graph, NodeId, Op, Reduce, Scalar, Unary};
+use crate::ir::{Binary, Compare, Graph, NodeId, Op, Reduce, Scalar, Unary};
 
 /// Reads a graph; some nodes may be opaque.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     graph: &'a Graph,
     opaque: &'a [bool],
+}
+
+/// A tensor less its maximum along axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// What was shifted.
+    pub z: NodeId,
+    /// Whether a maximum of -infinity is taken as 0.
+    pub guarded: bool,
 }
 
 /// How deep the questions about a value's sign and size look.
@@ -52,11 +61,12 @@ impl<'a> Facts<'a> {
 
     /// The number that every element of a node is, if it is a number seen through views.
     pub fn scalar(&self, id: NodeId) -> Option<Scalar> {
-        match self.op(id)? {
-            Op::Const(value) => Some(*value),
-            Op::Broadcast { .. } | Op::Reshape | Op::Transpose { .. } => self.scalar(self.inputs(id)[0]),
-            _ => None,
+        let op = self.op(id)?;
+        if let Op::Const(value) = op {
+            return Some(*value);
         }
+        let view = matches!(op, Op::Broadcast { .. } | Op::Reshape | Op::Transpose { .. });
+        if view { self.scalar(self.inputs(id)[0]) } else { None }
     }
 
     /// The same as a number.
@@ -134,50 +144,76 @@ impl<'a> Facts<'a> {
         Some((e, self.unary(e, Unary::Exp)?, axes.clone()))
     }
 
-    /// Whether `u` is some z less its maximum along axes (or less its log-sum-exp).
-    pub fn shifted(&self, u: NodeId) -> bool {
-        let Some((z, row)) = self.binary(u, Binary::Sub) else { return false };
+    /// Whether `u` is some z less its maximum along axes (or less its log-sum-exp), so that no element
+    /// is above 0; and whether the maximum of a row of nothing but -infinity is taken as 0.
+    pub fn shifted(&self, u: NodeId) -> Option<Shift> {
+        let (z, row) = self.binary(u, Binary::Sub)?;
         let all = (0..self.shape(row).len()).map(Some).collect();
-        self.bounds(row, all, z, DEPTH)
+        self.bounds(row, all, z, DEPTH).map(|guarded| Shift { z, guarded })
     }
 
     /// Whether `row`, seen from a tensor of z's shape along `map`, is nowhere below z, or is finite
-    /// in place of -infinity.
-    fn bounds(&self, row: NodeId, map: Vec<Option<usize>>, z: NodeId, depth: usize) -> bool {
-        if depth == 0 {
-            return false;
-        }
+    /// in place of -infinity (then `Some(true)`).
+    fn bounds(&self, row: NodeId, map: Vec<Option<usize>>, z: NodeId, depth: usize) -> Option<bool> {
+        let depth = depth.checked_sub(1)?;
         let (source, map) = self.stretched_from(row, map);
         let inputs = self.inputs(source);
-        match self.op(source) {
-            Some(Op::StopGradient) => self.bounds(inputs[0], map, z, depth - 1),
+        match self.op(source)? {
+            Op::StopGradient => self.bounds(inputs[0], map, z, depth),
             // The guard of a maximum of nothing but -infinity, then the maximum or 0.
-            Some(Op::Select) => {
+            Op::Select => {
                 let zero = |i: usize| self.is(inputs[i], 0.0);
-                let of = |i: usize| self.bounds(inputs[i], map.clone(), z, depth - 1);
-                (zero(2) && of(1)) || (zero(1) && of(2))
+                let of = |i: usize| self.bounds(inputs[i], map.clone(), z, depth).map(|_| true);
+                if zero(2) { of(1) } else { of(2).filter(|_| zero(1)) }
             }
-            Some(Op::Binary(Binary::Add)) => {
+            Op::Binary(Binary::Add) => {
                 let lse = |max: NodeId, log: NodeId| {
-                    let exponent = self.unary(log, Unary::Log).and_then(|s| self.sum_of_exp(s));
-                    let of_z = exponent.is_some_and(|(_, u, _)| {
-                        self.binary(u, Binary::Sub).is_some_and(|(w, _)| w == z) && self.shifted(u)
-                    });
-                    of_z && self.bounds(max, map.clone(), z, depth - 1)
+                    let (_, u, _) = self.sum_of_exp(self.unary(log, Unary::Log)?)?;
+                    let shift = self.shifted(u).filter(|s| s.z == z)?;
+                    self.bounds(max, map.clone(), z, depth).map(|_| shift.guarded)
                 };
-                lse(inputs[0], inputs[1]) || lse(inputs[1], inputs[0])
+                lse(inputs[0], inputs[1]).or_else(|| lse(inputs[1], inputs[0]))
             }
-            Some(Op::Reduce { op: Reduce::Max, .. }) => {
-                self.inputs(source)[0] == z && self.reduction_along(source, &map, self.shape(z), Reduce::Max)
+            Op::Reduce { op: Reduce::Max, .. } => {
+                let of_z = self.inputs(source)[0] == z;
+                (of_z && self.reduction_along(source, &map, self.shape(z), Reduce::Max)).then_some(false)
             }
-            _ => false,
+            Op::Leaf(_)
+            | Op::Const(_)
+            | Op::Iota { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Compare(_)
+            | Op::Cast(_)
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Reshape
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Concat { .. }
+            | Op::Reverse { .. }
+            | Op::Reduce { .. }
+            | Op::ArgReduce { .. }
+            | Op::Contract(_)
+            | Op::Gather { .. }
+            | Op::ScatterAdd { .. }
+            | Op::Grad => None,
         }
+    }
+
+    /// The logarithm l of a sum of exponentials in `l == -infinity ? 0 : l`.
+    pub fn finite_total(&self, id: NodeId) -> Option<NodeId> {
+        let [nothing, zero, l] = self.inputs(id)[..] else { return None };
+        let guard = self.op(id)? == &Op::Select && self.op(nothing)? == &Op::Compare(Compare::Eq);
+        let [tested, lowest] = self.inputs(nothing)[..] else { return None };
+        let fits = guard && tested == l && self.is(zero, 0.0) && self.is(lowest, f64::NEG_INFINITY);
+        self.sum_of_exp(self.unary(l, Unary::Log)?).filter(|_| fits).map(|_| l)
     }
 
     /// Whether no element is above 0, so that its exponential is at most 1.
     pub fn at_most_zero(&self, id: NodeId) -> bool {
         let negated = self.unary(id, Unary::Neg).is_some_and(|a| self.never_negative(a, DEPTH));
-        negated || self.shifted(id)
+        negated || self.shifted(id).is_some()
     }
 
     /// Whether a value is smooth and at least 0 by its form, so that where it is 0 its derivatives are

@@ -56,8 +56,16 @@ pub fn graph(
     b.graph
 }
 
+/// Panics with the printed graph if it breaks an invariant.
+pub fn verified(graph: &Graph) {
+    if let Err(violations) = dlc::ir::verify::verify(graph) {
+        panic!("{violations:?}\n{}", dlc::ir::print::print(graph));
+    }
+}
+
 /// Runs a graph and gives the reports.
 pub fn run(graph: &Graph, inputs: &[Input]) -> Vec<Vec<f64>> {
+    verified(graph);
     let outcome = interp::run(graph, &|leaf| {
         let x = &inputs[leaf.index];
         Tensor::from_f64s(leaf.ty.dtype, x.shape.clone(), &x.values)
