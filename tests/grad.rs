@@ -66,7 +66,9 @@ fn binary() {
     let exponent = Numbers(3).input(&[6], -2.0, 3.0);
     check("Pow", &[base.clone(), exponent], &|b, x| b.binary(Binary::Pow, x[0], x[1]));
     for c in [-1.5, -1.0, 0.5, 1.0, 2.0, 3.0, 2.7] {
-        check("Pow by a constant", &[base.clone()], &|b, x| b.with_constant(Binary::Pow, x[0], c));
+        check("Pow by a constant", std::slice::from_ref(&base), &|b, x| {
+            b.with_constant(Binary::Pow, x[0], c)
+        });
     }
     check("a node twice", &[base], &|b, x| b.mul(x[0], x[0]));
 }

@@ -169,6 +169,9 @@ fn log(s: &mut Sweep, y: NodeId, a: NodeId, g: NodeId) {
 /// `v = g * dy/da` of a root or power of `a`: 0 where `a` is 0, if `a` is never negative and smooth (its
 /// own derivative is 0 there); else with 0 times infinity as 0.
 fn vanishing_base(s: &mut Sweep, a: NodeId, g: NodeId, v: NodeId) -> NodeId {
+    if s.facts().positive(a) {
+        return v;
+    }
     if s.facts().smooth_and_never_negative(a) {
         let zero = s.b.fill_like(a, 0.0);
         let nought = s.b.compare(Compare::Eq, a, zero);

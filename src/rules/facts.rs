@@ -223,34 +223,57 @@ impl<'a> Facts<'a> {
     }
 
     fn smooth(&self, id: NodeId, depth: usize) -> bool {
-        if depth == 0 {
-            return false;
-        }
+        let Some(depth) = depth.checked_sub(1) else { return false };
         let inputs = self.inputs(id);
-        let all = || inputs.iter().all(|i| self.smooth(*i, depth - 1));
-        match self.op(id) {
-            Some(Op::Const(Scalar::Real(v))) => *v >= 0.0,
-            Some(Op::Unary(Unary::Exp)) => true,
-            Some(Op::Binary(Binary::Mul)) => inputs[0] == inputs[1] || all(),
-            Some(Op::Binary(Binary::Add)) => all(),
-            Some(Op::Binary(Binary::Div)) => {
-                self.constant(inputs[1]).is_some_and(|c| c > 0.0) && self.smooth(inputs[0], depth - 1)
-            }
-            Some(Op::Binary(Binary::Pow)) => {
-                self.constant(inputs[1]).is_some_and(|c| c > 0.0 && c % 2.0 == 0.0)
-            }
-            Some(Op::Contract(spec)) => inputs[0] == inputs[1] && spec.operands[0] == spec.operands[1],
-            Some(
-                Op::Transpose { .. }
-                | Op::Broadcast { .. }
-                | Op::Reshape
-                | Op::Slice { .. }
-                | Op::Reverse { .. }
-                | Op::Reduce { op: Reduce::Sum, .. }
-                | Op::Cast(_),
-            ) => self.graph.ty(inputs[0]).dtype.is_real() && self.smooth(inputs[0], depth - 1),
-            _ => false,
-        }
+        let same = inputs.len() == 2 && inputs[0] == inputs[1];
+        let of = |i: usize| self.smooth(inputs[i], depth);
+        let constant = |i: usize, is: fn(f64) -> bool| self.constant(inputs[i]).is_some_and(is);
+        self.op(id).is_some_and(|op| match op {
+            Op::Const(value) => matches!(value, Scalar::Real(v) if *v >= 0.0),
+            Op::Unary(f) => *f == Unary::Exp,
+            Op::Binary(f) => match f {
+                Binary::Mul => same || (of(0) && of(1)),
+                Binary::Add => of(0) && of(1),
+                Binary::Div => constant(1, |c| c > 0.0) && of(0),
+                Binary::Pow => constant(1, |c| c > 0.0 && c % 2.0 == 0.0),
+                Binary::Sub
+                | Binary::FloorDiv
+                | Binary::Mod
+                | Binary::Max
+                | Binary::Min
+                | Binary::And
+                | Binary::Or => false,
+            },
+            Op::Contract(spec) => same && spec.operands[0] == spec.operands[1],
+            Op::Reduce { op, .. } => *op == Reduce::Sum && of(0),
+            Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Reshape
+            | Op::Slice { .. }
+            | Op::Reverse { .. } => of(0),
+            Op::Cast(_) => self.graph.ty(inputs[0]).dtype.is_real() && of(0),
+            Op::Leaf(_)
+            | Op::Iota { .. }
+            | Op::Compare(_)
+            | Op::Select
+            | Op::Pad { .. }
+            | Op::Concat { .. }
+            | Op::ArgReduce { .. }
+            | Op::Gather { .. }
+            | Op::ScatterAdd { .. }
+            | Op::StopGradient
+            | Op::Grad => false,
+        })
+    }
+
+    /// Whether a value is above 0 by its form, so that roots of it have no singular point: something
+    /// never negative and a positive number.
+    pub fn positive(&self, id: NodeId) -> bool {
+        let above = |c: NodeId| self.constant(c).is_some_and(|c| c > 0.0);
+        let sum = |(a, b): (NodeId, NodeId)| {
+            (above(a) && self.never_negative(b, DEPTH)) || (above(b) && self.never_negative(a, DEPTH))
+        };
+        above(id) || self.binary(id, Binary::Add).is_some_and(sum)
     }
 
     fn never_negative(&self, id: NodeId, depth: usize) -> bool {
