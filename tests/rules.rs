@@ -1,7 +1,10 @@
 //! Each rule by its name: what it makes of an expression, that the value stays within a bound where
 //! both forms are safe, and what it gives where the plain form fails. And what no rule may do.
 
+mod common;
 mod numeric;
+#[path = "suite/rules/text.rs"]
+mod text_cases;
 
 use dlc::grad::differentiate;
 use dlc::ir::{Binary, Builder, Compare, DType, Graph, NodeId, Op, Reduce, Unary};
@@ -986,6 +989,40 @@ fn wrt_survives() {
     close("by the exponential", 0, &found[1], &inverse, 1e-12);
 }
 
+/// A path that mathematics cancels is still one: the gradient is 0 and no error.
+#[test]
+fn paths_survive() {
+    let x = [Numbers(2).input(&[2, 3], -2.0, 2.0), input(&[2], &[0.5, -0.5])];
+    let g = graph(DType::F64, &x, |b, x| {
+        let wide = b.broadcast(x[1], &[0], &[2, 3]);
+        let u = b.sub(x[0], wide);
+        let p = plain_softmax(b, u);
+        let p = b.mul(p, x[0]);
+        let c = b.sum(p, &[0, 1]);
+        vec![b.grad(c, x[1])]
+    });
+    close("shift", 0, &run(&compile(g).0, &x)[0], &[0.0, 0.0], 1e-15);
+    let g = graph(DType::F64, &x, |b, x| {
+        let m = b.reduce(Reduce::Max, x[0], &[1]);
+        let wide = b.broadcast(m, &[0], &[2, 3]);
+        let u = b.sub(x[0], wide);
+        let p = plain_softmax(b, u);
+        let p = b.mul(p, x[0]);
+        let c = b.sum(p, &[0, 1]);
+        vec![b.grad(c, m)]
+    });
+    close("maximum", 0, &run(&compile(g).0, &x)[0], &[0.0, 0.0], 1e-15);
+    let g = graph(DType::F64, &x, |b, x| {
+        let never = b.fill(DType::Bool, 0.0, &[2, 3]);
+        let y = b.select(never, x[0], x[0]);
+        let zero = b.fill_like(y, 0.0);
+        let y = b.select(never, y, zero);
+        let c = b.sum(y, &[0, 1]);
+        vec![b.grad(c, x[0])]
+    });
+    close("choice", 0, &run(&compile(g).0, &x)[0], &[0.0; 6], 0.0);
+}
+
 /// Names and rule chains go on, and the trace says what happened where.
 #[test]
 fn provenance() {
@@ -1036,4 +1073,33 @@ fn every_rule_has_a_test() {
     assert_eq!(missing, [""; 0]);
     let names: BTreeSet<&str> = rules::all().map(|r| r.name).collect();
     assert_eq!(names.len(), rules::all().count(), "no two rules of one name");
+}
+
+/// Random graphs of every operation, with the gradients of their places: both pipelines keep all values.
+#[test]
+fn random_graphs_keep_their_values() {
+    use common::random_graph::{Options, random_graph};
+    for seed in 0..200 {
+        let made = random_graph(seed, Options::all(DType::F64, 14));
+        let mut b = Builder::resume(made.graph.clone());
+        let cost = made.cost;
+        for (k, place) in made.places.iter().enumerate() {
+            if dlc::grad::depends(&b.graph, cost, *place).is_ok() {
+                let value = b.grad(cost, *place);
+                b.graph.reports.push(dlc::ir::Report { name: format!("g{k}").into(), value, span: None });
+            }
+        }
+        let run = |g: &Graph| {
+            verified(g);
+            let outcome = dlc::ir::interp::run(g, &|leaf| made.value(leaf));
+            let outcome = outcome.unwrap_or_else(|f| panic!("seed {seed}: {}", f.message));
+            let all = outcome.reports.iter().chain(&outcome.updates);
+            all.map(dlc::ir::Tensor::as_f64s).collect::<Vec<_>>()
+        };
+        let plain = run(&differentiate(b.graph.clone()).expect("a path"));
+        let (g, _) = compile(b.graph);
+        for (k, (found, expected)) in run(&g).iter().zip(&plain).enumerate() {
+            close(&format!("seed {seed}"), k, found, expected, 1e-9);
+        }
+    }
 }

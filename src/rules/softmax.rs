@@ -46,11 +46,9 @@ fn softmax(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     if u != v {
         return None;
     }
-    // Shifting by anything constant along the axes changes nothing: start from what was shifted.
-    let z = match facts.binary(u, Binary::Sub) {
-        Some((z, row)) if constant_along(rw, row, &axes) => z,
-        _ => u,
-    };
+    // A shift by the maximum itself is made anew. Another one stays, though it changes nothing: a
+    // gradient by it is 0, not an error.
+    let z = facts.shifted(u).map_or(u, |shift| shift.z);
     let (_, u) = shift(rw, z, &axes);
     let l = log_of_sum(rw, u, &axes);
     let relative = relative(rw, u, l, &axes);
@@ -89,12 +87,6 @@ fn log_softmax(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     // What is subtracted is a lower bound of `shifted`'s kind, so its other part is that maximum.
     facts.shifted(id)?;
     axes.iter().all(|d| !map.contains(&Some(*d))).then(|| relative(rw, u, l, &axes))
-}
-
-/// Whether a tensor is one value along these axes.
-fn constant_along(rw: &Rewriter, row: NodeId, axes: &[usize]) -> bool {
-    let (_, map) = rw.facts().stretched(row);
-    axes.iter().all(|d| !map.contains(&Some(*d)))
 }
 
 /// The finite maximum m along axes, and `z - m`.
