@@ -577,6 +577,17 @@ fn cross_entropy() {
         "add(mul(x1, neg(softplus(neg(x0)))), mul(sub(1, x1), neg(softplus(x0))))",
         "sub(mul(x1, x0), softplus(x0))",
     );
+    // Neither a difference nor weights of another sum.
+    for (difference, rest) in [(true, 1.0), (false, 2.0)] {
+        stays("cross-entropy", &inputs, &|b, x| {
+            let m = b.neg(x[0]);
+            let (p, q) = (soft(b, m), soft(b, x[0]));
+            let whole = b.fill_like(x[1], rest);
+            let y = b.sub(whole, x[1]);
+            let (p, q) = (b.mul(x[1], p), b.mul(y, q));
+            if difference { b.sub(p, q) } else { b.add(p, q) }
+        });
+    }
     type Form = fn(&mut Builder, NodeId, NodeId) -> NodeId;
     fn split(b: &mut Builder, a: NodeId, x: NodeId) -> [NodeId; 4] {
         let z = sigmoid(b, a);
