@@ -96,31 +96,19 @@ impl<'a> Facts<'a> {
     }
 
     fn stretched_from(&self, id: NodeId, along: Vec<Option<usize>>) -> (NodeId, Vec<Option<usize>>) {
-        let next = match self.op(id) {
-            Some(Op::Broadcast { axes }) => {
-                let operand = self.inputs(id)[0];
-                let extents = self.shape(operand);
-                let map = axes.iter().zip(extents).map(|(x, e)| if *e == 1 { None } else { along[*x] });
-                Some((operand, map.collect()))
-            }
-            Some(Op::Reshape) => {
-                let operand = self.inputs(id)[0];
-                let long = |s: &[usize]| s.iter().copied().filter(|e| *e != 1).collect::<Vec<_>>();
-                let (from, to) = (self.shape(operand), self.shape(id));
-                if long(from) == long(to) {
-                    let mut kept = to.iter().zip(&along).filter(|(e, _)| **e != 1).map(|(_, a)| *a);
-                    let map = from.iter().map(|e| if *e == 1 { None } else { kept.next().flatten() });
-                    Some((operand, map.collect()))
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        };
-        match next {
-            Some((operand, map)) => self.stretched_from(operand, map),
-            None => (id, along),
+        let Some(&operand) = self.inputs(id).first() else { return (id, along) };
+        let (from, to) = (self.shape(operand), self.shape(id));
+        if let Some(Op::Broadcast { axes }) = self.op(id) {
+            let map = axes.iter().zip(from).map(|(x, e)| if *e == 1 { None } else { along[*x] });
+            return self.stretched_from(operand, map.collect());
         }
+        let long = |s: &[usize]| s.iter().copied().filter(|e| *e != 1).collect::<Vec<_>>();
+        if self.op(id) == Some(&Op::Reshape) && long(from) == long(to) {
+            let mut kept = to.iter().zip(&along).filter(|(e, _)| **e != 1).map(|(_, a)| *a);
+            let map = from.iter().map(|e| if *e == 1 { None } else { kept.next().flatten() });
+            return self.stretched_from(operand, map.collect());
+        }
+        (id, along)
     }
 
     /// Whether `id` is a reduction of a tensor of its own shape, stretched back over the axes it was
