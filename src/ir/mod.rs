@@ -9,6 +9,7 @@
 pub mod build;
 pub mod graph;
 pub mod interp;
+pub mod module;
 pub mod op;
 pub mod print;
 pub mod read;
@@ -19,6 +20,7 @@ pub mod words;
 
 pub use build::Builder;
 pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
+pub use module::{Module, PlaceDecl, ResidentDecl};
 pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Unary};
 pub use tensor::{Buffer, Tensor};
 pub use types::{DType, Scalar, Type};

@@ -1,0 +1,186 @@
+//! The constructors that a pickle may name, and what NumPy builds with them.
+
+use std::borrow::Cow;
+
+use crate::data::pickle::nodes::{Id, Node, Nodes};
+use crate::data::{Array, Dtype, Elements};
+
+/// A name that a pickle may load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Constructor {
+    /// An array to be filled by a state.
+    Reconstruct,
+    /// An array of a buffer (protocol 5).
+    FromBuffer,
+    /// A single number.
+    Scalar,
+    /// Names the class for `_reconstruct`.
+    NdArray,
+    /// An element type.
+    Dtype,
+    /// Bytes, as protocol 2 of Python 3 writes them.
+    Encode,
+}
+
+/// An element type as far as the pickle has told it.
+#[derive(Clone, Debug)]
+pub struct TypeBuilder {
+    letters: String,
+    big_endian: bool,
+}
+
+impl Constructor {
+    /// The constructor of this module and name, if it is allowed.
+    pub fn find(module: &str, name: &str) -> Option<Constructor> {
+        let core = module.strip_prefix("numpy.core.").or_else(|| module.strip_prefix("numpy._core."));
+        match (core, module, name) {
+            (Some("multiarray"), _, "_reconstruct") => Some(Constructor::Reconstruct),
+            (Some("multiarray"), _, "scalar") => Some(Constructor::Scalar),
+            (Some("numeric"), _, "_frombuffer") => Some(Constructor::FromBuffer),
+            (None, "numpy", "ndarray") => Some(Constructor::NdArray),
+            (None, "numpy", "dtype") => Some(Constructor::Dtype),
+            (None, "_codecs", "encode") => Some(Constructor::Encode),
+            _ => None,
+        }
+    }
+
+    /// The name for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Constructor::Reconstruct => "_reconstruct",
+            Constructor::FromBuffer => "_frombuffer",
+            Constructor::Scalar => "scalar",
+            Constructor::NdArray => "numpy.ndarray",
+            Constructor::Dtype => "numpy.dtype",
+            Constructor::Encode => "_codecs.encode",
+        }
+    }
+
+    /// What the call with these arguments builds.
+    pub fn call<'a>(self, nodes: &Nodes<'a>, args: &[Id]) -> Result<Node<'a>, String> {
+        let args: Vec<&Node<'a>> = args.iter().map(|&id| nodes.get(id)).collect();
+        match (self, args.as_slice()) {
+            (Constructor::Reconstruct, [Node::Constructor(Constructor::NdArray), _, _]) => {
+                Ok(Node::EmptyArray)
+            }
+            (Constructor::Dtype, [letters, ..]) if args.len() <= 3 => {
+                let letters = text(letters).ok_or("numpy.dtype is called without a name")?;
+                if letters.len() > 16 {
+                    return Err("an array of records; only plain numbers can be read".into());
+                }
+                let big_endian = letters.starts_with('>');
+                let letters = letters.trim_start_matches(['<', '>', '=', '|']).to_string();
+                Ok(Node::Type(Box::new(TypeBuilder { letters, big_endian })))
+            }
+            (Constructor::FromBuffer, [data, Node::Type(dtype), shape, order]) => {
+                let data = bytes(data).ok_or("the buffer of an array is not bytes")?;
+                let fortran = match text(order).as_deref() {
+                    Some("C") => false,
+                    Some("F") => true,
+                    _ => return Err("the order of an array is neither C nor F".into()),
+                };
+                array(nodes, shape, dtype, fortran, data)
+            }
+            (Constructor::Scalar, [Node::Type(dtype), data]) => {
+                let data = bytes(data).ok_or("the bytes of a number are missing")?;
+                let array = Array::from_bytes(Vec::new(), dtype.finish()?, false, data)?;
+                Ok(match array.data {
+                    Elements::Bool(v) => Node::Bool(v == [true]),
+                    Elements::F32(_) | Elements::F64(_) => Node::Float(array.to_f64()[0]),
+                    Elements::I64(v) => Node::Int(v[0]),
+                    Elements::U64(v) => Node::Int(i64::try_from(v[0]).map_err(|_| too_large(v[0]))?),
+                    _ => Node::Int(array.to_f64()[0] as i64),
+                })
+            }
+            (Constructor::Encode, [Node::Text(characters), coding]) => {
+                let coding = text(coding).unwrap_or_default();
+                if !matches!(&*coding, "latin1" | "latin-1" | "iso-8859-1") {
+                    return Err(format!("bytes in the coding `{coding}`, latin1 expected"));
+                }
+                let bytes: Option<Vec<u8>> = characters.chars().map(|c| u8::try_from(c).ok()).collect();
+                Ok(Node::Bytes(Cow::Owned(bytes.ok_or("a character beyond latin1 in bytes")?)))
+            }
+            _ => Err(format!("`{}` is called with arguments it does not take", self.name())),
+        }
+    }
+}
+
+/// Gives an object its state: the contents of an array, the byte order of a dtype.
+pub fn build<'a>(nodes: &mut Nodes<'a>, object: Id, state: Id, input: usize) -> Result<(), String> {
+    let Node::Tuple(state) = nodes.get(state) else {
+        return Err("the state of an object is not a tuple".into());
+    };
+    let state: Vec<&Node<'a>> = state.iter().map(|&id| nodes.get(id)).collect();
+    let built = match (nodes.get(object), state.as_slice()) {
+        (Node::EmptyArray, [Node::Int(_), shape, Node::Type(dtype), fortran, data]) => {
+            let fortran = match fortran {
+                Node::Bool(b) => *b,
+                Node::Int(n) => *n != 0,
+                _ => return Err("the order of an array is not a truth value".into()),
+            };
+            dtype.finish()?;
+            array(nodes, shape, dtype, fortran, bytes(data).ok_or("the contents of an array are not bytes")?)?
+        }
+        (Node::Type(dtype), [Node::Int(_), order, subarray, names, ..]) => {
+            if !matches!((subarray, names), (Node::None, Node::None)) {
+                return Err("an array of records; only plain numbers can be read".into());
+            }
+            let big_endian = match text(order).as_deref() {
+                Some("<" | "|" | "=") => false,
+                Some(">") => true,
+                _ => return Err("a dtype of unknown byte order".into()),
+            };
+            Node::Type(Box::new(TypeBuilder { big_endian, ..TypeBuilder::clone(dtype) }))
+        }
+        _ => return Err("a state is set that the object does not take".into()),
+    };
+    nodes.count_made(&built, input)?;
+    *nodes.get_mut(object) = built;
+    Ok(())
+}
+
+impl TypeBuilder {
+    fn finish(&self) -> Result<(Dtype, bool), String> {
+        match Dtype::from_letters(&self.letters) {
+            Some(dtype) => Ok((dtype, self.big_endian)),
+            None => Err(format!("an array of dtype `{}`, which is not supported", self.letters)),
+        }
+    }
+}
+
+fn array<'a>(
+    nodes: &Nodes<'a>,
+    shape: &Node<'a>,
+    dtype: &TypeBuilder,
+    fortran: bool,
+    data: &[u8],
+) -> Result<Node<'a>, String> {
+    let Node::Tuple(extents) = shape else { return Err("the shape of an array is not a tuple".into()) };
+    let mut shape = Vec::with_capacity(extents.len());
+    for &id in extents {
+        match nodes.get(id) {
+            Node::Int(n) if *n >= 0 => shape.push(*n as usize),
+            _ => return Err("an extent of an array is not a whole number from 0".into()),
+        }
+    }
+    Ok(Node::Array(Box::new(Array::from_bytes(shape, dtype.finish()?, fortran, data)?)))
+}
+
+fn bytes<'n>(node: &'n Node<'_>) -> Option<&'n [u8]> {
+    match node {
+        Node::Bytes(bytes) | Node::OldString(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn text<'n>(node: &'n Node<'_>) -> Option<Cow<'n, str>> {
+    match node {
+        Node::Text(text) => Some(Cow::Borrowed(text)),
+        Node::OldString(bytes) => Some(String::from_utf8_lossy(bytes)),
+        _ => None,
+    }
+}
+
+fn too_large(n: u64) -> String {
+    format!("the number {n} does not fit 64 bits with a sign")
+}
