@@ -221,7 +221,11 @@ pub fn expr(e: &Expr) -> String {
         ExprKind::Tuple(all) => format!("(tuple {})", exprs(all)),
         ExprKind::Call { callee, args } => {
             let one = |a: &Arg| {
-                format!("{}{}", a.name.as_ref().map_or(String::new(), |n| format!("{}: ", n.name)), expr(&a.value))
+                format!(
+                    "{}{}",
+                    a.name.as_ref().map_or(String::new(), |n| format!("{}: ", n.name)),
+                    expr(&a.value)
+                )
             };
             format!("{}({})", expr(callee), args.iter().map(one).collect::<Vec<_>>().join(", "))
         }
@@ -253,14 +257,21 @@ fn string(parts: &[StrPart]) -> String {
     let mut out = String::from("\"");
     for part in parts {
         match part {
-            StrPart::Text(t) => out.push_str(&t.escape_debug().to_string().replace('{', "{{").replace('}', "}}")),
+            StrPart::Text(t) => {
+                out.push_str(&t.escape_debug().to_string().replace('{', "{{").replace('}', "}}"))
+            }
             StrPart::Hole { expr: e, format, .. } => {
                 let digits = format.digits.map_or(String::new(), |d| format!(" .{d}"));
-                let _ = write!(out, "{{{}{digits}{}}}", expr(e), match format.style {
-                    Style::Plain => "",
-                    Style::Percent => " %",
-                    Style::Exponent => " e",
-                });
+                let _ = write!(
+                    out,
+                    "{{{}{digits}{}}}",
+                    expr(e),
+                    match format.style {
+                        Style::Plain => "",
+                        Style::Percent => " %",
+                        Style::Exponent => " e",
+                    }
+                );
             }
         }
     }

@@ -49,13 +49,14 @@ pub(crate) const KEYWORDS: &[&str] = &[
 
 /// The words that begin a declaration of a file.
 pub(crate) const DECLARATIONS: &[&str] = &[
-    "use", "hyper", "dim", "data", "stream", "layer", "param", "state", "fn", "step", "schedule", "run", "assert",
+    "use", "hyper", "dim", "data", "stream", "layer", "param", "state", "fn", "step", "schedule", "run",
+    "assert",
 ];
 
 /// Longest first.
 const OPERATORS: &[&str] = &[
-    "...", "..", "->", "<-", "<=", ">=", "==", "!=", "//", "**", "+=", "-=", "*=", "/=", "&&", "||", ",", ":",
-    "=", "~", "+", "-", "*", "/", "%", "@", "^", "<", ">", ".", "!", "&", "|", "?", "$", "\\", "`",
+    "...", "..", "->", "<-", "<=", ">=", "==", "!=", "//", "**", "+=", "-=", "*=", "/=", "&&", "||", ",",
+    ":", "=", "~", "+", "-", "*", "/", "%", "@", "^", "<", ">", ".", "!", "&", "|", "?", "$", "\\", "`",
 ];
 
 /// Splits a text into tokens; spaces, tabs and carriage returns are between them.

@@ -148,7 +148,9 @@ fn statement_end(
             return (token.start, None);
         }
         match (token.kind, token.text(text)) {
-            (Kind::Open, "{") if orphan && parens == 0 && braces == 0 => return (token.start, Some(token.start)),
+            (Kind::Open, "{") if orphan && parens == 0 && braces == 0 => {
+                return (token.start, Some(token.start));
+            }
             (Kind::Open, "{") => braces += 1,
             (Kind::Open, _) => parens += 1,
             (Kind::Close, "}") if braces == 0 => return (token.start, None),

@@ -81,9 +81,7 @@ impl Builder<'_> {
         let span = self.span(&pair);
         match self.simple(pair) {
             StmtKind::Draw(draw) => Some(Item::Draw(draw)),
-            StmtKind::Define(define) => {
-                Some(Item::Define(Define { doc: self.doc(span, false), ..define }))
-            }
+            StmtKind::Define(define) => Some(Item::Define(Define { doc: self.doc(span, false), ..define })),
             StmtKind::Update(_) => {
                 self.problem(
                     Diagnostic::error(codes::SYNTAX, "nothing changes outside a step or the run")
@@ -246,9 +244,10 @@ impl Builder<'_> {
         let span = self.span(&pair);
         match pair.into_inner().next() {
             Some(part) if part.as_rule() == Rule::expr => Extent::Expr(self.expr(part)),
-            Some(part) => {
-                Extent::Rest { name: child(&part, Rule::ident).map(|i| self.ident(&i)), span: self.span(&part) }
-            }
+            Some(part) => Extent::Rest {
+                name: child(&part, Rule::ident).map(|i| self.ident(&i)),
+                span: self.span(&part),
+            },
             None => Extent::Expr(self.no_expr(span)),
         }
     }

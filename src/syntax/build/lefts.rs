@@ -48,9 +48,9 @@ impl Builder<'_> {
                 ExprKind::Name(name) if matches!(&*name.name, "break" | "continue" | "pass") => {
                     problem.help("there is no such statement; `stop` ends the phase, `if … { … }` skips")
                 }
-                ExprKind::Name(_) | ExprKind::Field { .. } if !several => {
-                    problem.help(format!("name it, `y = {text}`, give it back, `return {text}`, or call it, `{text}()`"))
-                }
+                ExprKind::Name(_) | ExprKind::Field { .. } if !several => problem.help(format!(
+                    "name it, `y = {text}`, give it back, `return {text}`, or call it, `{text}()`"
+                )),
                 _ => problem.help("name it, `y = …`, or give it back, `return …`"),
             };
             self.problem(problem);
@@ -183,7 +183,8 @@ impl Builder<'_> {
         for place in pair.into_inner().filter(|p| p.as_rule() == Rule::place) {
             let at = self.span(&place);
             if let Some(rest) = child(&place, Rule::rest) {
-                extents.push(Extent::Rest { name: child(&rest, Rule::ident).map(|i| self.ident(&i)), span: at });
+                extents
+                    .push(Extent::Rest { name: child(&rest, Rule::ident).map(|i| self.ident(&i)), span: at });
                 continue;
             }
             let slice = child(&place, Rule::dots2).is_some();

@@ -42,12 +42,7 @@ pub(crate) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// For the pairs of `source`: all its tokens, and those that were left to parse.
-    pub fn new(
-        source: &'a Source,
-        all: &[Token],
-        tokens: &'a [Token],
-        orphans: &'a [usize],
-    ) -> Builder<'a> {
+    pub fn new(source: &'a Source, all: &[Token], tokens: &'a [Token], orphans: &'a [usize]) -> Builder<'a> {
         let docs = Docs::new(source, all);
         Builder { source, tokens, docs, depth: 0, orphans, problems: Problems::new() }
     }

@@ -51,7 +51,9 @@ impl Builder<'_> {
                         self.problem(
                             Diagnostic::error(codes::SYNTAX, format!("`\\{c}` means nothing in a string"))
                                 .label(span, "here")
-                                .help("there are `\\n`, `\\t`, `\\\"` and `\\\\`; a backslash is written twice"),
+                                .help(
+                                    "there are `\\n`, `\\t`, `\\\"` and `\\\\`; a backslash is written twice",
+                                ),
                         );
                     }
                 },

@@ -87,7 +87,13 @@ fn comments(lines: &[Line]) -> Vec<usize> {
         let run = &lines[start..end];
         let aligned = run.iter().all(|l| l.author_column == run[0].author_column);
         let gap = run.iter().map(|l| l.author_gap).min().unwrap_or(0);
-        let gap = if !aligned { 4 } else if gap == 0 { 2 } else { gap };
+        let gap = if !aligned {
+            4
+        } else if gap == 0 {
+            2
+        } else {
+            gap
+        };
         let column = run.iter().map(width).max().unwrap_or(0) + gap;
         columns[start..end].fill(column);
         start = end;

@@ -176,7 +176,8 @@ impl<'a> Layout<'a> {
         }
         let first = line.code.split([' ', '[', '(', ',']).next().unwrap_or("");
         let block = first == "data" && text == "{";
-        if self.levels.len() != self.depth || !(matches!(text, "=" | "~" | "<-" | "{") || token.kind == Kind::Semicolon)
+        if self.levels.len() != self.depth
+            || !(matches!(text, "=" | "~" | "<-" | "{") || token.kind == Kind::Semicolon)
         {
             return;
         }
