@@ -133,8 +133,12 @@ fn numpy_streams_are_sequential() {
     );
     let ready = prepare(&program, &module, Path::new("")).unwrap();
     let mut first = RandomState::new(1234);
-    (0..3).for_each(|_| drop(first.uniform(-1.0, 1.0)));
-    (0..2).for_each(|_| drop(first.randint(0, 100)));
+    for _ in 0..3 {
+        first.uniform(-1.0, 1.0);
+    }
+    for _ in 0..2 {
+        first.randint(0, 100).unwrap();
+    }
     let d: Vec<f32> = (0..2).map(|_| first.uniform(-1.0, 1.0) as f32).collect();
     let e: Vec<i32> = first.permutation(4).into_iter().map(|v| v as i32).collect();
     let mut second = RandomState::new(1234);
