@@ -69,10 +69,11 @@ fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    // `tempfile_in` wraps the reason in a message of its own, with the temporary path; users know the kind.
-    builder.tempfile_in(folder).map_err(|error| match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::new(error.kind(), error.kind().to_string()),
+    // The library adds the temporary path to the system's reason, which says nothing to users.
+    builder.tempfile_in(folder).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.rsplit_once(" at path ").map_or(text.as_str(), |(reason, _)| reason);
+        io::Error::new(error.kind(), reason.to_string())
     })
 }
 

@@ -11,6 +11,7 @@ pub mod elements;
 pub mod error;
 pub mod files;
 pub mod idx;
+pub mod labels;
 pub mod mnist;
 pub mod npy;
 pub mod npz;

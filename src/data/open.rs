@@ -21,7 +21,12 @@ pub fn whole(path: &Path) -> Result<Vec<u8>, DataError> {
 
 /// A buffered reader of the file.
 pub fn reader(path: &Path) -> Result<BufReader<File>, DataError> {
-    Ok(BufReader::new(File::open(path).map_err(|reason| DataError::cannot_read(path, &reason))?))
+    let file = File::open(path).map_err(|reason| DataError::cannot_read(path, &reason))?;
+    // A folder opens like a file and fails only when read, which would look like a damaged file.
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(DataError::cannot_read(path, &io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(BufReader::new(file))
 }
 
 /// The file's name as messages show it.

@@ -1,6 +1,7 @@
 //! safetensors: named arrays after a JSON header.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ::safetensors::tensor::{Dtype as FileType, SafeTensors, View};
@@ -33,20 +34,28 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Vec<(String, Array)>, DataError
     Ok(found)
 }
 
-/// Names and shapes by the header alone.
+/// Names and shapes by the header alone, in the order of the names.
 pub fn shape(path: &Path) -> Result<Vec<(String, Vec<usize>)>, DataError> {
     let name = open::display(path);
     let mut reader = open::reader(path)?;
     let unreadable = |reason: &std::io::Error| DataError::cannot_read(path, reason);
     let (mut bytes, result) = open::read_up_to(&mut reader, 8);
     result.map_err(|reason| unreadable(&reason))?;
-    let size = bytes.iter().rev().fold(0u64, |n, &byte| (n << 8) | u64::from(byte));
-    let (header, result) = open::read_up_to(&mut reader, usize::try_from(size).unwrap_or(usize::MAX));
+    let size = bytes.drain(..).rev().fold(0u64, |n, byte| (n << 8) | u64::from(byte));
+    let (header, result) = open::read_up_to(&mut reader, size.min(MAX_HEADER) as usize);
     result.map_err(|reason| unreadable(&reason))?;
-    bytes.extend(header);
-    let (_, metadata) = SafeTensors::read_metadata(&bytes)
+    // The library looks at headers only together with all the data.
+    let entries: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)
         .map_err(|error| DataError::format(&name, format!("not a readable safetensors file: {error}")))?;
-    Ok(metadata.tensors().into_iter().map(|(key, info)| (key, info.shape.clone())).collect())
+    let mut found = Vec::new();
+    for (key, entry) in entries {
+        if key != "__metadata__" {
+            let shape = serde_json::from_value(entry["shape"].clone())
+                .map_err(|error| DataError::format(&name, format!("the shape of an array: {error}")))?;
+            found.push((key, shape));
+        }
+    }
+    Ok(found)
 }
 
 /// The bytes of a file of these arrays.
@@ -54,6 +63,9 @@ pub fn encode(arrays: &[(String, Array)]) -> Result<Vec<u8>, String> {
     let named = arrays.iter().map(|(name, array)| (name.as_str(), Stored(array)));
     ::safetensors::serialize(named, None).map_err(|error| error.to_string())
 }
+
+/// The format's own limit.
+const MAX_HEADER: u64 = 100_000_000;
 
 const TYPES: [(FileType, Dtype); 11] = [
     (FileType::BOOL, Dtype::Bool),

@@ -43,8 +43,7 @@ fn write_graph(graph: &Graph, place: &dyn Fn(Span) -> String) -> String {
     let labels = Labels::of(graph);
     let mut out = format!("graph {}\n", name(&graph.name));
     for (i, leaf) in graph.leaves.iter().enumerate() {
-        let own =
-            if labels.leaves[i] == *leaf.name { String::new() } else { format!(" {}", name(&leaf.name)) };
+        let own = beside(&labels.leaves[i], Some(&leaf.name));
         let (label, kind) = (&labels.leaves[i], kind_name(leaf.kind));
         let _ = writeln!(out, "leaf {kind} {} {label}{own} : {}", leaf.index, leaf.ty);
     }
@@ -52,8 +51,7 @@ fn write_graph(graph: &Graph, place: &dyn Fn(Span) -> String) -> String {
     for id in graph.ids() {
         let node = graph.node(id);
         let label = &labels.nodes[id.index()];
-        let own =
-            node.name.as_deref().filter(|n| n != label).map_or(String::new(), |n| format!(" {}", name(n)));
+        let own = beside(label, node.name.as_deref());
         let _ = write!(out, "%{label}{own} = {} : {}", labels.operation(&node.op, &node.inputs), node.ty);
         out.push_str(&trailer(node.span, &node.rules, place));
         out.push('\n');
@@ -170,6 +168,12 @@ pub(super) fn is_plain(name: &str) -> bool {
 /// Whether a character may stand in a plain name after the first.
 pub(super) fn is_plain_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '\'')
+}
+
+/// The name that follows a label which is not the name (a number is none).
+fn beside(label: &str, own: Option<&str>) -> String {
+    let own = own.filter(|n| *n != label || !is_plain(n));
+    own.map_or(String::new(), |n| format!(" {}", name(n)))
 }
 
 fn name(name: &str) -> String {

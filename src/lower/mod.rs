@@ -6,8 +6,8 @@
 //! composite functions (softmax, mean, `x[i, y[i]]`) are the primitives they stand for. Every node
 //! bears the user's name of the value that it computes, the value's span and the rule `lower`.
 //!
-//! One file a subject: [`elementwise`], [`indexing`], [`products`], [`reductions`]; here are the
-//! frame of a graph, leaves, and what is common.
+//! One file a subject: `elementwise`, `indexing`, `products`, `reductions`; here are the frame of a
+//! graph, leaves, and what is common.
 
 mod elementwise;
 mod indexing;

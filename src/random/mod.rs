@@ -1,9 +1,11 @@
 //! The two generators: NumPy's legacy one, so that a seeded program repeats a published run bit
 //! for bit, and the counter-based Philox, whose values depend on no order of evaluation.
 
+pub mod initial;
 pub mod mt19937;
 pub mod numpy;
 pub mod philox;
 
+pub use initial::{Drawn, draw_all, draw_number, identity_key, named_seed};
 pub use numpy::{RandomError, RandomState};
 pub use philox::{philox4x32_10, uniform01};

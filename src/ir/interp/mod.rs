@@ -2,7 +2,7 @@
 //!
 //! It computes in the node's own element type and knows no order of sums: results of the compiled
 //! code agree with it within a stated bound, not bit for bit. Elementwise functions of f32 are
-//! computed in f64 and rounded once. Only matrix products take a fast way (see [`mod@contract`]),
+//! computed in f64 and rounded once. Only matrix products take a fast way (see `contract.rs`),
 //! so that a training step of a small network takes milliseconds.
 //!
 //! The graph must be one that [`super::verify`] accepts and have no [`Op::Grad`].

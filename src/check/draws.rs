@@ -1,0 +1,264 @@
+//! Streams, distributions, and draws made before the run.
+
+use super::block::not_built;
+use super::ops::Given;
+use super::state::{Checker, Outcome, World, fail};
+use super::value::*;
+use crate::diag::{Diagnostic, codes};
+use crate::program::{Dist, Draw, Elem, StreamSource, ValueOp};
+use crate::source::Span;
+use crate::syntax::ast;
+use std::sync::Arc;
+
+/// A stream of random numbers.
+pub(super) struct Stream {
+    pub source: StreamSource,
+}
+
+impl Stream {
+    /// A stream without a seed of its own: it comes from its name and the program's seed.
+    pub fn named(name: &str, seed: u64) -> Stream {
+        Stream { source: StreamSource::Philox { seed: crate::random::named_seed(name, seed) } }
+    }
+}
+
+/// Message 6: a distribution where a value is wanted.
+pub(super) fn distribution_as_value(checker: &Checker<'_>, span: Span) -> Diagnostic {
+    let text = checker.sources.text(span);
+    Diagnostic::error(codes::DISTRIBUTION, "a distribution is not a value")
+        .label(span, "says how to draw, and nothing is drawn")
+        .help(format!("name[shape] ~ {text}"))
+}
+
+impl Checker<'_> {
+    /// `stream NAME [= e]`.
+    pub fn stream(&mut self, stream: &ast::Stream, frame: FrameId) -> Outcome<Value> {
+        let made = match &stream.seed {
+            None => Stream::named(&stream.name.name, self.settings.seed),
+            Some(e) => match self.expr(e, frame)? {
+                Value::Stream(id) => return Ok(Value::Stream(id)),
+                other => match self.number(&other) {
+                    Some((v, true)) if v >= 0.0 => Stream { source: StreamSource::Philox { seed: v as u64 } },
+                    _ => {
+                        return fail(
+                            codes::KIND,
+                            "a stream's seed is a whole number, or numpy(seed)",
+                            e.span,
+                            other.kind(),
+                        );
+                    }
+                },
+            },
+        };
+        self.streams.push(made);
+        Ok(Value::Stream(self.streams.len() - 1))
+    }
+
+    /// `numpy(seed)`.
+    pub fn numpy_stream(&mut self, given: &[Given], span: Span) -> Outcome<Value> {
+        match given {
+            [Given { value, .. }] => match self.number(value) {
+                Some((v, true)) if (0.0..4294967296.0).contains(&v) => {
+                    let index = self.streams.len();
+                    self.streams.push(Stream { source: StreamSource::Numpy { seed: v as u32, index } });
+                    Ok(Value::Stream(index))
+                }
+                _ => fail(
+                    codes::KIND,
+                    "a seed of NumPy's generator is a whole number below 2^32",
+                    span,
+                    "this seed",
+                ),
+            },
+            _ => fail(codes::UNKNOWN_ARGUMENT, "numpy takes one argument, the seed", span, "this call"),
+        }
+    }
+
+    /// A distribution from a source `dist [from stream]`.
+    fn drawn_from(
+        &mut self,
+        source: &ast::DrawSource,
+        frame: FrameId,
+    ) -> Outcome<(Arc<Distribution>, usize)> {
+        let dist = match self.expr(&source.dist, frame)? {
+            Value::Dist(d) => d,
+            other => {
+                let title = format!("`~` draws from a distribution, and this is {}", other.kind());
+                return fail(codes::DISTRIBUTION, title, source.dist.span, other.kind());
+            }
+        };
+        let stream = match &source.from {
+            None => 0,
+            Some(e) => match self.expr(e, frame)? {
+                Value::Stream(id) => id,
+                other => {
+                    return fail(
+                        codes::KIND,
+                        format!("`from` takes a stream, and this is {}", other.kind()),
+                        e.span,
+                        other.kind(),
+                    );
+                }
+            },
+        };
+        Ok((dist, stream))
+    }
+
+    /// `x[shape] ~ dist [from s]` as a statement.
+    pub fn draw_statement(&mut self, draw: &ast::Draw, frame: FrameId) -> Outcome<()> {
+        if self.world != World::Compile {
+            let where_ = if self.world == World::Step {
+                "a random draw inside a step"
+            } else {
+                "a random draw in a schedule"
+            };
+            return not_built(where_, draw.span);
+        }
+        let axes = match &draw.shape {
+            Some(shape) => Some(self.known_axes(shape, frame)?),
+            None => None,
+        };
+        let path = if self.prefix.is_empty() {
+            draw.name.name.to_string()
+        } else {
+            format!("{}.{}", self.prefix, draw.name.name)
+        };
+        let value = self.draw(&draw.source, axes, None, path, &draw.name.name, frame)?;
+        self.define(frame, &draw.name, value, draw.span)
+    }
+
+    /// The axes of a shape without `_`.
+    pub fn known_axes(&mut self, shape: &ast::Shape, frame: FrameId) -> Outcome<Vec<Axis>> {
+        let axes = self.shape_axes(shape, frame)?;
+        axes.into_iter()
+            .map(|a| match a {
+                Some(a) => Ok(a),
+                None => fail(
+                    codes::SHAPE,
+                    "every extent must be known here; `_` stands for what a file holds",
+                    shape.span,
+                    "not known",
+                ),
+            })
+            .collect()
+    }
+
+    /// A draw made before the run; without axes it is a compile-time number.
+    pub fn draw(
+        &mut self,
+        source: &ast::DrawSource,
+        axes: Option<Vec<Axis>>,
+        elem: Option<Elem>,
+        path: String,
+        name: &str,
+        frame: FrameId,
+    ) -> Outcome<Value> {
+        let (dist, stream) = self.drawn_from(source, frame)?;
+        let (dist, natural) = self.settled(&dist)?;
+        let axes = match (&dist, axes) {
+            (Dist::Permutation(n), None) => vec![Axis::plain(*n)],
+            (Dist::Permutation(n), Some(axes)) => {
+                if axes.len() != 1 || axes[0].extent != *n {
+                    return fail(
+                        codes::SHAPE,
+                        format!("a permutation of {n} has the shape [{n}]"),
+                        source.span,
+                        "drawn here",
+                    );
+                }
+                axes
+            }
+            (_, axes) => axes.unwrap_or_default(),
+        };
+        if let Some(elem) = elem
+            && elem != natural
+        {
+            return fail(
+                codes::DTYPE,
+                format!("this distribution gives {}, and {} is declared", natural.name(), elem.name()),
+                source.span,
+                "drawn here",
+            );
+        }
+        let ty = self.tensor_type(natural, &axes);
+        let source_of = self.streams[stream].source.clone();
+        let scalar = axes.is_empty();
+        self.program.setup.draws.push(Draw {
+            stream: source_of.clone(),
+            dist,
+            ty,
+            path: path.clone(),
+            span: source.span,
+        });
+        let index = self.program.setup.draws.len() - 1;
+        if scalar && name != "_" {
+            return self.drawn_number(index, natural, source.span);
+        }
+        let world = std::mem::replace(&mut self.world, World::Compile);
+        let tensor = self.emit(ValueOp::Drawn(index), vec![], natural, axes, source.span);
+        self.name_setup(&tensor, path);
+        self.world = world;
+        let Source::Local(_, id) = tensor.source else { return Ok(Value::Tensor(tensor)) };
+        Ok(Value::Tensor(Tensor { source: Source::Setup(id), ..tensor }))
+    }
+
+    /// Names a value of the setup by its path.
+    pub fn name_setup(&mut self, t: &Tensor, path: String) {
+        if let Source::Local(_, id) | Source::Setup(id) = t.source
+            && self.setup.body.values[id].name.is_none()
+        {
+            self.setup.body.values[id].name = Some(path.into());
+        }
+    }
+
+    /// The number that a draw without a shape gives: the stream's draws so far are made.
+    fn drawn_number(&mut self, index: usize, elem: Elem, span: Span) -> Outcome<Value> {
+        let value = crate::random::draw_number(&self.program.setup.draws, index)
+            .map_err(|why| Diagnostic::error(codes::NUMBER, why).label(span, "drawn here"))?;
+        Ok(Value::Number { value, whole: elem == Elem::Int })
+    }
+
+    /// A distribution's parameters as numbers, and its element type.
+    fn settled(&mut self, dist: &Distribution) -> Outcome<(Dist, Elem)> {
+        let mut numbers = Vec::new();
+        for arg in &dist.args {
+            match self.number(arg) {
+                Some((v, _)) => numbers.push(v),
+                None => {
+                    let title = format!(
+                        "a draw before the run needs numbers, and {} is given {}",
+                        dist.name,
+                        arg.kind()
+                    );
+                    return fail(codes::KIND, title, dist.span, "this distribution");
+                }
+            }
+        }
+        let whole = |v: f64| v.fract() == 0.0 && v.abs() < 9e15;
+        let wrong = |why: String| fail(codes::NUMBER, why, dist.span, "this distribution");
+        Ok(match (dist.name, numbers.as_slice()) {
+            ("uniform", [a, b]) if a <= b => (Dist::Uniform(*a, *b), Elem::Real),
+            ("uniform", [a, b]) => {
+                return wrong(format!("uniform({a}, {b}) has its ends the wrong way round"));
+            }
+            ("normal", [m, s]) if *s >= 0.0 => (Dist::Normal(*m, *s), Elem::Real),
+            ("normal", [_, s]) => {
+                return wrong(format!("a standard deviation is not negative, and this is {s}"));
+            }
+            ("bernoulli", [p]) if (0.0..=1.0).contains(p) => (Dist::Bernoulli(*p), Elem::Real),
+            ("bernoulli", [p]) => return wrong(format!("a probability lies in [0, 1], and this is {p}")),
+            ("binomial", [n, p]) if whole(*n) && *n >= 0.0 && (0.0..=1.0).contains(p) => {
+                (Dist::Binomial(*n as u64, *p), Elem::Real)
+            }
+            ("integers", [h]) if whole(*h) && *h > 0.0 => (Dist::Integers(0, *h as i64), Elem::Int),
+            ("integers", [l, h]) if whole(*l) && whole(*h) && l < h => {
+                (Dist::Integers(*l as i64, *h as i64), Elem::Int)
+            }
+            ("permutation", [n]) if whole(*n) && *n >= 0.0 => (Dist::Permutation(*n as usize), Elem::Int),
+            ("categorical", _) => return not_built("`categorical`", dist.span),
+            (name, args) => {
+                return wrong(format!("{name} does not take these arguments ({} of them)", args.len()));
+            }
+        })
+    }
+}

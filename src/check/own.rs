@@ -1,0 +1,353 @@
+//! Built-in functions that reach beyond tensors: gradients, places, streams, files, minibatches.
+
+use super::block::not_built;
+use super::ops::Given;
+use super::state::{Checker, Outcome, World, fail};
+use super::value::*;
+use crate::diag::{Diagnostic, codes};
+use crate::program::{Elem, RawSource, Reader, ValueId, ValueOp, host};
+use crate::source::Span;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Checker<'_> {
+    /// A call of a built-in of [`OWN`](super::names::OWN).
+    pub fn own_builtin(
+        &mut self,
+        name: &'static str,
+        given: Vec<Given>,
+        callee: Span,
+        span: Span,
+        frame: FrameId,
+    ) -> Outcome<Value> {
+        match name {
+            "grad" => self.grad(given, span),
+            "params" => {
+                let [g] = given.as_slice() else { return arity(name, "one argument", span) };
+                let held = self.held(&g.value, frame);
+                let params = held.into_iter().filter(|v| match v {
+                    Value::Tensor(Tensor { source: Source::Place(p), .. }) => {
+                        self.program.places[*p].kind == crate::program::PlaceKind::Param
+                    }
+                    _ => false,
+                });
+                Ok(Value::list(params.collect()))
+            }
+            "uniform" | "normal" | "bernoulli" | "binomial" | "integers" | "permutation" | "categorical" => {
+                if let Some(g) = given.iter().find(|g| g.name.is_some()) {
+                    return fail(
+                        codes::UNKNOWN_ARGUMENT,
+                        format!("{name} takes its arguments by position"),
+                        g.span,
+                        "named",
+                    );
+                }
+                let args = given.into_iter().map(|g| g.value).collect();
+                Ok(Value::Dist(Arc::new(Distribution { name, args, span })))
+            }
+            "numpy" => self.numpy_stream(&given, span),
+            "idx" | "pickle" | "npy" | "npz" | "csv" => {
+                let reader = match name {
+                    "idx" => Reader::Idx,
+                    "pickle" => Reader::Pickle,
+                    "npy" => Reader::Npy,
+                    "npz" => Reader::Npz,
+                    _ => Reader::Csv,
+                };
+                match given.as_slice() {
+                    [Given { value: Value::Text(path), .. }] => {
+                        Ok(Value::Raw(RawSource::Read { reader, path: path.to_string(), span }))
+                    }
+                    _ => arity(name, "one argument, the path of a file", span),
+                }
+            }
+            "batches" => self.batches(given, span),
+            "print" | "save" | "load" | "snapshot" => self.host_effect(name, given, callee, span, frame),
+            other => not_built(&format!("`{other}`"), callee),
+        }
+    }
+
+    /// `grad(e, x)`.
+    fn grad(&mut self, given: Vec<Given>, span: Span) -> Outcome<Value> {
+        let [cost, wrt] = given.as_slice() else {
+            return arity("grad", "two arguments, a scalar and what to differentiate it by", span);
+        };
+        let Some(e) = self.as_tensor(&cost.value, Some(Elem::Real), cost.span) else {
+            return fail(
+                codes::GRAD_SCALAR,
+                format!("grad differentiates a tensor, and this is {}", cost.value.kind()),
+                cost.span,
+                cost.value.kind(),
+            );
+        };
+        if !e.axes.is_empty() || e.elem != Elem::Real {
+            let d = Diagnostic::error(codes::GRAD_SCALAR, "grad differentiates a real scalar")
+                .label(cost.span, format!("this is {} {}", e.elem.name(), self.shape_full(&e.axes)));
+            return Err(d.help(format!("grad(sum({}), …)", self.sources.text(cost.span))).into());
+        }
+        self.grad_by(&e, &wrt.value, cost.span, wrt.span, span)
+    }
+
+    fn grad_by(
+        &mut self,
+        cost: &Tensor,
+        wrt: &Value,
+        cost_span: Span,
+        wrt_span: Span,
+        span: Span,
+    ) -> Outcome<Value> {
+        match wrt {
+            Value::List(items) | Value::Tuple(items) => {
+                let grads = items
+                    .iter()
+                    .map(|x| self.grad_by(cost, x, cost_span, wrt_span, span))
+                    .collect::<Outcome<Vec<_>>>()?;
+                Ok(Value::list(grads))
+            }
+            Value::Tensor(x) if x.elem == Elem::Real => {
+                let quiet = std::mem::replace(&mut self.reading_for_grad, true);
+                let (e, x_id) = (self.import(cost, cost_span), self.import(x, wrt_span));
+                self.reading_for_grad = quiet;
+                if let Err(read) = self.depends(e, x_id) {
+                    return Err(self.no_path(x, read, cost_span, wrt_span, span).into());
+                }
+                Ok(Value::Tensor(self.emit(ValueOp::Grad, vec![e, x_id], Elem::Real, x.axes.clone(), span)))
+            }
+            other => {
+                let what = match other {
+                    Value::Tensor(t) => format!("a tensor of {}", t.elem.name()),
+                    other => other.kind().to_string(),
+                };
+                let d = Diagnostic::error(
+                    codes::GRAD_SCALAR,
+                    format!(
+                        "grad differentiates by a param, a state or a named real value, and this is {what}"
+                    ),
+                )
+                .label(wrt_span, what);
+                Err(d.into())
+            }
+        }
+    }
+
+    /// Whether a gradient of `cost` by `x` has a path; otherwise the places that cost does depend on.
+    fn depends(&mut self, cost: ValueId, x: ValueId) -> Result<(), Vec<usize>> {
+        let values = &self.build().body.values;
+        let mut seen = BTreeSet::new();
+        let mut stack = vec![cost];
+        while let Some(v) = stack.pop() {
+            if v == x {
+                return Ok(());
+            }
+            if !seen.insert(v) || values[v].ty.elem != Elem::Real {
+                continue;
+            }
+            let passes = !matches!(values[v].op, ValueOp::StopGradient | ValueOp::OneHot);
+            if passes {
+                stack.extend(values[v].args.iter().copied());
+            }
+        }
+        let read = seen.iter().filter_map(|v| match values[*v].op {
+            ValueOp::Place(p) => Some(p),
+            _ => None,
+        });
+        Err(read.collect())
+    }
+
+    /// Message 8: a cost that does not depend on what it is differentiated by.
+    fn no_path(&mut self, x: &Tensor, read: Vec<usize>, cost: Span, wrt: Span, span: Span) -> Diagnostic {
+        let cost_text = self.sources.text(cost).to_string();
+        let name = match x.source {
+            Source::Place(p) => self.program.places[p].name.to_string(),
+            _ => self.sources.text(wrt).to_string(),
+        };
+        let mut d = Diagnostic::error(codes::NO_PATH, format!("the {cost_text} does not depend on {name}"));
+        if cost_text != "cost" {
+            d.title = format!("{cost_text} does not depend on {name}");
+        }
+        d = d.label(span, format!("here {} is {name}", self.sources.text(wrt)));
+        let names: Vec<&str> = read.iter().map(|p| &*self.program.places[*p].name).collect();
+        d = d.note(match names.as_slice() {
+            [] => format!("{cost_text} depends on no param or state"),
+            names => format!("{cost_text} depends on {}", names.join(", ")),
+        });
+        if let Source::Place(p) = x.source {
+            let place = &self.program.places[p];
+            d = d.label(place.span, "no path leads from here to the cost");
+            d = d.help(
+                "take the gradient only by the params that the cost reads, `params(…)` of the part it uses",
+            );
+        }
+        d
+    }
+
+    /// `batches(split, size)`.
+    fn batches(&mut self, given: Vec<Given>, span: Span) -> Outcome<Value> {
+        let mut positional = Vec::new();
+        for g in given {
+            match g.name.as_ref().map(|n| Arc::clone(&n.name)) {
+                None => positional.push(g),
+                Some(n) if &*n == "rest" => match &g.value {
+                    Value::Text(t) if &**t == "drop" => {}
+                    _ => return not_built("`rest: \"keep\"` of batches", g.span),
+                },
+                Some(n) if &*n == "order" => return not_built("`order:` of batches", g.span),
+                Some(n) if &*n == "size" || &*n == "split" => positional.push(g),
+                Some(n) => {
+                    return fail(
+                        codes::UNKNOWN_ARGUMENT,
+                        format!("batches takes no {n}"),
+                        g.span,
+                        "given here",
+                    );
+                }
+            }
+        }
+        let [split, size] = positional.as_slice() else {
+            return arity("batches", "a split and a size", span);
+        };
+        let axis = self.axis_of(&size.value, size.span)?;
+        if axis.extent == 0 {
+            return fail(codes::NUMBER, "a minibatch has at least one example", size.span, "this is 0");
+        }
+        let mut fields: Vec<(Arc<str>, Tensor)> = Vec::new();
+        match &split.value {
+            Value::Data(id) => {
+                let block = &self.data[*id];
+                for name in &block.fields {
+                    if let Some(Value::Tensor(t)) =
+                        self.frames[block.frame].names.get(name).map(|b| b.value.clone())
+                    {
+                        fields.push((Arc::clone(name), t));
+                    }
+                }
+                if fields.is_empty() {
+                    let d = Diagnostic::error(
+                        codes::KIND,
+                        format!("{} has no fields with a shape, so it is no split", block.path),
+                    )
+                    .label(split.span, "used as a split");
+                    return Err(d.label(block.span, "declared here").into());
+                }
+            }
+            Value::Tensor(t) => fields.push((self.sources.text(split.span).into(), t.clone())),
+            other => {
+                return fail(
+                    codes::KIND,
+                    format!("batches takes a split or a tensor, and this is {}", other.kind()),
+                    split.span,
+                    other.kind(),
+                );
+            }
+        }
+        let mut count = None;
+        let mut residents = Vec::new();
+        let mut types = Vec::new();
+        for (name, t) in &fields {
+            let (Source::Setup(v) | Source::Local(0, v)) = t.source else {
+                return fail(
+                    codes::KIND,
+                    "minibatches are cut from data, and this is computed while running",
+                    split.span,
+                    "not data",
+                );
+            };
+            let Some(first) = t.axes.first() else {
+                return fail(
+                    codes::SHAPE,
+                    format!("{name} has no axis to cut minibatches from"),
+                    split.span,
+                    "a scalar",
+                );
+            };
+            if let Some((before, other)) = &count
+                && *before != first.extent
+            {
+                let d = Diagnostic::error(codes::SHAPE, "the fields of a split share their first extent")
+                    .label(split.span, format!("{other} has {before} and {name} has {}", first.extent));
+                return Err(d.into());
+            }
+            count = Some((first.extent, name.to_string()));
+            let mut axes = vec![axis];
+            axes.extend(t.axes[1..].iter().copied());
+            types.push((Arc::clone(name), t.elem, axes));
+            residents.push(self.resident(v));
+        }
+        let extent = count.map_or(0, |(n, _)| n);
+        let batches = host::Batches { fields: residents, size: axis.extent, count: extent / axis.extent };
+        Ok(Value::Batches(Arc::new(Batches { batches, fields: types })))
+    }
+
+    /// `print`, `save`, `load`, `snapshot`.
+    fn host_effect(
+        &mut self,
+        name: &'static str,
+        given: Vec<Given>,
+        callee: Span,
+        span: Span,
+        frame: FrameId,
+    ) -> Outcome<Value> {
+        if self.world != World::Schedule {
+            return fail(
+                codes::WORLD,
+                format!("`{name}` stands in a schedule"),
+                callee,
+                "not in a function, step or declaration",
+            );
+        }
+        let (kind, expr) = match (name, given.as_slice()) {
+            ("print", [g]) => {
+                let h = self.to_host(g.value.clone(), g.span)?;
+                (HostKind::Unknown, host::ExprKind::Print(Box::new(h.expr)))
+            }
+            ("snapshot", [g]) => {
+                let places = self.places_of(g, frame)?;
+                (HostKind::Snapshot(places.clone()), host::ExprKind::Snapshot(places))
+            }
+            ("save" | "load", [g, path]) => {
+                let places = self.places_of(g, frame)?;
+                let path = self.to_host(path.value.clone(), path.span)?;
+                if path.kind != HostKind::Text {
+                    return fail(codes::KIND, format!("{name} takes the name of a file"), span, "this call");
+                }
+                let path = Box::new(path.expr);
+                let kind = if name == "save" {
+                    host::ExprKind::Save(places, path)
+                } else {
+                    host::ExprKind::Load(places, path)
+                };
+                (HostKind::Unknown, kind)
+            }
+            ("print", _) => return arity(name, "one argument", span),
+            ("snapshot", _) => return arity(name, "one argument, what to copy", span),
+            _ => return arity(name, "what to keep and the name of a file", span),
+        };
+        Ok(Value::Host(HostValue { expr: host::Expr { kind: expr, span }, kind }))
+    }
+
+    /// The places of an argument, which must hold some.
+    fn places_of(&self, g: &Given, frame: FrameId) -> Outcome<Vec<usize>> {
+        let places: Vec<usize> = self.held(&g.value, frame).iter().filter_map(place_id).collect();
+        if places.is_empty() {
+            return fail(
+                codes::KIND,
+                format!("this holds no param or state: it is {}", g.value.kind()),
+                g.span,
+                "nothing to keep",
+            );
+        }
+        Ok(places)
+    }
+}
+
+/// The place of a value that is one.
+pub(super) fn place_id(value: &Value) -> Option<usize> {
+    match value {
+        Value::Tensor(Tensor { source: Source::Place(p), .. }) => Some(*p),
+        _ => None,
+    }
+}
+
+fn arity<T>(name: &str, wants: &str, span: Span) -> Outcome<T> {
+    fail(codes::UNKNOWN_ARGUMENT, format!("{name} takes {wants}"), span, "this call")
+}

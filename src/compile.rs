@@ -1,0 +1,58 @@
+//! The stages below the checked program, in order.
+
+use crate::diag::{Diagnostic, Problems, codes};
+use crate::grad;
+use crate::ir::{Graph, Module};
+use crate::lower;
+use crate::passes::{AFTER_GRADIENT, BEFORE_GRADIENT, run_pipeline};
+use crate::program::{Precision, Program};
+use crate::rules::Trace;
+
+/// A program as optimised graphs.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// The graphs, without a gradient left in them.
+    pub module: Module,
+    /// Which rule fired where, a trace for each step.
+    pub traces: Vec<Trace>,
+}
+
+/// Is shown a step's graph after each stage and pass: the step's index, the name of the stage
+/// (`lowered`, a pass, `gradient`, a pass, `optimised`), the graph.
+pub type Observer<'a> = &'a mut dyn FnMut(usize, &str, &Graph);
+
+/// Lowers, differentiates and rewrites every step of a program.
+pub fn compile(
+    program: &Program,
+    precision: Precision,
+    observer: Observer<'_>,
+) -> Result<Compiled, Problems> {
+    let mut module = lower::lower(program, precision);
+    let mut traces = Vec::new();
+    module.setup = crate::passes::drop_dead(std::mem::take(&mut module.setup));
+    for (index, step) in module.steps.iter_mut().enumerate() {
+        let graph = std::mem::take(step);
+        observer(index, "lowered", &graph);
+        let (graph, mut trace) =
+            run_pipeline(graph, BEFORE_GRADIENT, |pass, g| observer(index, pass.name, g));
+        let graph = grad::differentiate(graph).map_err(|e| no_path(&e))?;
+        observer(index, "gradient", &graph);
+        let (graph, after) = run_pipeline(graph, AFTER_GRADIENT, |pass, g| observer(index, pass.name, g));
+        trace.fired.extend(after.fired);
+        observer(index, "optimised", &graph);
+        *step = graph;
+        traces.push(trace);
+    }
+    Ok(Compiled { module, traces })
+}
+
+/// The checker asks for a path first; this is the same answer where rewriting has found out more.
+fn no_path(e: &grad::NoPath) -> Problems {
+    let name = |p: &grad::Place| p.name.as_deref().unwrap_or(p.op).to_string();
+    let mut d =
+        Diagnostic::error(codes::NO_PATH, format!("{} does not depend on {}", name(&e.from), name(&e.to)));
+    if let Some(span) = e.span {
+        d = d.label(span, "the gradient is asked for here");
+    }
+    vec![d]
+}
