@@ -2,8 +2,7 @@
 
 use crate::build::*;
 use dlc::diag::{Diagnostic, codes};
-use dlc::ir::{Builder, LeafKind, Report, Update};
-use dlc::ir::{DType, Type, Unary};
+use dlc::ir::{Builder, DType, LeafKind, Report, Type, Unary, Update};
 use dlc::lower::lower;
 use dlc::program::host::{Argument, Batches, ExprKind, Stmt};
 use dlc::program::{MapOp, Precision, Program, ValueOp};
@@ -121,7 +120,7 @@ fn updates_that_are_too_large_are_found() {
     let error = error_of(&sixty(program(Vec::new(), 2), v));
     assert_eq!(error.title, "the new value of W of learn is infinite");
     assert!(error.labels[0].text.starts_with("a product gives inf, going forward"), "{error:?}");
-    assert!(notes(&error).contains("W is 5e35 there") && notes(&error).contains("iteration 6"), "{error:?}");
+    assert!(notes(&error).contains("W is 5.0000002e35 there") && notes(&error).contains("iteration 6"), "{error:?}");
     assert!(error.help.unwrap().contains("updates are too large"));
 }
 

@@ -103,6 +103,57 @@ fn rates_are_not_off_by_one() {
     assert_eq!(rates, ["0.1", "0.06666666666666667", "0.05", "0.04"]);
 }
 
+/// The second case of patience: ten minibatches an epoch, patience 20, and the rule of chapter 1
+/// with its variables. Checks at 9, 19, 29; the end at iteration 38, in the fourth epoch.
+#[test]
+fn patience_counts_as_in_the_tutorial() {
+    let (epoch, i, iter, limit, best, best_iter, valid) = (0, 1, 2, 3, 4, 5, 6);
+    let op = |op, a, b| map(op, vec![a, b]);
+    let errors = list([0.50, 0.40, 0.3995, 0.30, 0.29].map(num).to_vec());
+    let check = vec![
+        let_(
+            valid,
+            e(ExprKind::Index(Box::new(errors), Box::new(op(MapOp::FloorDiv, var(iter), num(10.0))))),
+        ),
+        report("valid", var(valid)),
+        if_(
+            op(MapOp::Lt, var(valid), var(best)),
+            vec![
+                if_(
+                    op(MapOp::Lt, var(valid), op(MapOp::Mul, num(0.995), var(best))),
+                    vec![set(limit, op(MapOp::Max, var(limit), op(MapOp::Mul, var(iter), num(2.0))))],
+                ),
+                set(best, var(valid)),
+                set(best_iter, var(iter)),
+            ],
+        ),
+    ];
+    let minibatch = vec![
+        let_(iter, op(MapOp::Add, op(MapOp::Mul, var(epoch), num(10.0)), var(i))),
+        if_(op(MapOp::Eq, op(MapOp::Mod, op(MapOp::Add, var(iter), num(1.0)), num(10.0)), num(0.0)), check),
+        if_(op(MapOp::Le, var(limit), var(iter)), vec![stop()]),
+    ];
+    let told = run(
+        vec![
+            let_(limit, num(20.0)),
+            let_(best, num(f64::INFINITY)),
+            let_(best_iter, num(0.0)),
+            phase(
+                "training",
+                vec![for_(range(epoch, 0.0, 100.0), vec![for_(range(i, 0.0, 10.0), minibatch)])],
+            ),
+            print(vec![var(iter), var(limit), var(best), var(best_iter)]),
+        ],
+        7,
+    )
+    .told();
+    let reports: Vec<String> = [(0, 0.5), (1, 0.4), (2, 0.3995)]
+        .map(|(epoch, value)| format!("training Some({epoch}) None valid {value}"))
+        .to_vec();
+    assert_eq!(told[..3], reports);
+    assert_eq!(told[3..], ["38 38 0.3995 29"]);
+}
+
 #[test]
 fn stop_ends_the_innermost_phase() {
     let at = |n| map(MapOp::Eq, vec![var(0), num(n)]);

@@ -9,8 +9,8 @@ use dlc::program::{
     Dist, Draw, Precision, Program, Raw, RawSource, Reader, Resident, Setup, StreamSource, TensorType,
     ValueOp,
 };
-use dlc::random::RandomState;
-use dlc::runtime::{draw, prepare, raw_shape};
+use dlc::random::{RandomState, identity_key, philox4x32_10};
+use dlc::runtime::{prepare, raw_shape};
 use std::path::Path;
 
 fn read(path: &str) -> RawSource {
@@ -61,6 +61,30 @@ fn parts_of_files_become_residents() {
     let row = RawSource::Item(Box::new(member("x")), 2);
     assert_eq!(one(row, real(&[2])).unwrap(), Tensor::from_f32([2], vec![5.0, 6.0]));
     assert_eq!(raw_shape(&slice, folder().path()).unwrap(), [2, 2]);
+}
+
+/// A pickle of ((x, y), (x, y), (x, y)) as the tutorials have it.
+#[test]
+fn pickles_are_taken_apart() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pickle");
+    let pickle = |s, k| {
+        let path = "py2_proto2.pkl.gz".to_owned();
+        let read = RawSource::Read { reader: Reader::Pickle, path, span: span(30) };
+        RawSource::Item(Box::new(RawSource::Item(Box::new(read), s)), k)
+    };
+    let (program, module) = reading(vec![(pickle(1, 0), real(&[3, 784])), (pickle(2, 1), int(&[2]))]);
+    let ready = prepare(&program, &module, &folder).unwrap();
+    let x = |r: usize, c: usize| ((37 * (784 * r + c) + 11) % 256) as f32 / 256.0;
+    let rows: Vec<f32> = (0..3).flat_map(|r| (0..784).map(move |c| x(r, c))).collect();
+    assert_eq!(ready.residents[0], Tensor::from_f32([3, 784], rows));
+    assert_eq!(ready.residents[1], Tensor::from_i32([2], vec![2, 5]));
+    assert_eq!(raw_shape(&pickle(0, 1), &folder).unwrap(), [5]);
+    let (program, module) = reading(vec![(pickle(0, 0), real(&[6, 784]))]);
+    let error = prepare(&program, &module, &folder).unwrap_err().remove(0);
+    assert_eq!(error.notes, ["py2_proto2.pkl.gz, element [0][0], holds [5, 784]"]);
+    let (program, module) = reading(vec![(pickle(3, 0), real(&[6, 784]))]);
+    let error = prepare(&program, &module, &folder).unwrap_err().remove(0);
+    assert_eq!(error.title, "py2_proto2.pkl.gz: has 3 elements, there is no [3]");
 }
 
 #[test]
@@ -148,8 +172,9 @@ fn numpy_streams_are_sequential() {
 }
 
 fn philox(dist: Dist, ty: TensorType, path: &str, precision: Precision) -> Vec<f64> {
-    let draw = a_draw(StreamSource::Philox { seed: 7 }, dist, ty.clone(), path);
-    draw::philox(&draw, 7, &dlc::lower::tensor_type(&ty, precision)).as_f64s()
+    let (program, _) = drawing(vec![a_draw(StreamSource::Philox { seed: 7 }, dist, ty, path)], &[0]);
+    let module = lower(&program, precision);
+    prepare(&program, &module, Path::new("")).unwrap().residents[0].as_f64s()
 }
 
 /// A number depends on its identity alone: not on the draw's size, nor on the precision.
@@ -161,11 +186,19 @@ fn philox_numbers_depend_on_what_they_are() {
     assert_eq!(long, uniform(1003, "below.W", Precision::F64), "24 bits fit both types");
     assert_ne!(long[..10], uniform(10, "below.b", Precision::F32));
     assert!(long.iter().all(|u| (0.0..1.0).contains(u)));
-    let words = draw::words(draw::key(7, "below.W"), 10, 0, 0);
-    assert!(words.iter().zip(&long).all(|(w, u)| draw::unit(*w) == *u));
-    assert_ne!(words, draw::words(draw::key(7, "below.W"), 10, 1, 0));
-    assert_ne!(words, draw::words(draw::key(7, "below.W"), 10, 0, 1));
-    assert_ne!(draw::key(7, "a"), draw::key(8, "a"));
+    let word = philox4x32_10([1, 0, 0, 0], identity_key(7, "below.W"))[2];
+    assert_eq!(f64::from(word >> 8) / 16_777_216.0, long[6], "word 2 of block 1 is element 6");
+}
+
+/// The draw that cannot be made is pointed at.
+#[test]
+fn a_draw_that_cannot_be_made_is_named() {
+    let numpy = || StreamSource::Numpy { seed: 1, index: 0 };
+    let good = a_draw(numpy(), Dist::Bernoulli(0.5), real(&[2]), "a");
+    let bad = Draw { span: span(41), ..a_draw(numpy(), Dist::Bernoulli(1.5), real(&[2]), "b") };
+    let (program, module) = drawing(vec![good, bad], &[0]);
+    let problems = prepare(&program, &module, Path::new("")).unwrap_err();
+    assert_eq!((problems[0].code, problems[0].labels[0].span), (codes::NUMBER, span(41)));
 }
 
 #[test]
