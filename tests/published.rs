@@ -80,10 +80,19 @@ fn logistic_regression(precision: &str, cost: f64, wrong_images: f64) {
     for (e, epoch) in epochs.iter().take(73).enumerate() {
         let here: Vec<f64> = costs.iter().filter(|c| c.0 == e as u64).map(|c| c.2).collect();
         let mean = here.iter().sum::<f64>() / here.len() as f64;
-        close(mean, epoch["mean_cost"].as_f64().expect("a cost"), cost, &format!("mean cost of epoch {}", e + 1));
+        close(
+            mean,
+            epoch["mean_cost"].as_f64().expect("a cost"),
+            cost,
+            &format!("mean cost of epoch {}", e + 1),
+        );
         let wrong = epoch["valid_wrong"].as_f64().expect("a count");
         let found = valid[e].2 * 9600.0;
-        assert!((found - wrong).abs() <= wrong_images + 1e-6, "epoch {}: {found} wrong, expected {wrong}", e + 1);
+        assert!(
+            (found - wrong).abs() <= wrong_images + 1e-6,
+            "epoch {}: {found} wrong, expected {wrong}",
+            e + 1
+        );
         if epoch["new_best"] == true {
             best.push((e, epoch["test_wrong"].as_f64().expect("a count")));
         }
@@ -121,7 +130,12 @@ fn perceptron_follows_the_published_trajectory() {
         close(costs[i], first, 5e-6, &format!("cost {i}"));
     }
     let epoch = &all["f32"]["epochs"][0];
-    close(costs.iter().sum::<f64>() / 2500.0, epoch["mean_cost"].as_f64().expect("a cost"), 1e-5, "mean cost");
+    close(
+        costs.iter().sum::<f64>() / 2500.0,
+        epoch["mean_cost"].as_f64().expect("a cost"),
+        1e-5,
+        "mean cost",
+    );
     let wrong = run.reports("valid")[0].2 * 10_000.0;
     assert!((wrong - epoch["valid_wrong"].as_f64().expect("a count")).abs() <= 3.0 + 1e-6, "{wrong} wrong");
     let wrong = run.reports("test")[0].2 * 10_000.0;
@@ -138,5 +152,9 @@ fn getting_started_equals_logistic_regression() {
     for (x, y) in a.iter().zip(&b) {
         close(x.2, y.2, 5e-6, "a cost");
     }
-    assert!(written.printed.contains("the first ten digits [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]"), "{}", written.printed);
+    assert!(
+        written.printed.contains("the first ten digits [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]"),
+        "{}",
+        written.printed
+    );
 }
