@@ -123,11 +123,7 @@ fn message(
 
 /// The index tensor that selects along an axis of a gather or scatter-add.
 fn index_input(graph: &Graph, node: NodeId, axis: usize) -> Option<NodeId> {
-    match graph.op(node) {
-        Op::Gather { axes } | Op::ScatterAdd { axes } => {
-            let at = axes.iter().position(|a| *a == axis)?;
-            graph.inputs(node).get(at + 1).copied()
-        }
-        _ => None,
-    }
+    let (Op::Gather { axes } | Op::ScatterAdd { axes }) = graph.op(node) else { return None };
+    let at = axes.iter().position(|a| *a == axis)?;
+    graph.inputs(node).get(at + 1).copied()
 }

@@ -82,11 +82,9 @@ fn culprit(graph: &Graph, values: &[Tensor]) -> Option<(NodeId, usize)> {
             }
             let sources: Vec<NodeId> = spoilt_operands(graph, values, id);
             if sources.is_empty() {
-                let rank = match graph.op(id) {
-                    Op::Leaf(_) => 0,
-                    Op::Const(_) => 2,
-                    _ => 1,
-                };
+                // Data before operations before constants.
+                let op = graph.op(id);
+                let rank = u8::from(!matches!(op, Op::Leaf(_))) + u8::from(matches!(op, Op::Const(_)));
                 if best.is_none_or(|(key, _)| (rank, id) < key) {
                     best = Some(((rank, id), root));
                 }
@@ -256,24 +254,26 @@ fn operation(op: &Op) -> String {
 }
 
 fn advice(op: &Op, gradient: bool) -> Option<&'static str> {
-    match (op, gradient) {
-        (Op::Unary(Unary::Log | Unary::Log1p), _) => {
-            Some("keep the operand of the logarithm positive, as by clamp or max(…, 1e-7)")
-        }
-        (Op::Unary(Unary::Sqrt), _) => Some("keep the operand of the root above 0, as by max(…, 1e-7)"),
-        (Op::Binary(Binary::Div), false) => Some("keep the divisor away from 0"),
-        (Op::Binary(Binary::Div), true) => {
-            Some("the function has no finite derivative here; keep its operand away from this value")
-        }
-        (
-            Op::Unary(Unary::Exp | Unary::Expm1)
+    let grows = matches!(
+        op,
+        Op::Unary(Unary::Exp | Unary::Expm1)
             | Op::Binary(Binary::Mul | Binary::Add | Binary::Sub)
             | Op::Contract(_)
-            | Op::Reduce { .. },
-            _,
-        ) => Some(
+            | Op::Reduce { .. }
+    );
+    if matches!(op, Op::Unary(Unary::Log | Unary::Log1p)) {
+        Some("keep the operand of the logarithm positive, as by clamp or max(…, 1e-7)")
+    } else if matches!(op, Op::Unary(Unary::Sqrt)) {
+        Some("keep the operand of the root above 0, as by max(…, 1e-7)")
+    } else if matches!(op, Op::Binary(Binary::Div)) && gradient {
+        Some("the function has no finite derivative here; keep its operand away from this value")
+    } else if matches!(op, Op::Binary(Binary::Div)) {
+        Some("keep the divisor away from 0")
+    } else if grows {
+        Some(
             "values have outgrown the numbers' range; if they grow from call to call, the updates are too large",
-        ),
-        _ => None,
+        )
+    } else {
+        None
     }
 }

@@ -79,11 +79,7 @@ pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin>
 
 /// Whether a node is 0, 1, 2, … along its only axis.
 fn counts(graph: &Graph, node: NodeId) -> bool {
-    match graph.op(node) {
-        Op::Iota { .. } => graph.ty(node).rank() == 1,
-        Op::StopGradient => counts(graph, graph.inputs(node)[0]),
-        _ => false,
-    }
+    matches!(graph.op(node), Op::Iota { .. }) && graph.ty(node).rank() == 1
 }
 
 /// The resident array that an element belongs to.
