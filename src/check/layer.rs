@@ -51,7 +51,6 @@ impl Checker<'_> {
             path: path.clone(),
             frame,
             holds: Vec::new(),
-            span,
         });
         let is_slot = |name: &str| {
             layer
