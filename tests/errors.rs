@@ -20,7 +20,7 @@ fn every_wrong_program_is_answered_as_written() {
     assert!(programs.len() > 40, "only {} programs were found", programs.len());
     let mut wrong = Vec::new();
     for path in programs {
-        let drawn = answer(&path);
+        let drawn = on_a_large_stack(path.clone());
         let expected = path.with_extension("txt");
         if bless {
             std::fs::write(&expected, &drawn).expect("the text can be written");
@@ -39,6 +39,12 @@ fn programs() -> Vec<PathBuf> {
     paths
 }
 
+/// As the command does it: programs may nest deeply.
+fn on_a_large_stack(path: PathBuf) -> String {
+    let thread = std::thread::Builder::new().stack_size(256 << 20).spawn(move || answer(&path));
+    thread.expect("a thread can be made").join().expect("the program is answered")
+}
+
 /// All that is said of a program, drawn.
 fn answer(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("the program can be read");
@@ -48,16 +54,24 @@ fn answer(path: &Path) -> String {
     let pair = |word: &&str| word.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned()));
     let settings = Settings { set: words.iter().filter_map(pair).collect(), ..Settings::default() };
     let mut sources = SourceMap::default();
-    let problems = problems(path, &text, &settings, &mut sources, directives.contains(&"run"));
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let out = directives.contains(&"run").then(|| folder.path());
+    let problems = problems(path, &text, &settings, &mut sources, out);
     assert!(!problems.is_empty(), "nothing is said of {}", path.display());
     // Messages about files say where they were looked for, which differs from machine to machine.
     let here = std::env::current_dir().expect("the current folder is there");
-    let out = "a temporary folder";
-    let drawn = render_plain(&problems, &sources).replace(&format!("{}/", here.display()), "");
-    drawn.replace(&std::env::temp_dir().display().to_string(), out)
+    let drawn = render_plain(&problems, &sources).replace(&folder.path().display().to_string(), "OUT");
+    drawn.replace(&format!("{}/", here.display()), "")
 }
 
-fn problems(path: &Path, text: &str, settings: &Settings, sources: &mut SourceMap, run_too: bool) -> Problems {
+/// What is said of a program, checked and compiled, and run if a folder is given for its files.
+fn problems(
+    path: &Path,
+    text: &str,
+    settings: &Settings,
+    sources: &mut SourceMap,
+    out: Option<&Path>,
+) -> Problems {
     let source = sources.add(path.display().to_string(), Some(path.to_owned()), text);
     let checked = dlc::check::check(path, &source, settings, sources, &Beside);
     let (program, mut problems) = match checked {
@@ -71,10 +85,8 @@ fn problems(path: &Path, text: &str, settings: &Settings, sources: &mut SourceMa
             return problems;
         }
     };
-    if run_too {
-        let out = tempfile::tempdir().expect("a folder can be made");
-        let options =
-            Options { folder: FOLDER.into(), out: Some(out.path().to_owned()), ..Options::default() };
+    if let Some(out) = out {
+        let options = Options { folder: FOLDER.into(), out: Some(out.to_owned()), ..Options::default() };
         problems.extend(run(&program, &compiled.module, &options, &mut ()).err().unwrap_or_default());
     }
     problems
