@@ -120,7 +120,10 @@ fn updates_that_are_too_large_are_found() {
     let error = error_of(&sixty(program(Vec::new(), 2), v));
     assert_eq!(error.title, "the new value of W of learn is infinite");
     assert!(error.labels[0].text.starts_with("a product gives inf, going forward"), "{error:?}");
-    assert!(notes(&error).contains("W is 5.0000002e35 there") && notes(&error).contains("iteration 6"), "{error:?}");
+    assert!(
+        notes(&error).contains("W is 5.0000002e35 there") && notes(&error).contains("iteration 6"),
+        "{error:?}"
+    );
     assert!(error.help.unwrap().contains("updates are too large"));
 }
 
