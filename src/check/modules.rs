@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// A module.
 pub(super) struct Module {
-    /// `std.layers`, `rbm`, or the program's name.
+    /// `std.layers`, `helpers`, or the program's name.
     pub name: String,
     pub file: Arc<ast::File>,
     pub frame: FrameId,

@@ -32,15 +32,15 @@
 //! nothing but -infinity.
 
 mod contract;
-mod names;
 mod path;
 mod reduce;
 mod sweep;
 mod table;
 mod views;
 
-pub use names::{grad_rule, op_name};
 pub use path::{Break, NoPath, Place, Why, depends};
+
+pub use crate::ir::{grad_rule, op_name};
 
 use crate::ir::{Builder, Graph, NodeId, Op};
 use std::collections::HashMap;

@@ -13,7 +13,7 @@ use crate::ir::tensor::Tensor;
 use crate::ir::{Binary, DType, Graph, LeafKind, Module, NodeId, Op, Unary, interp};
 use crate::program::{PlaceKind, Program};
 use crate::source::Span;
-use crate::train::format;
+use super::numbers;
 
 /// A call with all it read.
 pub struct Replay<'a> {
@@ -215,8 +215,8 @@ fn user_of(graph: &Graph, id: NodeId) -> Option<Span> {
 /// The shortest decimal of a value of an element type.
 fn shown(value: f64, dtype: DType) -> String {
     match dtype {
-        DType::F32 => format::number32(value as f32),
-        DType::F64 | DType::I32 | DType::Bool => format::number(value),
+        DType::F32 => numbers::number32(value as f32),
+        DType::F64 | DType::I32 | DType::Bool => numbers::number(value),
     }
 }
 
