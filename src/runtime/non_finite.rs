@@ -7,13 +7,13 @@
 
 use super::device::{CallId, Entry};
 use super::interpreter::leaf_value;
+use super::numbers;
 use super::trace::{self, Moment, Origin};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::tensor::Tensor;
 use crate::ir::{Binary, DType, Graph, LeafKind, Module, NodeId, Op, Unary, interp};
 use crate::program::{PlaceKind, Program};
 use crate::source::Span;
-use super::numbers;
 
 /// A call with all it read.
 pub struct Replay<'a> {
