@@ -1,9 +1,13 @@
 //! Cases from practice: what happened to people who train networks, as programs and what must come
 //! of them. A test's name begins with the number of its case.
 
+#[path = "cases/data.rs"]
+mod data;
 #[path = "cases/gradients.rs"]
 mod gradients;
 #[path = "cases/lab.rs"]
 mod lab;
 #[path = "cases/numerics.rs"]
 mod numerics;
+#[path = "cases/training.rs"]
+mod training;
