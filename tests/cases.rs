@@ -7,7 +7,13 @@ mod data;
 mod gradients;
 #[path = "cases/lab.rs"]
 mod lab;
+#[path = "cases/language.rs"]
+mod language;
 #[path = "cases/numerics.rs"]
 mod numerics;
+#[path = "cases/shapes.rs"]
+mod shapes;
+#[path = "cases/tooling.rs"]
+mod tooling;
 #[path = "cases/training.rs"]
 mod training;
