@@ -64,7 +64,8 @@ fn c072_labels_that_are_no_whole_numbers() {
 fn c072_labels_of_another_shape() {
     let lab = Lab::new().file("labels.npy", labels("(4, 1)", &[1, 0, 2, 3]));
     says(&lab.refused(LABELLED), &["DL0701", "declared [4]", "[4, 1]", "reshape(…, [4])"]);
-    let lab = Lab::new().file("labels.npy", labels("(4, 4)", &[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]));
+    let lab =
+        Lab::new().file("labels.npy", labels("(4, 4)", &[1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]));
     says(&lab.refused(LABELLED), &["DL0701", "declared [4]", "[4, 4]", "argmax(…, axis: -1)"]);
 }
 

@@ -126,6 +126,21 @@ run { p = powers(); print(\"{p.h} {p.first} {p.second} {p.start} {p.total} {p.sl
     close(&told.row(), &[32.0, 80.0, 160.0, 32.0, 62.0, 129.0, 2.0, 1.0], 0.0);
 }
 
+/// Among the definitions, where values are computed before the run.
+#[test]
+fn c038_powers_before_the_run() {
+    let told = Lab::new().run(
+        "w = zeros([1]) + 2
+fn times(h) = h * w
+five = [times for i in 0..5]
+last = sum(five(ones([1])))
+slope = grad(last, w)
+run { print(\"{last} {slope} {grad(sum(slope), w)}\") }
+",
+    );
+    close(&told.row(), &[32.0, 80.0, 160.0], 0.0);
+}
+
 #[test]
 fn c041_one_row_looked_up_several_times() {
     let told = Lab::new().run(include_str!("rows.dl"));

@@ -14,7 +14,8 @@ run { learn(zeros([2, 50, 10, 10])) }
     let said = Lab::new().refused(text);
     says(&said, &["DL0303", "expects 800 inputs and is given 1250", "case.dl:3:29"]);
     says(&said, &["[n, 50, 10, 10]", "[n, 50, 5, 5]", "flatten [n, 1250]", "1250"]);
-    let told = Lab::new().run(&text.replace("800", "1250").replace("learn(zeros", "print(\"{1}\"); learn(zeros"));
+    let told =
+        Lab::new().run(&text.replace("800", "1250").replace("learn(zeros", "print(\"{1}\"); learn(zeros"));
     assert_eq!(told.row(), [1.0]);
 }
 
@@ -35,7 +36,8 @@ run {{ print(\"{{cost().value}}\") }}
     assert_eq!(Lab::new().run(&program("(guess - rearrange(y, [n] -> [n, 1]))")).row(), [0.0]);
     assert_eq!(Lab::new().run(&program("(guess[.., 0] - y)")).row(), [0.0]);
     // Asked for: the other axis bears another name.
-    let text = program("all_pairs(guess, y)").replace("step cost", "fn all_pairs(a[n, 1], b[m]) = a - b\nstep cost");
+    let text =
+        program("all_pairs(guess, y)").replace("step cost", "fn all_pairs(a[n, 1], b[m]) = a - b\nstep cost");
     assert_eq!(Lab::new().run(&text).row(), [2.5]);
 }
 

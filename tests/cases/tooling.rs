@@ -105,7 +105,10 @@ step learn(x[n]) {
 run { for epoch in 0..3 { for x in batches(train, 1) { learn(x) } } }
 ",
     );
-    says(&said, &["the data train.x holds nan at [2]", "clean the data", "minibatch 2: examples 2..3 of train.x"]);
+    says(
+        &said,
+        &["the data train.x holds nan at [2]", "clean the data", "minibatch 2: examples 2..3 of train.x"],
+    );
 }
 
 /// Each form at three depths: accepted, or refused with the place; never a crash, never slow.
@@ -195,7 +198,7 @@ fn c117_a_full_device_under_the_log() {
 }
 
 #[test]
-fn c117_a_folder_that_vanishes_during_the_run() {
+fn c117_a_file_where_the_folder_should_be() {
     let lab = Lab::new().file("save.dl", SAVING).file("out", "a file in the way");
     let output = lab.dlc(&["run", "save.dl"]);
     assert_eq!(output.status.code(), Some(1));
@@ -204,11 +207,42 @@ fn c117_a_folder_that_vanishes_during_the_run() {
     assert_eq!(std::fs::read_to_string(lab.path("out")).expect("it is there"), "a file in the way");
 }
 
+/// The folder is taken away between two saves: it is made anew, or the run ends and says so.
+#[cfg(unix)]
+#[test]
+fn c117_a_folder_that_vanishes_during_the_run() {
+    let text = SAVING.replace("turns = 5", "turns = 1_000_000");
+    let lab = Lab::new().file("save.dl", text).file("load.dl", LOADING);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dlc"));
+    command.args(["run", "save.dl", "--quiet"]).current_dir(lab.path(""));
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("the command runs");
+    let appears = || {
+        let there = |_: &u32| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            lab.path("out/w.npz").exists()
+        };
+        (0..3000).any(|turn| there(&turn))
+    };
+    assert!(appears());
+    std::fs::rename(lab.path("out"), lab.path("gone")).expect("the folder can be moved");
+    let anew = appears() && child.try_wait().expect("it can be asked").is_none();
+    let _ = child.kill();
+    let output = child.wait_with_output().expect("it ends");
+    if anew {
+        assert!(lab.dlc(&["run", "load.dl"]).status.success());
+    } else {
+        assert_eq!(output.status.code(), Some(1));
+        says(&String::from_utf8_lossy(&output.stderr), &["DL0706", "out/w.npz"]);
+    }
+}
+
 /// A small disk fills up during a save: the file saved before stays whole, and nothing else is left.
 #[cfg(target_os = "linux")]
 #[test]
 fn c117_a_disk_that_fills_up() {
-    let lab = Lab::new().file("save.dl", SAVING.replace("2_000", "60_000")).file("load.dl", LOADING.replace("2_000", "60_000"));
+    let lab = Lab::new()
+        .file("save.dl", SAVING.replace("2_000", "60_000"))
+        .file("load.dl", LOADING.replace("2_000", "60_000"));
     std::fs::create_dir(lab.path("out")).expect("a folder can be made");
     // Room for two such files and no third; the first save leaves one, a hog takes the rest.
     let script = format!(
@@ -247,7 +281,12 @@ fn c117_killed_while_saving() {
         child.wait().expect("it has ended");
         if lab.path("out/w.npz").exists() {
             let output = lab.dlc(&["run", "load.dl"]);
-            assert_eq!(String::from_utf8_lossy(&output.stdout), "0.5\n", "{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(
+                String::from_utf8_lossy(&output.stdout),
+                "0.5\n",
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             loaded += 1;
         }
     }

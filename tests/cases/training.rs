@@ -18,7 +18,10 @@ fn given(told: &Told) -> Vec<f64> {
 }
 
 fn validations(told: &Told) -> Vec<&String> {
-    told.printed.iter().filter(|line| line.contains("validation error") && line.starts_with("epoch")).collect()
+    told.printed
+        .iter()
+        .filter(|line| line.contains("validation error") && line.starts_with("epoch"))
+        .collect()
 }
 
 #[test]
@@ -63,7 +66,8 @@ fn c082_patience_grows_with_significant_improvements_only() {
 /// Half the patience bounds the way to the next validation: it is looked at more than once.
 #[test]
 fn c082_validation_follows_a_short_patience() {
-    let told = stopping(&[[0.5, 0.5]; 4], &[("every", "3"), ("patience", "7"), ("epochs", "3")]).run(PATIENCE);
+    let told =
+        stopping(&[[0.5, 0.5]; 4], &[("every", "3"), ("patience", "7"), ("epochs", "3")]).run(PATIENCE);
     // Checks at iterations 2 and 5; the end when iteration 7 has been computed.
     assert_eq!(told.reported("valid"), [0.5, 0.5]);
     assert_eq!(told.places["t"], [8.0]);
