@@ -38,6 +38,7 @@ mod reduce;
 mod sweep;
 mod table;
 mod views;
+mod windows;
 
 pub use names::{grad_rule, op_name};
 pub use path::{Break, NoPath, Place, Why, depends};

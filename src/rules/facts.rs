@@ -275,6 +275,9 @@ impl<'a> Facts<'a> {
             | Op::Concat { .. }
             | Op::Reverse { .. }
             | Op::Reduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::StopGradient => any(),
