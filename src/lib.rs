@@ -26,7 +26,8 @@
 //! and `cli` alone; the compiler in the middle is pure.
 
 pub mod check;
-
+pub mod cli;
+mod compile;
 pub mod data;
 pub mod diag;
 pub mod grad;
@@ -44,3 +45,6 @@ pub mod syntax;
 mod compile;
 
 pub use compile::{Compiled, Observer, compile};
+pub mod runtime;
+pub mod train;
+

@@ -1,6 +1,7 @@
 //! Gradients against central differences in f64: every operation, random compositions, second
 //! derivatives; and the places where a naive derivative is NaN.
 
+mod common;
 mod numeric;
 
 use dlc::grad::{Why, depends, differentiate};
@@ -66,7 +67,9 @@ fn binary() {
     let exponent = Numbers(3).input(&[6], -2.0, 3.0);
     check("Pow", &[base.clone(), exponent], &|b, x| b.binary(Binary::Pow, x[0], x[1]));
     for c in [-1.5, -1.0, 0.5, 1.0, 2.0, 3.0, 2.7] {
-        check("Pow by a constant", &[base.clone()], &|b, x| b.with_constant(Binary::Pow, x[0], c));
+        check("Pow by a constant", std::slice::from_ref(&base), &|b, x| {
+            b.with_constant(Binary::Pow, x[0], c)
+        });
     }
     check("a node twice", &[base], &|b, x| b.mul(x[0], x[0]));
 }
@@ -292,9 +295,54 @@ fn random_compositions() {
         let inputs = [n.input(&[2, 3], -1.0, 1.0), n.input(&[3], -1.0, 1.0), n.input(&[3, 3], -0.7, 0.7)];
         let start = n.0;
         let f = |b: &mut Builder, x: &[NodeId]| compose(b, x, &mut Numbers(start));
-        check_first(&format!("composition {seed}"), &inputs, &f);
-        if seed % 10 == 0 {
+        check_along(&format!("composition {seed}"), &inputs, &f);
+        if seed % 25 == 0 {
+            check_first(&format!("composition {seed}"), &inputs, &f);
             check_second(&format!("composition {seed}"), &inputs, &f);
+        }
+    }
+}
+
+/// Random graphs of every operation (contractions with any access among them), by their places.
+#[test]
+fn random_graphs() {
+    use common::random_graph::{Options, random_graph};
+    for seed in 0..150 {
+        let made = random_graph(seed, Options::smooth(12));
+        let value = |g: &dlc::ir::Graph, moved: Option<(usize, usize, f64)>| {
+            let outcome = dlc::ir::interp::run(g, &|leaf| {
+                let x = made.value(leaf);
+                match moved {
+                    Some((place, at, by)) if made.graph.leaves[place] == *leaf => {
+                        let mut values = x.as_f64s();
+                        values[at] += by;
+                        dlc::ir::Tensor::from_f64s(DType::F64, leaf.ty.shape.clone(), &values)
+                    }
+                    Some(_) | None => x,
+                }
+            });
+            outcome.expect("runs")
+        };
+        for place in &made.places {
+            let Op::Leaf(leaf) = made.graph.op(*place) else { continue };
+            if depends(&made.graph, made.cost, *place).is_err() {
+                continue;
+            }
+            let mut b = Builder::resume(made.graph.clone());
+            let gradient = b.grad(made.cost, *place);
+            b.graph.reports.push(dlc::ir::Report { name: "g".into(), value: gradient, span: None });
+            let derived = differentiate(b.graph).expect("a path");
+            verified(&derived);
+            let found = value(&derived, None).reports.last().expect("reported").as_f64s();
+            // Some elements only: the graphs are many.
+            for at in (0..found.len()).step_by(1 + found.len() / 4) {
+                let h = 1e-5;
+                let cost = |by: f64| value(&made.graph, Some((*leaf, at, by))).reports[0].item_f64();
+                let (far, near) = (cost(2.0 * h) - cost(-2.0 * h), cost(h) - cost(-h));
+                let numeric = (8.0 * near - far) / (12.0 * h);
+                let bound = 1e-6 * (1.0 + numeric.abs() + cost(0.0).abs());
+                assert!((found[at] - numeric).abs() <= bound, "seed {seed}: {} {numeric}", found[at]);
+            }
         }
     }
 }
@@ -468,7 +516,8 @@ fn c024_forbidden_branches() {
 #[test]
 fn untaken_branches() {
     type Branch = fn(&mut Builder, NodeId) -> NodeId;
-    let branches: [(&str, f64, Branch); 9] = [
+    let branches: [(&str, f64, Branch); 10] = [
+        ("x / x", 0.0, |b, x| b.div(x, x)),
         ("log", 0.0, |b, x| b.unary(Unary::Log, x)),
         ("log1p", -1.0, |b, x| b.unary(Unary::Log1p, x)),
         ("sqrt", 0.0, |b, x| b.unary(Unary::Sqrt, x)),

@@ -1,5 +1,12 @@
 //! The parser, its messages and the layout.
 
+#[path = "syntax/layout.rs"]
+mod layout;
+#[path = "syntax/robust.rs"]
+mod robust;
+#[path = "syntax/tree.rs"]
+mod tree;
+
 use std::path::{Path, PathBuf};
 
 use dlc::diag::Problems;

@@ -7,6 +7,8 @@
 //! different types.
 
 pub mod codes;
+pub mod json;
+pub mod render;
 
 pub use codes::Code;
 

@@ -163,7 +163,7 @@ impl Exchange<'_> {
         }
         let mut terms = vec![(x, 1)];
         terms.extend(rest.iter().map(|(w, c)| (*w, -c)));
-        let moved = Affine { terms, offset: least + margin };
+        let moved = Affine { terms, offset: most };
         for f in 0..2 {
             for axis in 0..self.factors[f].access.len() {
                 let read = self.factors[f].access[axis].clone();

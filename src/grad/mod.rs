@@ -50,14 +50,15 @@ use std::collections::HashMap;
 ///
 /// Names, spans and rules of the other nodes are kept; the node that becomes a gradient keeps the
 /// name of its `grad` node, or is called `grad(cost)/W`.
-pub fn differentiate(graph: Graph) -> Result<Graph, NoPath> {
+pub fn differentiate(graph: Graph) -> Result<Graph, Box<NoPath>> {
     if !graph.nodes.iter().any(|n| n.op == Op::Grad) {
         return Ok(graph);
     }
     let mut asked: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
     for id in graph.ids().filter(|id| *graph.op(*id) == Op::Grad) {
         let [cost, wrt] = graph.inputs(id) else { panic!("grad has two operands") };
-        depends(&graph, *cost, *wrt).map_err(|e| e.at(graph.node(id).span))?;
+        let span = graph.node(id).span;
+        depends(&graph, *cost, *wrt).map_err(|e| Box::new(NoPath { span, ..*e }))?;
         let wrts = asked.entry(*cost).or_default();
         if !wrts.contains(wrt) {
             wrts.push(*wrt);
@@ -84,7 +85,7 @@ pub fn differentiate(graph: Graph) -> Result<Graph, NoPath> {
             // Before the sweep `depends` saw inner gradients only as operations; now it sees all.
             for (w, seed) in wrts.iter().zip(&seeds) {
                 depends(&b.graph, new[cost.index()], *seed)
-                    .map_err(|e| NoPath { cost, wrt: *w, ..e }.at(node.span))?;
+                    .map_err(|e| Box::new(NoPath { cost, wrt: *w, span: node.span, ..*e }))?;
             }
             let found = sweep::gradients(&mut b, new[cost.index()], &seeds);
             done.extend(wrts.iter().zip(found).map(|(w, g)| ((cost, *w), g)));

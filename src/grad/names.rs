@@ -48,7 +48,7 @@ fn names(op: &Op) -> (&'static str, &'static str) {
             Binary::Sub => both!("sub"),
             Binary::Mul => both!("mul"),
             Binary::Div => both!("div"),
-            Binary::FloorDiv => both!("floordiv"),
+            Binary::FloorDiv => both!("floor_div"),
             Binary::Mod => both!("mod"),
             Binary::Pow => both!("pow"),
             Binary::Max => both!("max"),

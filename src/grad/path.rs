@@ -60,11 +60,6 @@ pub struct Place {
 }
 
 impl NoPath {
-    /// The same, asked for at a place.
-    pub fn at(self, span: Option<Span>) -> NoPath {
-        NoPath { span, ..self }
-    }
-
     /// The ways as text, one a line: `x -> log -> pred (argmax) | whole numbers have no derivative`.
     pub fn draw(&self) -> Vec<String> {
         if self.breaks.is_empty() {
@@ -107,19 +102,19 @@ impl Place {
 
 /// Whether a gradient of `cost` by `wrt` exists: some path leads from `wrt` to `cost` through real
 /// values and no `stop_gradient`.
-pub fn depends(graph: &Graph, cost: NodeId, wrt: NodeId) -> Result<(), NoPath> {
+pub fn depends(graph: &Graph, cost: NodeId, wrt: NodeId) -> Result<(), Box<NoPath>> {
     let reached = reach(graph, cost, &[wrt]);
     if reached.get(cost.index()).copied().unwrap_or(false) {
         return Ok(());
     }
-    Err(NoPath {
+    Err(Box::new(NoPath {
         cost,
         wrt,
         span: graph.node(cost).span,
         from: Place::new(graph, cost),
         to: Place::new(graph, wrt),
         breaks: breaks(graph, cost, wrt, &reached),
-    })
+    }))
 }
 
 /// For each node up to `cost`, whether a gradient passes from it to one of `wrt`.

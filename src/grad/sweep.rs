@@ -80,6 +80,11 @@ impl Sweep<'_> {
         });
     }
 
+    /// Whether a choice stands between the node under work and the cost, or is the node.
+    pub fn choice(&self) -> bool {
+        self.choice
+    }
+
     /// What can be read off the graph so far.
     pub fn facts(&self) -> Facts<'_> {
         Facts::new(&self.b.graph, &[])

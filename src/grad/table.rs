@@ -7,6 +7,7 @@
 use super::sweep::Sweep;
 use super::{contract, reduce, views, windows};
 use crate::ir::{Binary, Compare, NodeId, Op, Reduce, Unary};
+use crate::rules::softmax::finite_total;
 
 /// Hands the adjoint `g` of a node on to its operands.
 pub(super) fn backward(s: &mut Sweep, y: NodeId, g: NodeId) {
@@ -18,6 +19,10 @@ pub(super) fn backward(s: &mut Sweep, y: NodeId, g: NodeId) {
         Op::Binary(f) => binary(s, *f, y, [inputs[0], inputs[1]], g),
         Op::Compare(_) => {}
         Op::Select => {
+            // Where this guard puts 0, what it guards passes 0 on by itself.
+            if s.facts().finite_total(y).is_some() {
+                return s.give(inputs[2], g);
+            }
             let zero = s.b.fill_like(g, 0.0);
             if s.wants(y, 1) {
                 let da = s.b.select(inputs[0], g, zero);
@@ -151,11 +156,7 @@ fn log(s: &mut Sweep, y: NodeId, a: NodeId, g: NodeId) {
         && s.wants(e, 0)
     {
         let shape = s.b.shape(u);
-        // Where all exponents are -infinity, so is y; 0 in its place makes the result exp(-inf) = 0.
-        let lowest = s.b.fill_like(y, f64::NEG_INFINITY);
-        let nothing = s.b.compare(Compare::Eq, y, lowest);
-        let zero = s.b.fill_like(y, 0.0);
-        let total = s.b.select(nothing, zero, y);
+        let total = finite_total(s.b, y);
         let total = s.b.unreduce(total, &axes, &shape);
         let relative = s.b.sub(u, total);
         let share = s.b.unary(Unary::Exp, relative);
@@ -171,6 +172,9 @@ fn log(s: &mut Sweep, y: NodeId, a: NodeId, g: NodeId) {
 /// `v = g * dy/da` of a root or power of `a`: 0 where `a` is 0, if `a` is never negative and smooth (its
 /// own derivative is 0 there); else with 0 times infinity as 0.
 fn vanishing_base(s: &mut Sweep, a: NodeId, g: NodeId, v: NodeId) -> NodeId {
+    if s.facts().positive(a) {
+        return v;
+    }
     if s.facts().smooth_and_never_negative(a) {
         let zero = s.b.fill_like(a, 0.0);
         let nought = s.b.compare(Compare::Eq, a, zero);
@@ -203,8 +207,8 @@ fn binary(s: &mut Sweep, f: Binary, y: NodeId, [a, b]: [NodeId; 2], g: NodeId) {
             for (k, this, other) in [(0, a, b), (1, b, a)] {
                 if s.wants(y, k) {
                     let v = s.b.mul(g, other);
-                    let infinite = s.facts().may_be_infinite(other);
-                    let d = if infinite { s.zero_times_if_chosen(g, v) } else { v };
+                    let hidden = s.choice() && s.facts().may_be_infinite(other);
+                    let d = if hidden { s.zero_times(g, v) } else { v };
                     s.give(this, d);
                 }
             }

@@ -38,7 +38,7 @@ pub const BEFORE_GRADIENT: &[Pass] = &[
     },
     Pass {
         name: "simplify",
-        why: "powers become products, which have plainer derivatives",
+        why: "fewer nodes to differentiate",
         run: |g, t| rewrite(g, &simpler(), "simplify", t),
     },
     Pass { name: "share again", why: "rules emit equal nodes", run: |g, _| share(g) },
@@ -115,6 +115,8 @@ fn stable(before_gradient: bool) -> Vec<Rule> {
         rules.extend_from_slice(stability::COMPLEMENTS);
     }
     rules.extend_from_slice(stability::EXPONENTIALS);
+    // Neutral elements, signs and powers stand between patterns; numbers are not folded yet.
+    rules.extend_from_slice(algebra::ALGEBRA);
     rules.extend_from_slice(structure::STRUCTURE);
     rules
 }

@@ -3,7 +3,7 @@
 //! There is no row for `x * 0`: it is NaN for an infinite x.
 
 use super::{Rewriter, Rule, Subject};
-use crate::ir::{Binary, NodeId, Unary};
+use crate::ir::{Binary, NodeId, Op, Reduce, Unary};
 
 /// The rows.
 pub const ALGEBRA: &[Rule] = &[
@@ -15,6 +15,7 @@ pub const ALGEBRA: &[Rule] = &[
     Rule { name: "neg-neg", algebra: "-(-x) = x", subject: Subject::Algebra, apply: neg_neg },
     Rule { name: "add-neg", algebra: "x + -y = x - y", subject: Subject::Algebra, apply: add_neg },
     Rule { name: "sub-neg", algebra: "x - -y = x + y", subject: Subject::Algebra, apply: sub_neg },
+    Rule { name: "sum-neg", algebra: "sum(-x) = -sum(x)", subject: Subject::Algebra, apply: sum_neg },
     Rule { name: "pow-one", algebra: "x^1 = x", subject: Subject::Algebra, apply: pow_one },
     Rule { name: "pow-two", algebra: "x^2 = x * x", subject: Subject::Algebra, apply: pow_two },
     Rule { name: "pow-half", algebra: "x^0.5 = sqrt(x)", subject: Subject::Algebra, apply: pow_half },
@@ -76,6 +77,15 @@ fn sub_neg(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     let (a, b) = facts.binary(id, Binary::Sub)?;
     let y = facts.unary(b, Unary::Neg)?;
     Some(rw.b.add(a, y))
+}
+
+fn sum_neg(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
+    let facts = rw.facts();
+    let Op::Reduce { op: Reduce::Sum, axes } = facts.op(id)? else { return None };
+    let x = facts.unary(facts.inputs(id)[0], Unary::Neg)?;
+    let axes = axes.clone();
+    let sum = rw.b.sum(x, &axes);
+    Some(rw.b.neg(sum))
 }
 
 fn pow_one(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {

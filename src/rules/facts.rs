@@ -2,13 +2,22 @@
 //!
 //! An opaque node (one that a remaining `grad` is taken with respect to) tells nothing.
 
-use crate::ir::{Binary, Graph, NodeId, Op, Reduce, Scalar, Unary};
+use crate::ir::{Binary, Compare, Graph, NodeId, Op, Reduce, Scalar, Unary};
 
 /// Reads a graph; some nodes may be opaque.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     graph: &'a Graph,
     opaque: &'a [bool],
+}
+
+/// A tensor less its maximum along axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// What was shifted.
+    pub z: NodeId,
+    /// Whether a maximum of -infinity is taken as 0.
+    pub guarded: bool,
 }
 
 /// How deep the questions about a value's sign and size look.
@@ -52,11 +61,12 @@ impl<'a> Facts<'a> {
 
     /// The number that every element of a node is, if it is a number seen through views.
     pub fn scalar(&self, id: NodeId) -> Option<Scalar> {
-        match self.op(id)? {
-            Op::Const(value) => Some(*value),
-            Op::Broadcast { .. } | Op::Reshape | Op::Transpose { .. } => self.scalar(self.inputs(id)[0]),
-            _ => None,
+        let op = self.op(id)?;
+        if let Op::Const(value) = op {
+            return Some(*value);
         }
+        let view = matches!(op, Op::Broadcast { .. } | Op::Reshape | Op::Transpose { .. });
+        if view { self.scalar(self.inputs(id)[0]) } else { None }
     }
 
     /// The same as a number.
@@ -86,31 +96,19 @@ impl<'a> Facts<'a> {
     }
 
     fn stretched_from(&self, id: NodeId, along: Vec<Option<usize>>) -> (NodeId, Vec<Option<usize>>) {
-        let next = match self.op(id) {
-            Some(Op::Broadcast { axes }) => {
-                let operand = self.inputs(id)[0];
-                let extents = self.shape(operand);
-                let map = axes.iter().zip(extents).map(|(x, e)| if *e == 1 { None } else { along[*x] });
-                Some((operand, map.collect()))
-            }
-            Some(Op::Reshape) => {
-                let operand = self.inputs(id)[0];
-                let long = |s: &[usize]| s.iter().copied().filter(|e| *e != 1).collect::<Vec<_>>();
-                let (from, to) = (self.shape(operand), self.shape(id));
-                if long(from) == long(to) {
-                    let mut kept = to.iter().zip(&along).filter(|(e, _)| **e != 1).map(|(_, a)| *a);
-                    let map = from.iter().map(|e| if *e == 1 { None } else { kept.next().flatten() });
-                    Some((operand, map.collect()))
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        };
-        match next {
-            Some((operand, map)) => self.stretched_from(operand, map),
-            None => (id, along),
+        let Some(&operand) = self.inputs(id).first() else { return (id, along) };
+        let (from, to) = (self.shape(operand), self.shape(id));
+        if let Some(Op::Broadcast { axes }) = self.op(id) {
+            let map = axes.iter().zip(from).map(|(x, e)| if *e == 1 { None } else { along[*x] });
+            return self.stretched_from(operand, map.collect());
         }
+        let long = |s: &[usize]| s.iter().copied().filter(|e| *e != 1).collect::<Vec<_>>();
+        if self.op(id) == Some(&Op::Reshape) && long(from) == long(to) {
+            let mut kept = to.iter().zip(&along).filter(|(e, _)| **e != 1).map(|(_, a)| *a);
+            let map = from.iter().map(|e| if *e == 1 { None } else { kept.next().flatten() });
+            return self.stretched_from(operand, map.collect());
+        }
+        (id, along)
     }
 
     /// Whether `id` is a reduction of a tensor of its own shape, stretched back over the axes it was
@@ -134,50 +132,76 @@ impl<'a> Facts<'a> {
         Some((e, self.unary(e, Unary::Exp)?, axes.clone()))
     }
 
-    /// Whether `u` is some z less its maximum along axes (or less its log-sum-exp).
-    pub fn shifted(&self, u: NodeId) -> bool {
-        let Some((z, row)) = self.binary(u, Binary::Sub) else { return false };
+    /// Whether `u` is some z less its maximum along axes (or less its log-sum-exp), so that no element
+    /// is above 0; and whether the maximum of a row of nothing but -infinity is taken as 0.
+    pub fn shifted(&self, u: NodeId) -> Option<Shift> {
+        let (z, row) = self.binary(u, Binary::Sub)?;
         let all = (0..self.shape(row).len()).map(Some).collect();
-        self.bounds(row, all, z, DEPTH)
+        self.bounds(row, all, z, DEPTH).map(|guarded| Shift { z, guarded })
     }
 
     /// Whether `row`, seen from a tensor of z's shape along `map`, is nowhere below z, or is finite
-    /// in place of -infinity.
-    fn bounds(&self, row: NodeId, map: Vec<Option<usize>>, z: NodeId, depth: usize) -> bool {
-        if depth == 0 {
-            return false;
-        }
+    /// in place of -infinity (then `Some(true)`).
+    fn bounds(&self, row: NodeId, map: Vec<Option<usize>>, z: NodeId, depth: usize) -> Option<bool> {
+        let depth = depth.checked_sub(1)?;
         let (source, map) = self.stretched_from(row, map);
         let inputs = self.inputs(source);
-        match self.op(source) {
-            Some(Op::StopGradient) => self.bounds(inputs[0], map, z, depth - 1),
+        match self.op(source)? {
+            Op::StopGradient => self.bounds(inputs[0], map, z, depth),
             // The guard of a maximum of nothing but -infinity, then the maximum or 0.
-            Some(Op::Select) => {
+            Op::Select => {
                 let zero = |i: usize| self.is(inputs[i], 0.0);
-                let of = |i: usize| self.bounds(inputs[i], map.clone(), z, depth - 1);
-                (zero(2) && of(1)) || (zero(1) && of(2))
+                let of = |i: usize| self.bounds(inputs[i], map.clone(), z, depth).map(|_| true);
+                if zero(2) { of(1) } else { of(2).filter(|_| zero(1)) }
             }
-            Some(Op::Binary(Binary::Add)) => {
+            Op::Binary(Binary::Add) => {
                 let lse = |max: NodeId, log: NodeId| {
-                    let exponent = self.unary(log, Unary::Log).and_then(|s| self.sum_of_exp(s));
-                    let of_z = exponent.is_some_and(|(_, u, _)| {
-                        self.binary(u, Binary::Sub).is_some_and(|(w, _)| w == z) && self.shifted(u)
-                    });
-                    of_z && self.bounds(max, map.clone(), z, depth - 1)
+                    let (_, u, _) = self.sum_of_exp(self.unary(log, Unary::Log)?)?;
+                    let shift = self.shifted(u).filter(|s| s.z == z)?;
+                    self.bounds(max, map.clone(), z, depth).map(|_| shift.guarded)
                 };
-                lse(inputs[0], inputs[1]) || lse(inputs[1], inputs[0])
+                lse(inputs[0], inputs[1]).or_else(|| lse(inputs[1], inputs[0]))
             }
-            Some(Op::Reduce { op: Reduce::Max, .. }) => {
-                self.inputs(source)[0] == z && self.reduction_along(source, &map, self.shape(z), Reduce::Max)
+            Op::Reduce { op: Reduce::Max, .. } => {
+                let of_z = self.inputs(source)[0] == z;
+                (of_z && self.reduction_along(source, &map, self.shape(z), Reduce::Max)).then_some(false)
             }
-            _ => false,
+            Op::Leaf(_)
+            | Op::Const(_)
+            | Op::Iota { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Compare(_)
+            | Op::Cast(_)
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Reshape
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Concat { .. }
+            | Op::Reverse { .. }
+            | Op::Reduce { .. }
+            | Op::ArgReduce { .. }
+            | Op::Contract(_)
+            | Op::Gather { .. }
+            | Op::ScatterAdd { .. }
+            | Op::Grad => None,
         }
+    }
+
+    /// The logarithm l of a sum of exponentials in `l == -infinity ? 0 : l`.
+    pub fn finite_total(&self, id: NodeId) -> Option<NodeId> {
+        let [nothing, zero, l] = self.inputs(id)[..] else { return None };
+        let guard = self.op(id)? == &Op::Select && self.op(nothing)? == &Op::Compare(Compare::Eq);
+        let [tested, lowest] = self.inputs(nothing)[..] else { return None };
+        let fits = guard && tested == l && self.is(zero, 0.0) && self.is(lowest, f64::NEG_INFINITY);
+        self.sum_of_exp(self.unary(l, Unary::Log)?).filter(|_| fits).map(|_| l)
     }
 
     /// Whether no element is above 0, so that its exponential is at most 1.
     pub fn at_most_zero(&self, id: NodeId) -> bool {
         let negated = self.unary(id, Unary::Neg).is_some_and(|a| self.never_negative(a, DEPTH));
-        negated || self.shifted(id)
+        negated || self.shifted(id).is_some()
     }
 
     /// Whether a value is smooth and at least 0 by its form, so that where it is 0 its derivatives are
@@ -187,34 +211,57 @@ impl<'a> Facts<'a> {
     }
 
     fn smooth(&self, id: NodeId, depth: usize) -> bool {
-        if depth == 0 {
-            return false;
-        }
+        let Some(depth) = depth.checked_sub(1) else { return false };
         let inputs = self.inputs(id);
-        let all = || inputs.iter().all(|i| self.smooth(*i, depth - 1));
-        match self.op(id) {
-            Some(Op::Const(Scalar::Real(v))) => *v >= 0.0,
-            Some(Op::Unary(Unary::Exp)) => true,
-            Some(Op::Binary(Binary::Mul)) => inputs[0] == inputs[1] || all(),
-            Some(Op::Binary(Binary::Add)) => all(),
-            Some(Op::Binary(Binary::Div)) => {
-                self.constant(inputs[1]).is_some_and(|c| c > 0.0) && self.smooth(inputs[0], depth - 1)
-            }
-            Some(Op::Binary(Binary::Pow)) => {
-                self.constant(inputs[1]).is_some_and(|c| c > 0.0 && c % 2.0 == 0.0)
-            }
-            Some(Op::Contract(spec)) => inputs[0] == inputs[1] && spec.operands[0] == spec.operands[1],
-            Some(
-                Op::Transpose { .. }
-                | Op::Broadcast { .. }
-                | Op::Reshape
-                | Op::Slice { .. }
-                | Op::Reverse { .. }
-                | Op::Reduce { op: Reduce::Sum, .. }
-                | Op::Cast(_),
-            ) => self.graph.ty(inputs[0]).dtype.is_real() && self.smooth(inputs[0], depth - 1),
-            _ => false,
-        }
+        let same = inputs.len() == 2 && inputs[0] == inputs[1];
+        let of = |i: usize| self.smooth(inputs[i], depth);
+        let constant = |i: usize, is: fn(f64) -> bool| self.constant(inputs[i]).is_some_and(is);
+        self.op(id).is_some_and(|op| match op {
+            Op::Const(value) => matches!(value, Scalar::Real(v) if *v >= 0.0),
+            Op::Unary(f) => *f == Unary::Exp,
+            Op::Binary(f) => match f {
+                Binary::Mul => same || (of(0) && of(1)),
+                Binary::Add => of(0) && of(1),
+                Binary::Div => constant(1, |c| c > 0.0) && of(0),
+                Binary::Pow => constant(1, |c| c > 0.0 && c % 2.0 == 0.0),
+                Binary::Sub
+                | Binary::FloorDiv
+                | Binary::Mod
+                | Binary::Max
+                | Binary::Min
+                | Binary::And
+                | Binary::Or => false,
+            },
+            Op::Contract(spec) => same && spec.operands[0] == spec.operands[1],
+            Op::Reduce { op, .. } => *op == Reduce::Sum && of(0),
+            Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Reshape
+            | Op::Slice { .. }
+            | Op::Reverse { .. } => of(0),
+            Op::Cast(_) => self.graph.ty(inputs[0]).dtype.is_real() && of(0),
+            Op::Leaf(_)
+            | Op::Iota { .. }
+            | Op::Compare(_)
+            | Op::Select
+            | Op::Pad { .. }
+            | Op::Concat { .. }
+            | Op::ArgReduce { .. }
+            | Op::Gather { .. }
+            | Op::ScatterAdd { .. }
+            | Op::StopGradient
+            | Op::Grad => false,
+        })
+    }
+
+    /// Whether a value is above 0 by its form, so that roots of it have no singular point: something
+    /// never negative and a positive number.
+    pub fn positive(&self, id: NodeId) -> bool {
+        let above = |c: NodeId| self.constant(c).is_some_and(|c| c > 0.0);
+        let sum = |(a, b): (NodeId, NodeId)| {
+            (above(a) && self.never_negative(b, DEPTH)) || (above(b) && self.never_negative(a, DEPTH))
+        };
+        above(id) || self.binary(id, Binary::Add).is_some_and(sum)
     }
 
     fn never_negative(&self, id: NodeId, depth: usize) -> bool {

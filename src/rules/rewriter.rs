@@ -117,10 +117,12 @@ impl Rewriter {
             let (op, name, span, chain) =
                 (op_name(&node.op), node.name.clone(), node.span, node.rules.clone());
             self.b.span = span;
+            self.b.rules = chain;
             let replaced = rules.iter().find_map(|rule| {
-                self.b.rules = chain.iter().copied().chain([rule.name]).collect();
-                let to = (rule.apply)(self, at)?;
-                (to != at).then_some((rule, to))
+                self.b.rules.push(rule.name);
+                let to = (rule.apply)(self, at);
+                self.b.rules.pop();
+                to.filter(|to| *to != at).map(|to| (rule, to))
             });
             let Some((rule, to)) = replaced else { break };
             assert_eq!(self.b.ty(at), self.b.ty(to), "rule {} changes a type", rule.name);

@@ -141,8 +141,11 @@ fn pair(file: FileId, text: &str, tokens: &[Token], margin: bool) -> (Found, Vec
         match token.kind {
             Kind::Open => open.push(i),
             Kind::Close => {
-                let partner = open.iter().rposition(|o| partner(tokens[*o].text(text)) == token.text(text));
-                match partner {
+                // A round or square one is never looked for beyond a brace.
+                let closes = token.text(text);
+                let fits = |o: &usize| partner(tokens[*o].text(text)) == closes;
+                let near = |o: &usize| fits(o) || (closes != "}" && tokens[*o].text(text) == "{");
+                match open.iter().rposition(near).filter(|p| fits(&open[*p])) {
                     Some(p) => {
                         if let Some(o) = open.get(p + 1) {
                             found.push((tokens[*o].start, unclosed(file, text, &tokens[*o], Some(token))));
@@ -206,8 +209,7 @@ fn unclosed(file: FileId, text: &str, open: &Token, met: Option<&Token>) -> Diag
     let mut problem = Diagnostic::error(codes::SYNTAX, format!("this `{open_text}` is never closed"))
         .label(Span::new(file, open.start, open.end), format!("`{close}` is missing for this one"));
     if let Some(met) = met {
-        let says = format!("and `{}` comes first", met.text(text));
-        problem = problem.label(Span::new(file, met.start, met.end), says);
+        problem = problem.label(Span::new(file, met.start, met.end), "here it is still open");
     }
     problem.help(format!("write the `{close}` where the bracket ends"))
 }

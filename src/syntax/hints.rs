@@ -8,9 +8,12 @@ use crate::diag::{Diagnostic, codes};
 /// The message for a slip that is known, if the place is one.
 pub(crate) fn of(place: &Place<'_>) -> Option<Diagnostic> {
     let found = place.found?;
-    let at =
-        |title: &str, label: &str| Diagnostic::error(codes::SYNTAX, title).label(place.span(&found), label);
-    character(place, &found, &at)
+    let at = |title: &str, label: &str| {
+        Diagnostic::error(codes::SYNTAX, title).label(place.span(&found), label)
+    };
+    no_else(place)
+        .or_else(|| trailing_point(place))
+        .or_else(|| character(place, &found, &at))
         .or_else(|| assignment(place, &found, &at))
         .or_else(|| comment(place, &found))
         .or_else(|| foreign(place, &found, &at))
@@ -20,6 +23,33 @@ pub(crate) fn of(place: &Place<'_>) -> Option<Diagnostic> {
 }
 
 type At<'a> = &'a dyn Fn(&str, &str) -> Diagnostic;
+
+/// `if a then b` without its `else`.
+fn no_else(place: &Place<'_>) -> Option<Diagnostic> {
+    let then = place.tokens[..place.index].iter().rev().find(|t| t.text(place.text) == "then")?;
+    if !place.wants(Rule::k_else) {
+        return None;
+    }
+    Some(
+        Diagnostic::error(codes::SYNTAX, "this choice has no `else`")
+            .label(place.span(then), "what if the condition does not hold?")
+            .help("`if … then … else …` chooses a value; `if … { … }` does something or nothing"),
+    )
+}
+
+/// `5.` with nothing after the point.
+fn trailing_point(place: &Place<'_>) -> Option<Diagnostic> {
+    let mut before = place.tokens[..place.index].iter().rev();
+    let (point, number) = (before.next()?, before.next()?);
+    if point.text(place.text) != "." || number.kind != Kind::Number || number.end != point.start {
+        return None;
+    }
+    Some(
+        Diagnostic::error(codes::SYNTAX, "a point has digits on both sides")
+            .label(place.span(point), "none on the right")
+            .help(format!("{}.0", number.text(place.text))),
+    )
+}
 
 /// Characters that are no part of the language, and quotes.
 fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
@@ -42,8 +72,7 @@ fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic>
                 let title = format!("an invisible character, U+{:04X}, stands here", c as u32);
                 return Some(at(&title, "this one").help("remove it, or write a plain space"));
             }
-            let label = format!("here stands {}", super::messages::expected(place.wanted));
-            let label = label.replacen("here stands", "here could stand", 1);
+            let label = format!("here could stand {}", super::messages::expected(place.wanted));
             let title = format!("the character `{c}` is no part of the language");
             let problem = at(&title, &label);
             Some(if c.is_alphanumeric() {
@@ -53,7 +82,11 @@ fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic>
             })
         }
         _ if text.starts_with('}') && inside_string(place, found) => {
-            Some(at("a brace in a string is written twice", "this one closes no hole").help("}}"))
+            if place.text[..found.start].trim_end().ends_with('{') {
+                return Some(at("this hole is empty", "a value is missing before it").help("{x}, or {{}} for braces"));
+            }
+            let closes = !place.wants(Rule::hole) && !place.wants(Rule::text);
+            (!closes).then(|| at("a brace in a string is written twice", "this one closes no hole").help("}}"))
         }
         Kind::Number if place.wants(Rule::expr) || place.text[found.end..].starts_with(is_letter) => {
             let rest = &place.text[found.end..];
@@ -62,6 +95,9 @@ fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic>
                 return None;
             }
             let word = &rest[..more];
+            if word.starts_with('_') {
+                return Some(at("a single `_` stands between two digits", "after this one").help("50_000"));
+            }
             Some(
                 at("a number runs into a name", "a name cannot begin with a digit")
                     .help(format!("`{text} * {word}` for a product")),
@@ -101,8 +137,7 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
     let before = place.before().map_or("", |t| t.text(place.text));
     match text {
         "=" => {
-            let condition =
-                line.iter().rev().find(|t| t.kind == Kind::Word && is_condition(t.text(place.text)));
+            let condition = line.iter().rev().find(|t| t.kind == Kind::Word && is_condition(t.text(place.text)));
             if condition.is_some() && !inside(place, "(") {
                 let left = before;
                 let right = place.after().map_or("…", |t| t.text(place.text));
@@ -118,9 +153,7 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
                 );
             }
             if first == "for" {
-                return Some(
-                    at("a loop goes through a list", "`in` could stand here").help("for x in xs { … }"),
-                );
+                return Some(at("a loop goes through a list", "`in` could stand here").help("for x in xs { … }"));
             }
             None
         }
@@ -130,14 +163,10 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
             let name = place.text.get(left..found.start).unwrap_or("").trim();
             let right = place.text[found.end..].lines().next().unwrap_or("").split(['#', ';', '}']).next();
             let help = format!("{name} <- {name} {op} {}", right.unwrap_or("").trim());
-            Some(
-                at(&format!("there is no `{text}`"), "a place changes by `<-`")
-                    .help(help.trim_end().to_owned()),
-            )
+            Some(at(&format!("there is no `{text}`"), "a place changes by `<-`").help(help.trim_end().to_owned()))
         }
         "[" if before == ":" => {
-            let name =
-                line.len().checked_sub(2).and_then(|i| line.get(i)).map_or("x", |t| t.text(place.text));
+            let name = line.len().checked_sub(2).and_then(|i| line.get(i)).map_or("x", |t| t.text(place.text));
             let shape = place.text[found.start..].lines().next().unwrap_or("").find(']');
             let shape = shape.and_then(|n| place.text.get(found.start..=found.start + n)).unwrap_or("[n]");
             Some(
@@ -145,10 +174,8 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
                     .help(format!("{name}{shape}")),
             )
         }
-        ":" if matches!(
-            first,
-            "if" | "for" | "fn" | "step" | "layer" | "run" | "schedule" | "phase" | "data"
-        ) && !inside(place, "(") =>
+        ":" if matches!(first, "if" | "for" | "fn" | "step" | "layer" | "run" | "schedule" | "phase" | "data")
+            && !inside(place, "(") =>
         {
             Some(at("a block stands in braces", "`{` could stand here").help(format!("{first} … {{ … }}")))
         }
@@ -210,16 +237,19 @@ fn foreign(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     let words = [Some(found), before];
     for token in words.into_iter().flatten().filter(|t| t.kind == Kind::Word) {
         let help = match token.text(place.text) {
-            "def" | "func" | "function" | "lambda" => {
-                "a function is declared by `fn f(x) = …` or `fn f(x) { … }`"
-            }
+            "def" | "func" | "function" | "lambda" => "a function is declared by `fn f(x) = …` or `fn f(x) { … }`",
             "class" | "struct" => "a layer is declared by `layer Name[sizes](values) { … }`",
             "import" => "`use std.layers: Dense` takes names from a module, and stands at the top",
             "let" | "const" => "a definition needs no word: `x = …`",
             "while" | "loop" => "every loop has a known length: `for i in 0..n { if … { stop } }`",
             "elif" => "`} else if … {`, on the line of the closing brace",
             "None" | "null" | "nil" => continue,
-            "print" if found.kind == Kind::Str { closed: true } => "print(…)",
+            "print" if found.kind == (Kind::Str { closed: true }) => {
+                return Some(
+                    at("a call has parentheses", "an argument without them")
+                        .help(format!("print({})", place.found())),
+                );
+            }
             "is" => "`==` compares",
             _ => continue,
         };
@@ -239,14 +269,12 @@ fn line_start(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
     let starts = place.before().is_some_and(|b| b.kind == Kind::Newline);
     if text == "else" && (starts || place.before().is_some_and(|b| b.text(place.text) == "}")) {
         return Some(
-            at("`else` has lost its `if`", "`else` stands on the line of the closing brace").help("} else {"),
+            at("`else` has lost its `if`", "`else` stands on the line of the closing brace")
+                .help("} else {"),
         );
     }
     let operator = found.kind == Kind::Op
-        && matches!(
-            text,
-            "+" | "-" | "*" | "/" | "%" | "@" | "^" | "==" | "!=" | "<" | "<=" | ">" | ">=" | ".."
-        );
+        && matches!(text, "+" | "-" | "*" | "/" | "%" | "@" | "^" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "..");
     if starts && (operator || matches!(text, "and" | "or")) {
         return Some(
             at(&format!("a line cannot begin with `{text}`"), "the line above has ended its statement")
@@ -277,17 +305,7 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     let wants = |r| place.wants(r);
     let declares = matches!(
         text,
-        "use"
-            | "hyper"
-            | "dim"
-            | "data"
-            | "stream"
-            | "layer"
-            | "param"
-            | "state"
-            | "step"
-            | "schedule"
-            | "run"
+        "use" | "hyper" | "dim" | "data" | "stream" | "layer" | "param" | "state" | "step" | "schedule" | "run"
     );
     let named = |p: &Place<'_>| {
         p.after().is_some_and(|t| t.kind == Kind::Word || t.kind == Kind::Open && t.text(p.text) == "{")
@@ -301,11 +319,8 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     }
     if wants(Rule::item) && place.before().is_none_or(|b| b.kind == Kind::Newline) {
         return Some(
-            at(
-                &format!("`{text}` is no declaration"),
-                "what is done stands in a function, a step or the run",
-            )
-            .help("run { … }"),
+            at(&format!("`{text}` is no declaration"), "what is done stands in a function, a step or the run")
+                .help("run { … }"),
         );
     }
     let names = wants(Rule::ident) || wants(Rule::names) || wants(Rule::name) || wants(Rule::formal);
@@ -318,11 +333,8 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
                 .help(format!("another name, such as `{text}_` or a longer word")),
         );
     }
-    if text == "if" && wants(Rule::postfix) {
-        return Some(
-            at("a choice stands in parentheses here", "it would reach to the end")
-                .help("(if … then … else …)"),
-        );
+    if text == "if" && (wants(Rule::prefix) || wants(Rule::postfix) || wants(Rule::atom)) {
+        return Some(at("a choice stands in parentheses here", "it would reach to the end").help("(if … then … else …)"));
     }
     None
 }

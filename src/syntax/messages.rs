@@ -31,9 +31,12 @@ impl Place<'_> {
         self.tokens[..self.index].iter().rev().find(|t| t.kind != Kind::Comment)
     }
 
-    /// The tokens of its line before it.
+    /// The tokens of its statement before it, on its line.
     pub fn line_before(&self) -> &[Token] {
-        let start = self.tokens[..self.index].iter().rposition(|t| t.kind == Kind::Newline);
+        let begins = |t: &Token| {
+            matches!(t.kind, Kind::Newline | Kind::Semicolon) || t.text(self.text) == "{"
+        };
+        let start = self.tokens[..self.index].iter().rposition(begins);
         &self.tokens[start.map_or(0, |s| s + 1)..self.index]
     }
 
@@ -91,10 +94,11 @@ pub(crate) fn unexpected(
 /// The line or the text ends where something is missing: said of the last token that is there.
 fn too_early(place: &Place<'_>, could: &str) -> Diagnostic {
     let last = place.tokens[..place.index].iter().rev().find(|t| !is_trivia(t));
+    let rest = last.and_then(|l| place.source.text.get(l.end..)).unwrap_or("");
     let what = match place.found {
         Some(f) if f.kind == Kind::Semicolon => "this statement ends too early",
-        Some(_) => "this line ends too early",
-        None => "the text ends too early",
+        None if rest.trim().is_empty() => "the text ends too early",
+        _ => "this line ends too early",
     };
     let span = last.map_or(Span::new(place.source.id, 0, 0), |l| place.span(l));
     Diagnostic::error(codes::SYNTAX, what).label(span, format!("after this could stand {could}"))
@@ -149,11 +153,11 @@ fn rank(word: &str) -> usize {
 
 fn word(rule: Rule) -> String {
     let word = match rule {
-        Rule::item => "a declaration",
+        Rule::item | Rule::file => "a declaration",
         Rule::part => "a declaration of the layer",
         Rule::member => "a field of the data",
         Rule::stmt | Rule::simple | Rule::lefts => "a statement",
-        Rule::expr | Rule::choice | Rule::prefix | Rule::minus | Rule::postfix | Rule::atom => "a value",
+        Rule::lone_expr | Rule::expr | Rule::choice | Rule::prefix | Rule::minus | Rule::postfix | Rule::atom => "a value",
         Rule::number | Rule::truth | Rule::list | Rule::tuple | Rule::values | Rule::k_not => "a value",
         Rule::ident | Rule::names | Rule::name | Rule::slot => "a name",
         Rule::string => "a string",

@@ -88,7 +88,8 @@ fn parse_file(source: &Source, tokens: &[Token], scan: Scan) -> (File, Problems)
             }
             Err(error) => {
                 found.push(message(source, &text, &now, &error));
-                if !recovery::blank_statement(&mut text, &now, position(&error), &mut orphans) {
+                let at = position(&text, &now, &error);
+                if !recovery::blank_statement(&mut text, &now, at, &mut orphans) {
                     break;
                 }
             }
@@ -116,18 +117,26 @@ fn build(
     file
 }
 
-/// Where pest gave up.
-fn position(error: &Error<Rule>) -> usize {
-    match error.location {
-        InputLocation::Pos(at) => at,
-        InputLocation::Span((at, _)) => at,
+/// Where pest gave up; where it looked for more beyond the end of a line in vain, that end.
+fn position(text: &str, tokens: &[Token], error: &Error<Rule>) -> usize {
+    let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
+    let ErrorVariant::ParsingError { positives, .. } = &error.variant else { return at };
+    let found = tokens.partition_point(|t| t.end <= at);
+    let Some(token) = tokens.get(found) else { return at };
+    let next = brackets::at_margin(text, token) || positives.contains(&Rule::k_else);
+    let before = tokens[..found].iter().rposition(|t| !is_trivia(t)).map_or(0, |b| b + 1);
+    match tokens[before..found].iter().find(|t| t.kind == Kind::Newline) {
+        Some(newline) if next && before > 0 && !positives.contains(&Rule::sep) && token.text(text) != "else" => {
+            newline.start
+        }
+        _ => at,
     }
 }
 
 fn message(source: &Source, text: &str, tokens: &[Token], error: &Error<Rule>) -> Diagnostic {
     match &error.variant {
         ErrorVariant::ParsingError { positives, .. } => {
-            messages::unexpected(source, text, tokens, position(error), positives)
+            messages::unexpected(source, text, tokens, position(text, tokens, error), positives)
         }
         // The limit of calls or of the stack: neither is reached by what passed the scan of brackets.
         ErrorVariant::CustomError { message } => {

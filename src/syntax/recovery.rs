@@ -1,6 +1,6 @@
 //! Going on after a mistake: which part of the text to leave out.
 
-use super::brackets::{at_margin, ends_statement};
+use super::brackets::{at_margin, ends_statement, indent};
 use super::lexer::{Kind, Token};
 
 /// Where a statement stands: its first token, and what kind of block it is in.
@@ -51,11 +51,45 @@ pub(crate) fn blank_around(text: &mut String, tokens: &[Token], at: usize, orpha
         blank(text, line, end);
         return;
     }
+    match tokens.get(found).map(|t| (t.kind, t.text(text))) {
+        Some((Kind::Close, _)) => {
+            blank_statement(text, tokens, at, orphans);
+            return;
+        }
+        Some((Kind::Open, "(" | "[")) => {
+            let (start, end) = indented(text, tokens, found);
+            blank(text, start, end);
+            return;
+        }
+        _ => {}
+    }
     let start = margin_before(text, tokens, found);
     let end = tokens.iter().skip(found + 1).find(|t| begins(text, t)).map_or(text.len(), |t| t.start);
     if let Some(start) = tokens.get(start) {
         blank(text, start.start, end.max(start.start));
     }
+}
+
+/// The line of token `found` with all that is indented below it, and the brace that closes it.
+fn indented(text: &str, tokens: &[Token], found: usize) -> (usize, usize) {
+    let at = tokens[found].start;
+    let (start, own) = (text[..at].rfind('\n').map_or(0, |n| n + 1), indent(text, at));
+    let mut braces = 0usize;
+    for (i, token) in tokens.iter().enumerate().skip(tokens.partition_point(|t| t.start < start)) {
+        let first = i > found && tokens[i - 1].kind == Kind::Newline;
+        if first && token.kind != Kind::Newline && indent(text, token.start) <= own {
+            return match token.text(text) {
+                "}" if braces > 0 => (start, token.end),
+                _ => (start, token.start),
+            };
+        }
+        match token.text(text) {
+            "{" => braces += 1,
+            "}" => braces = braces.saturating_sub(1),
+            _ => {}
+        }
+    }
+    (start, text.len())
 }
 
 /// Whether a declaration begins with this token: a word at the left margin.
@@ -83,7 +117,7 @@ fn level_at(text: &str, tokens: &[Token], first: usize, found: usize) -> (Level,
                 let orphan = brace && !matches!(head, "layer" | "data");
                 levels.push(Level { start: i + 1, brace, orphan });
             }
-            Kind::Close if top > 0 => drop(levels.pop()),
+            Kind::Close if top > 0 && levels[top].brace == (token.text(text) == "}") => drop(levels.pop()),
             Kind::Semicolon if levels[top].brace => levels[top].start = i + 1,
             Kind::Newline if levels[top].brace && before.is_none_or(|b| ends_statement(text, b)) => {
                 levels[top].start = i + 1;

@@ -56,8 +56,16 @@ pub fn graph(
     b.graph
 }
 
+/// Panics with the printed graph if it breaks an invariant.
+pub fn verified(graph: &Graph) {
+    if let Err(violations) = dlc::ir::verify::verify(graph) {
+        panic!("{violations:?}\n{}", dlc::ir::print::print(graph));
+    }
+}
+
 /// Runs a graph and gives the reports.
 pub fn run(graph: &Graph, inputs: &[Input]) -> Vec<Vec<f64>> {
+    verified(graph);
     let outcome = interp::run(graph, &|leaf| {
         let x = &inputs[leaf.index];
         Tensor::from_f64s(leaf.ty.dtype, x.shape.clone(), &x.values)
@@ -100,6 +108,34 @@ pub fn check_first(name: &str, inputs: &[Input], f: Function) {
     for (k, gradient) in gradients.iter().enumerate() {
         let numeric = differences(&plain, inputs, k);
         close(name, k, gradient, &numeric, 2e-6);
+    }
+}
+
+/// Compares the gradients along one random direction a leaf with differences: all elements at a
+/// fraction of the price.
+pub fn check_along(name: &str, inputs: &[Input], f: Function) {
+    let cost = |b: &mut Builder, x: &[NodeId]| {
+        let y = f(b, x);
+        weighted(b, y, 1)
+    };
+    let plain = graph(DType::F64, inputs, |b, x| vec![cost(b, x)]);
+    let asked = graph(DType::F64, inputs, |b, x| {
+        let c = cost(b, x);
+        x.iter().map(|w| b.grad(c, *w)).collect()
+    });
+    let derived = differentiate(asked).unwrap_or_else(|e| panic!("{name}: {:?}", e.draw()));
+    let mut numbers = Numbers(inputs[0].values[0].to_bits());
+    for (k, gradient) in run(&derived, inputs).iter().enumerate() {
+        let way = numbers.input(&inputs[k].shape, -1.0, 1.0).values;
+        let at = |h: f64| {
+            let mut moved = inputs.to_vec();
+            moved[k].values.iter_mut().zip(&way).for_each(|(v, d)| *v += h * d);
+            run(&plain, &moved)[0][0]
+        };
+        let h = 1e-5;
+        let (far, near) = (at(2.0 * h) - at(-2.0 * h), at(h) - at(-h));
+        let along: f64 = gradient.iter().zip(&way).map(|(g, d)| g * d).sum();
+        close(name, k, &[along], &[(8.0 * near - far) / (12.0 * h)], 2e-6);
     }
 }
 

@@ -1,0 +1,121 @@
+//! The unit of work: a queue of step calls, run-length coded, handed to a device.
+//!
+//! A device owns the places and the resident arrays. It carries out the calls of a queue in order as
+//! if one after another, each reading places as the one before left them, and gives the reports of
+//! each. Nothing returns to the host in between. State is always between two steps: where a call
+//! cannot be carried out, the places are as before it.
+
+use crate::ir::Tensor;
+use crate::ir::interp::Fault;
+use crate::program::{PlaceId, ResidentId, StepId};
+
+/// Number of a call in the run, from 0.
+pub type CallId = u64;
+
+/// A run of calls of one step with like arguments.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The step.
+    pub step: StepId,
+    /// The first call's number; the others follow it.
+    pub first: CallId,
+    /// How many calls.
+    pub count: usize,
+    /// The arguments, by position.
+    pub args: Vec<Arg>,
+}
+
+/// An argument of the calls of an [`Entry`].
+#[derive(Clone, Debug)]
+pub enum Arg {
+    /// Call i takes rows `(first + i) * size` to `(first + i + 1) * size` of a resident array.
+    Batch {
+        /// The array.
+        resident: ResidentId,
+        /// The first call's minibatch.
+        first: usize,
+        /// Rows to a minibatch.
+        size: usize,
+    },
+    /// A host number, the same for all calls; 0 and 1 stand for truth values.
+    Scalar(f64),
+    /// A tensor, the same for all calls.
+    Tensor(Tensor),
+    /// A report of an earlier call of the same queue.
+    Report {
+        /// The call.
+        call: CallId,
+        /// Position of the report.
+        report: usize,
+    },
+}
+
+impl Arg {
+    /// Whether this is what call number `at` of an entry with argument `of` takes.
+    fn continues(&self, of: &Arg, at: usize) -> bool {
+        match (of, self) {
+            (Arg::Batch { resident, first, size }, Arg::Batch { resident: r, first: f, size: s }) => {
+                resident == r && size == s && first + at == *f
+            }
+            (Arg::Scalar(a), Arg::Scalar(b)) => a.to_bits() == b.to_bits(),
+            (Arg::Tensor(a), Arg::Tensor(b)) => std::sync::Arc::ptr_eq(&a.data, &b.data) && a.ty == b.ty,
+            (Arg::Batch { .. } | Arg::Scalar(_) | Arg::Tensor(_) | Arg::Report { .. }, _) => false,
+        }
+    }
+
+    /// The argument of call number `at` of the entry alone.
+    fn of_call(&self, at: usize) -> Arg {
+        match self {
+            Arg::Batch { resident, first, size } => {
+                Arg::Batch { resident: *resident, first: first + at, size: *size }
+            }
+            Arg::Scalar(_) | Arg::Tensor(_) | Arg::Report { .. } => self.clone(),
+        }
+    }
+}
+
+impl Entry {
+    /// Lets a call join the queue: the last entry if it goes on with it, else a new one.
+    pub fn join(queue: &mut Vec<Entry>, step: StepId, call: CallId, args: Vec<Arg>) {
+        if let Some(last) = queue.last_mut() {
+            let like = last.step == step
+                && last.first + last.count as u64 == call
+                && args.iter().zip(&last.args).all(|(new, old)| new.continues(old, last.count));
+            if like {
+                last.count += 1;
+                return;
+            }
+        }
+        queue.push(Entry { step, first: call, count: 1, args });
+    }
+
+    /// Call number `at` of the entry, alone.
+    pub fn call(&self, at: usize) -> Entry {
+        let args = self.args.iter().map(|arg| arg.of_call(at)).collect();
+        Entry { step: self.step, first: self.first + at as u64, count: 1, args }
+    }
+}
+
+/// What came of a queue.
+#[derive(Clone, Debug, Default)]
+pub struct Ran {
+    /// The reports of each call that was carried out, in order.
+    pub reports: Vec<Vec<Tensor>>,
+    /// Why the call after those was not.
+    pub fault: Option<Fault>,
+}
+
+/// What carries out steps.
+pub trait Device {
+    /// Carries out the calls of a queue in order, up to the first that cannot be.
+    fn run(&mut self, queue: &[Entry]) -> Ran;
+
+    /// A copy of a place.
+    fn read(&mut self, place: PlaceId) -> Tensor;
+
+    /// Gives a place a value of its type.
+    fn write(&mut self, place: PlaceId, value: &Tensor);
+
+    /// A resident array.
+    fn resident(&self, resident: ResidentId) -> Tensor;
+}

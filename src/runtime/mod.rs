@@ -1,0 +1,21 @@
+//! What there is while a program runs: resident arrays, places, and the device that carries out
+//! steps.
+//!
+//! [`setup`] turns files ([`raw`]) and initial draws ([`draw`]) into resident arrays and the initial
+//! values of places. [`device`] says what every target must do with a queue of step calls, and
+//! [`interpreter`] does it with the reference interpreter. [`fault`] and [`non_finite`] turn what
+//! went wrong inside a step into a message that names line, element and operands.
+
+pub mod device;
+pub mod draw;
+pub mod fault;
+pub mod interpreter;
+pub mod non_finite;
+pub mod raw;
+pub mod setup;
+pub mod trace;
+
+pub use device::{Arg, CallId, Device, Entry, Ran};
+pub use interpreter::Interpreter;
+pub use raw::{Files, raw_shape};
+pub use setup::{Ready, prepare};

@@ -1,0 +1,97 @@
+//! What happens once before the run: files and draws become resident arrays and initial values.
+
+use super::draw;
+use super::raw::{self, Files};
+use crate::diag::{Diagnostic, Problems};
+use crate::ir::{LeafKind, Module, Tensor, interp};
+use crate::program::{Program, StreamSource};
+use crate::random::RandomState;
+use std::path::Path;
+
+/// What the run starts from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ready {
+    /// Resident arrays, by the module's indices.
+    pub residents: Vec<Tensor>,
+    /// Initial values of places, by the module's indices.
+    pub places: Vec<Tensor>,
+}
+
+/// Reads files, makes the initial draws and evaluates the setup. `folder` is the program file's.
+/// Files that nothing needs are not read; draws of a NumPy stream are all made.
+pub fn prepare(program: &Program, module: &Module, folder: &Path) -> Result<Ready, Problems> {
+    let raws = read(program, module, folder)?;
+    let drawn = draw_all(program, module).map_err(|error| vec![error])?;
+    let outcome = interp::run(&module.setup, &|leaf| {
+        let of = match leaf.kind {
+            LeafKind::Raw => &raws,
+            LeafKind::Drawn => &drawn,
+            LeafKind::Arg | LeafKind::Place | LeafKind::Resident => {
+                panic!("the setup has a leaf {} of kind {:?}", leaf.name, leaf.kind)
+            }
+        };
+        of[leaf.index].clone().expect("what the setup's leaves name has been read and drawn")
+    });
+    let outcome = outcome.map_err(|fault| vec![super::fault::in_setup(&module.setup, &fault)])?;
+    let mut residents = outcome.reports;
+    let places = residents.split_off(module.residents.len());
+    assert_eq!(places.len(), module.places.len(), "the setup reports every place");
+    Ok(Ready { residents, places })
+}
+
+/// The raw arrays that the setup's leaves name, file after file, so that one is in memory at a time.
+fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<Tensor>>, Problems> {
+    let declared = &program.setup.raws;
+    let mut tensors: Vec<Option<Tensor>> = vec![None; declared.len()];
+    let mut problems = Problems::new();
+    let mut files = Files::new(folder);
+    let mut todo: Vec<usize> =
+        module.setup.leaves.iter().filter(|l| l.kind == LeafKind::Raw).map(|l| l.index).collect();
+    todo.sort_unstable();
+    while let Some(first) = todo.first() {
+        let (reader, path, _) = raw::call(&declared[*first].source);
+        let (here, later): (Vec<usize>, Vec<usize>) = todo.iter().partition(|at| {
+            let (r, p, _) = raw::call(&declared[**at].source);
+            (r, p) == (reader, path)
+        });
+        for at in here {
+            let ty = crate::lower::tensor_type(&declared[at].ty, module.precision);
+            match files.tensor(&declared[at], &ty) {
+                Ok(tensor) => tensors[at] = Some(tensor),
+                Err(problem) => {
+                    let again = problems
+                        .iter()
+                        .any(|p: &Diagnostic| p.title == problem.title && p.notes == problem.notes);
+                    if !again {
+                        problems.push(problem);
+                    }
+                }
+            }
+        }
+        files.forget(|_, _| false);
+        todo = later;
+    }
+    if problems.is_empty() { Ok(tensors) } else { Err(problems) }
+}
+
+fn draw_all(program: &Program, module: &Module) -> Result<Vec<Option<Tensor>>, Diagnostic> {
+    let mut streams: Vec<(usize, RandomState)> = Vec::new();
+    let mut tensors = Vec::new();
+    for (at, draw) in program.setup.draws.iter().enumerate() {
+        let ty = crate::lower::tensor_type(&draw.ty, module.precision);
+        let needed = module.setup.leaves.iter().any(|l| l.kind == LeafKind::Drawn && l.index == at);
+        let tensor = match draw.stream {
+            StreamSource::Numpy { seed, index } => {
+                let found = streams.iter().position(|(i, _)| *i == index).unwrap_or_else(|| {
+                    streams.push((index, RandomState::new(seed)));
+                    streams.len() - 1
+                });
+                Some(draw::numpy(draw, &mut streams[found].1, &ty)?)
+            }
+            StreamSource::Philox { seed } if needed => Some(draw::philox(draw, seed, &ty)),
+            StreamSource::Philox { .. } => None,
+        };
+        tensors.push(tensor.filter(|_| needed));
+    }
+    Ok(tensors)
+}

@@ -1,0 +1,136 @@
+//! From a value inside a step back to where it came from: an element of the data, of a place, of an
+//! argument; and the words for where in the run a call stood.
+
+use super::device::{Arg, Entry};
+use crate::ir::tensor::index_of;
+use crate::ir::{Graph, LeafKind, Module, NodeId, Op};
+use std::sync::Arc;
+
+/// Where in the run a call stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moment {
+    /// The innermost phase.
+    pub phase: Option<Arc<str>>,
+    /// Turn of the outermost loop over a range in it.
+    pub epoch: Option<usize>,
+    /// Calls of the step in that phase before this one.
+    pub iteration: usize,
+}
+
+/// An element from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The leaf.
+    pub leaf: usize,
+    /// Index of the element.
+    pub position: Vec<usize>,
+}
+
+/// The element of a leaf that an element of a node is a copy of, if only views and conversions lie
+/// between them.
+pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin> {
+    let shape = |id: NodeId| graph.ty(id).shape.as_slice();
+    let input = graph.inputs(node).first().copied();
+    let before: Vec<usize> = match graph.op(node) {
+        Op::Leaf(leaf) => return Some(Origin { leaf: *leaf, position: position.to_vec() }),
+        Op::Cast(_) | Op::StopGradient => position.to_vec(),
+        Op::Transpose { perm } => {
+            let mut before = vec![0; perm.len()];
+            perm.iter().zip(position).for_each(|(p, at)| before[*p] = *at);
+            before
+        }
+        Op::Broadcast { axes } => {
+            let extents = shape(input?);
+            axes.iter().zip(extents).map(|(axis, n)| if *n == 1 { 0 } else { position[*axis] }).collect()
+        }
+        Op::Reshape => {
+            let linear = shape(node).iter().zip(position).fold(0, |at, (n, i)| at * n + i);
+            index_of(shape(input?), linear)
+        }
+        Op::Slice { start, stride } => {
+            start.iter().zip(stride).zip(position).map(|((start, stride), at)| start + stride * at).collect()
+        }
+        Op::Reverse { axes } => {
+            let flip = |(d, at): (usize, &usize)| {
+                if axes.contains(&d) { shape(node)[d] - 1 - at } else { *at }
+            };
+            position.iter().enumerate().map(flip).collect()
+        }
+        Op::Const(_)
+        | Op::Iota { .. }
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Select
+        | Op::Pad { .. }
+        | Op::Concat { .. }
+        | Op::Reduce { .. }
+        | Op::ArgReduce { .. }
+        | Op::Contract(_)
+        | Op::Gather { .. }
+        | Op::ScatterAdd { .. }
+        | Op::Grad => return None,
+    };
+    origin(graph, input?, &before)
+}
+
+/// What an element from outside is called: the array it belongs to, whether that is data, and its
+/// index there.
+pub fn named(graph: &Graph, module: &Module, entry: &Entry, origin: &Origin) -> (String, bool, Vec<usize>) {
+    let leaf = &graph.leaves[origin.leaf];
+    let mut position = origin.position.clone();
+    match leaf.kind {
+        LeafKind::Arg => match entry.args.get(leaf.index) {
+            Some(Arg::Batch { resident, first, size }) => {
+                if let Some(row) = position.first_mut() {
+                    *row += first * size;
+                }
+                (module.residents[*resident].name.to_string(), true, position)
+            }
+            Some(Arg::Scalar(_) | Arg::Tensor(_) | Arg::Report { .. }) | None => {
+                (leaf.name.to_string(), false, position)
+            }
+        },
+        LeafKind::Resident => (leaf.name.to_string(), true, position),
+        LeafKind::Place | LeafKind::Raw | LeafKind::Drawn => (leaf.name.to_string(), false, position),
+    }
+}
+
+/// Where in the run a call stood and what it was given, a line each.
+pub fn circumstances(step: &str, module: &Module, entry: &Entry, moment: &Moment, seed: u64) -> Vec<String> {
+    let mut place = format!("step {step}");
+    if let Some(phase) = &moment.phase {
+        place += &format!(", phase \"{phase}\"");
+    }
+    if let Some(epoch) = moment.epoch {
+        place += &format!(", epoch {epoch}");
+    }
+    place += &format!(", iteration {}", moment.iteration);
+    let mut notes = vec![place];
+    let batches: Vec<(usize, usize, &str)> = entry
+        .args
+        .iter()
+        .filter_map(|arg| match arg {
+            Arg::Batch { resident, first, size } => Some((*first, *size, &*module.residents[*resident].name)),
+            Arg::Scalar(_) | Arg::Tensor(_) | Arg::Report { .. } => None,
+        })
+        .collect();
+    if let Some((first, size, _)) = batches.first() {
+        let names: Vec<&str> = batches.iter().map(|(_, _, name)| *name).collect();
+        let (from, to) = (first * size, (first + 1) * size);
+        notes.push(format!("minibatch {first}: examples {from}..{to} of {}", names.join(", ")));
+    }
+    let numbers: Vec<String> = entry
+        .args
+        .iter()
+        .filter_map(|arg| match arg {
+            Arg::Scalar(value) => Some(value.to_string()),
+            Arg::Batch { .. } | Arg::Tensor(_) | Arg::Report { .. } => None,
+        })
+        .collect();
+    if !numbers.is_empty() {
+        notes.push(format!("numbers passed: {}", numbers.join(", ")));
+    }
+    notes.push(format!("seed {seed}"));
+    notes
+}

@@ -1,0 +1,72 @@
+//! Tells events to the terminal (or whoever asked) and to the log, in order.
+
+use super::log::Log;
+use super::sink::{Event, Logged, Reported, Sink};
+use crate::diag::Diagnostic;
+use crate::runtime::trace::Moment;
+use std::time::{Duration, Instant};
+
+/// Whom events go to.
+pub struct Recorder<'a> {
+    sink: &'a mut dyn Sink,
+    log: Option<Log>,
+    told: Instant,
+}
+
+/// How often progress is told.
+const BETWEEN: Duration = Duration::from_millis(100);
+
+impl<'a> Recorder<'a> {
+    /// Tells a sink, and a log if there is one.
+    pub fn new(sink: &'a mut dyn Sink, log: Option<Log>) -> Recorder<'a> {
+        Recorder { sink, log, told: Instant::now() }
+    }
+
+    /// A value was reported.
+    pub fn report(&mut self, moment: &Moment, iteration: Option<usize>, name: &str, value: Logged) {
+        let (phase, epoch) = (moment.phase.as_deref(), moment.epoch);
+        let reported = Reported { phase, epoch, iteration, name, value };
+        self.tell(&Event::Report(&reported));
+    }
+
+    /// A line was printed.
+    pub fn print(&mut self, text: &str) {
+        self.tell(&Event::Print(text));
+        self.flush();
+    }
+
+    /// How far the loops are, if that has not been told just now.
+    pub fn progress(&mut self, now: impl FnOnce() -> (Moment, f64)) {
+        if self.told.elapsed() < BETWEEN {
+            return;
+        }
+        self.told = Instant::now();
+        let (moment, fraction) = now();
+        let (phase, epoch) = (moment.phase.as_deref(), moment.epoch);
+        self.sink.event(&Event::Progress { phase, epoch, fraction });
+    }
+
+    /// The run has ended by itself.
+    pub fn end(&mut self, seconds: f64, compile_seconds: f64) {
+        self.tell(&Event::End { seconds, compile_seconds });
+    }
+
+    /// Writes the log so far.
+    pub fn flush(&mut self) {
+        if let Some(warning) = self.log.as_mut().and_then(Log::flush) {
+            self.sink.event(&Event::Warning(&warning));
+        }
+    }
+
+    /// Closes the log; an error if it is not whole.
+    pub fn close(&mut self) -> Result<(), Diagnostic> {
+        self.log.take().map_or(Ok(()), Log::close)
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        if let Some(log) = &mut self.log {
+            log.event(event);
+        }
+        self.sink.event(event);
+    }
+}
