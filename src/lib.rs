@@ -47,4 +47,3 @@ mod compile;
 pub use compile::{Compiled, Observer, compile};
 pub mod runtime;
 pub mod train;
-

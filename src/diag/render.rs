@@ -51,7 +51,8 @@ impl Style {
 
 /// Whether the locale says UTF-8: the first of the three variables that is set decides.
 fn utf8_locale(variable: &dyn Fn(&str) -> Option<String>) -> bool {
-    let value = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
+    let value =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
     value.is_some_and(|v| {
         let v = v.to_ascii_lowercase();
         v.contains("utf-8") || v.contains("utf8")

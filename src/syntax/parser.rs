@@ -126,7 +126,9 @@ fn position(text: &str, tokens: &[Token], error: &Error<Rule>) -> usize {
     let next = brackets::at_margin(text, token) || positives.contains(&Rule::k_else);
     let before = tokens[..found].iter().rposition(|t| !is_trivia(t)).map_or(0, |b| b + 1);
     match tokens[before..found].iter().find(|t| t.kind == Kind::Newline) {
-        Some(newline) if next && before > 0 && !positives.contains(&Rule::sep) && token.text(text) != "else" => {
+        Some(newline)
+            if next && before > 0 && !positives.contains(&Rule::sep) && token.text(text) != "else" =>
+        {
             newline.start
         }
         _ => at,

@@ -30,7 +30,8 @@ fn blanks() {
 #[test]
 fn runs_are_aligned() {
     let text = "hyper a = 1  # one\nhyper dim bcd = 2 # two\n\nx  = 1\nyyyyy = 2\nz = 3 # c\n";
-    let wanted = "hyper a       = 1    # one\nhyper dim bcd = 2    # two\n\nx     = 1\nyyyyy = 2\nz     = 3 # c\n";
+    let wanted =
+        "hyper a       = 1    # one\nhyper dim bcd = 2    # two\n\nx     = 1\nyyyyy = 2\nz     = 3 # c\n";
     assert_eq!(stable(text), wanted);
     assert_eq!(stable("a = 1\nbb = 2\n"), "a = 1\nbb = 2\n");
 }

@@ -14,6 +14,7 @@ mod map;
 mod reduce;
 mod view;
 mod window;
+mod windowed;
 
 use super::graph::{Graph, Leaf, NodeId};
 use super::op::{Cells, Op};
