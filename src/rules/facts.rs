@@ -183,6 +183,9 @@ impl<'a> Facts<'a> {
             | Op::Reduce { .. }
             | Op::ArgReduce { .. }
             | Op::Contract(_)
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::Grad => None,
@@ -247,6 +250,9 @@ impl<'a> Facts<'a> {
             | Op::Pad { .. }
             | Op::Concat { .. }
             | Op::ArgReduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::StopGradient

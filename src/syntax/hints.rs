@@ -304,15 +304,14 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     let text = place.found();
     let before = place.before().map_or("", |t| t.text(place.text));
     // `data = 3`: the keyword was taken for the start of a declaration.
-    if before != text && found.kind != Kind::Word && KEYWORDS.contains(&before) && place.wants(Rule::ident) {
-        if matches!(text, "=" | "," | "." | "~" | "<-" | "[" | "(" | ":" | ")") {
-            let token = place.before()?;
-            return Some(
-                Diagnostic::error(codes::SYNTAX, format!("`{before}` is a keyword and cannot be a name"))
-                    .label(place.span(token), "a name is meant here")
-                    .help(format!("another name, such as `{before}_` or a longer word")),
-            );
-        }
+    let named = matches!(text, "=" | "," | "." | "~" | "<-" | "[" | "(" | ":" | ")");
+    if named && KEYWORDS.contains(&before) && place.wants(Rule::ident) {
+        let token = place.before()?;
+        return Some(
+            Diagnostic::error(codes::SYNTAX, format!("`{before}` is a keyword and cannot be a name"))
+                .label(place.span(token), "a name is meant here")
+                .help(format!("another name, such as `{before}_` or a longer word")),
+        );
     }
     if found.kind != Kind::Word || !KEYWORDS.contains(&text) {
         return None;

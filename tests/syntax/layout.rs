@@ -24,7 +24,14 @@ fn stable(text: &str) -> String {
 
 #[test]
 fn blanks() {
-    assert_eq!(stable("a=-x^2+f( x,axis :1 )*y [ .. , 2 ..n ]'").as_str(), "");
+    assert_eq!(
+        stable("a=-x^2+f( x,axis :1 )*y[ .. , 2 ..n ]'"),
+        "a = -x ^ 2 + f(x, axis: 1) * y[.., 2..n]'\n"
+    );
+    assert_eq!(stable("fn f (x [n] : int=3)->[n]:int=x"), "fn f(x[n]: int = 3) -> [n]: int = x\n");
+    assert_eq!(stable("run{for x,(y,z)in xs{x<-- -1}}"), "run { for x, (y, z) in xs { x <- --1 } }\n");
+    assert_eq!(stable("h~bernoulli( p )from rng"), "h ~ bernoulli(p) from rng\n");
+    assert_eq!(stable("a=[x for x in-1 .. -b if(c)]"), "a = [x for x in -1..-b if (c)]\n");
 }
 
 #[test]
