@@ -20,10 +20,8 @@ fn convolution(
         let (sign, offset) = if flipped { (-1, filter[2 + d] as i64 - 1) } else { (1, 0) };
         Affine { terms: vec![(2 + d, stride[d] as i64), (5 + d, sign)], offset }
     };
-    let operands = [
-        vec![Affine::var(0), Affine::var(4), cell(0), cell(1)],
-        [1, 4, 5, 6].map(Affine::var).to_vec(),
-    ];
+    let operands =
+        [vec![Affine::var(0), Affine::var(4), cell(0), cell(1)], [1, 4, 5, 6].map(Affine::var).to_vec()];
     b.contract(Contract { extents, output: vec![0, 1, 2, 3], operands }, x, w)
 }
 

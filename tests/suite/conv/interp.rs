@@ -33,7 +33,8 @@ fn any_affine_accesses() {
         };
         let ((left, a), (right, b)) = (operand(), operand());
         let mut output: Vec<usize> = (0..variables).filter(|_| r.below(3) > 0).collect();
-        output.rotate_left(if output.is_empty() { 0 } else { round % output.len() });
+        let turn = round % output.len().max(1);
+        output.rotate_left(turn);
         let shape: Vec<usize> = output.iter().map(|v| extents[*v]).collect();
         let spec = Contract { extents, output, operands: [left, right] };
         let slow = Tensor::new(shape.clone(), contract_by_loops(&spec, &a, &b));
@@ -65,10 +66,7 @@ fn equal_windows_have_equal_bits() {
         let picture = vec![Affine::var(0), Affine::var(4), over(2, 5), over(3, 6)];
         let filter = [1, 4, 5, 6].map(Affine::var).to_vec();
         let spec = Contract { extents, output: vec![0, 1, 2, 3], operands: [picture, filter] };
-        let inputs = [
-            Tensor::from_f64s(dtype, [n, c, h, h], &x),
-            Tensor::from_f64s(dtype, [k, c, a, a], &w),
-        ];
+        let inputs = [Tensor::from_f64s(dtype, [n, c, h, h], &x), Tensor::from_f64s(dtype, [k, c, a, a], &w)];
         let ty = Type::new(dtype, [n, k, o, o]);
         let found = apply(&Op::Contract(spec), &ty, &inputs).expect("no fault").as_f64s();
         for (i, v) in found.iter().enumerate() {

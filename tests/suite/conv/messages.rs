@@ -81,7 +81,10 @@ fn channels_that_disagree() {
 #[test]
 fn filters_that_are_too_large() {
     let d = message("conv2d(x, large)");
-    assert_eq!((d.code, d.title.as_str()), (codes::SHAPE, "a filter of 10 rows does not fit into a picture of 9"));
+    assert_eq!(
+        (d.code, d.title.as_str()),
+        (codes::SHAPE, "a filter of 10 rows does not fit into a picture of 9")
+    );
     assert!(d.help.as_deref().is_some_and(|h| h.starts_with("mode: \"full\"")));
     let d = message("max_pool(flat, [3, 9])");
     assert_eq!((d.code, d.title.as_str()), (codes::SHAPE, "no window of 9 columns fits into 8"));
@@ -93,7 +96,10 @@ fn filters_that_are_too_large() {
 fn wrong_ranks_and_kinds() {
     let d = message("conv2d(flat, w)");
     assert_eq!(d.help.as_deref(), Some("conv2d(rearrange(flat, [n, h, w] -> [n, 1, h, w]), w)"));
-    assert_eq!(message("conv2d(x, flat[0])").help.as_deref(), Some("conv2d(x, rearrange(flat[0], [a, b] -> [1, 1, a, b]))"));
+    assert_eq!(
+        message("conv2d(x, flat[0])").help.as_deref(),
+        Some("conv2d(x, rearrange(flat[0], [a, b] -> [1, 1, a, b]))")
+    );
     assert_eq!(message("max_pool(flat[0, 0], [1, 1])").code, codes::SHAPE);
     let d = message("max_pool(flat, 2)");
     assert_eq!((d.code, d.help.as_deref()), (codes::KIND, Some("[2, 2]")));

@@ -4,8 +4,18 @@ use crate::programs::reports;
 use dlc::ir::Tensor;
 use serde_json::Value;
 
+const TEXT: &str = include_str!("../../golden/conv_demo.json");
+
 fn golden() -> Value {
-    serde_json::from_str(include_str!("../../golden/conv_demo.json")).expect("the recorded values")
+    serde_json::from_str(TEXT).expect("the recorded values")
+}
+
+/// The numbers under a key, each rounded rightly from its digits, which `serde_json` does not promise.
+fn exact(key: &str) -> Vec<f64> {
+    let (_, rest) = TEXT.split_once(&format!("\"{key}\":")).expect("the key");
+    let list = rest.split(['"', '}']).next().expect("a list");
+    let digits = list.split(|c: char| c.is_whitespace() || "[],".contains(c)).filter(|d| !d.is_empty());
+    digits.map(|d| d.parse().expect("a number")).collect()
 }
 
 /// Nested lists as one.
@@ -25,9 +35,9 @@ fn close(name: &str, found: &Tensor, expected: &Value) {
     }
 }
 
-fn equal(name: &str, found: &Tensor, expected: &Value) {
+fn equal(name: &str, found: &Tensor) {
     let bits = |v: Vec<f64>| v.into_iter().map(f64::to_bits).collect::<Vec<_>>();
-    assert_eq!(bits(found.as_f64s()), bits(flat(expected)), "{name}");
+    assert_eq!(bits(found.as_f64s()), bits(exact(name)), "{name}");
 }
 
 #[test]
@@ -110,8 +120,7 @@ step show() {
 run { show() }
 ",
     );
-    let golden = &golden()["max_pool_demo"];
-    found.iter().for_each(|(name, value)| equal(name, value, &golden[name]));
+    found.iter().for_each(|(name, value)| equal(name, value));
     assert_eq!(found.len(), 4);
 }
 
@@ -130,8 +139,7 @@ step show() {
 run { show() }
 ",
     );
-    let golden = &golden()["max_pool_ties"];
-    found.iter().for_each(|(name, value)| equal(name, value, &golden[name]));
+    found.iter().for_each(|(name, value)| equal(name, value));
     assert_eq!(found.len(), 3);
 }
 
