@@ -53,7 +53,9 @@ impl Checker<'_> {
                     && binding.span.file == ident.span.file
                     && binding.span.start >= ident.span.end;
                 if !hidden {
-                    return Ok(Some(binding.clone()));
+                    let binding = binding.clone();
+                    self.not_within_itself(ident, &binding.value)?;
+                    return Ok(Some(binding));
                 }
             }
             if let FrameKind::Module(m) = self.frames[f].kind
@@ -74,6 +76,30 @@ impl Checker<'_> {
             },
         };
         Ok(Some(Binding { value, span: ident.span, below: false, var: None }))
+    }
+
+    /// There is no recursion: code does not name itself.
+    fn not_within_itself(&self, ident: &ast::Ident, value: &Value) -> Outcome<()> {
+        let (whole, header) = match value {
+            Value::Function(c) => (c.code.span, c.code.header),
+            Value::Layer(c) => (c.code.span, c.code.header),
+            Value::Step(c) => (c.code.span, c.code.header),
+            Value::Schedule(c) => (c.code.span, c.code.header),
+            _ => return Ok(()),
+        };
+        let inside =
+            whole.file == ident.span.file && whole.start <= ident.span.start && ident.span.end <= whole.end;
+        if !inside {
+            return Ok(());
+        }
+        let d = Diagnostic::error(
+            codes::RECURSION,
+            format!("{} is used within itself, and there is no recursion", ident.name),
+        )
+        .label(ident.span, "used here")
+        .label(header, "declared here")
+        .help("scan(f, start, steps: k)   repeats a function; a list of functions applies them in order");
+        Err(d.into())
     }
 
     /// A declaration of the module above the use, or one taken from another module.

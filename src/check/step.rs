@@ -287,7 +287,12 @@ impl Checker<'_> {
                     let id = self.import(&t, span);
                     let mut inner = std::mem::replace(&mut self.builds, outer);
                     let Some(build) = inner.pop() else {
-                        return fail(codes::WORLD, "a tensor stands where only numbers can", span, "a tensor");
+                        return fail(
+                            codes::WORLD,
+                            "a tensor stands where only numbers can",
+                            span,
+                            "a tensor",
+                        );
                     };
                     let local = Tensor { source: Source::Local(build.serial, id), ..t };
                     let exported = self.export(Value::Tensor(local), build, span)?;

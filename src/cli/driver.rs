@@ -74,7 +74,10 @@ impl Session {
     pub fn open(&mut self, path: &Path) -> Result<Arc<Source>, Problems> {
         let name = path.display().to_string();
         let text = std::fs::read(path).map_err(|error| {
-            vec![Diagnostic::error(codes::UNREADABLE, format!("{name} cannot be read")).note(error.to_string())]
+            vec![
+                Diagnostic::error(codes::UNREADABLE, format!("{name} cannot be read"))
+                    .note(error.to_string()),
+            ]
         })?;
         let text = String::from_utf8(text).map_err(|error| {
             let byte = error.utf8_error().valid_up_to();
@@ -132,11 +135,8 @@ impl Session {
     /// The times as `--timings` shows them.
     pub fn timings(&self) -> String {
         let row = |(stage, seconds): &(&str, f64)| {
-            let time = if *seconds < 1.0 {
-                format!("{:.2} ms", seconds * 1e3)
-            } else {
-                format!("{seconds:.2} s ")
-            };
+            let time =
+                if *seconds < 1.0 { format!("{:.2} ms", seconds * 1e3) } else { format!("{seconds:.2} s ") };
             vec![(*stage).to_owned(), time]
         };
         super::output::table(&self.times.iter().map(row).collect::<Vec<_>>(), &[1])

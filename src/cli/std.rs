@@ -20,7 +20,10 @@ pub fn std(args: &Args) -> u8 {
     let text = library::text(module).or_else(|| library::text(&format!("std.{module}")));
     let Some(text) = text else {
         let known: Vec<&str> = library::MODULES.iter().map(|(name, _)| *name).collect();
-        return super::usage("std", &format!("there is no module `{module}`; there are {}", known.join(", ")));
+        return super::usage(
+            "std",
+            &format!("there is no module `{module}`; there are {}", known.join(", ")),
+        );
     };
     out(text);
     0

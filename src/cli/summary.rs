@@ -76,7 +76,11 @@ impl Summary {
         let (steps, expressions): (Vec<&Step>, Vec<&Step>) = self.steps.iter().partition(|s| s.declared);
         for (title, part) in [("steps", steps), ("expressions of the schedule", expressions)] {
             if !part.is_empty() {
-                let _ = write!(text, "\n{title}\n{}", table(&part.into_iter().map(row).collect::<Vec<_>>(), &[1]));
+                let _ = write!(
+                    text,
+                    "\n{title}\n{}",
+                    table(&part.into_iter().map(row).collect::<Vec<_>>(), &[1])
+                );
             }
         }
         tensors(&mut text, "data", &self.data);

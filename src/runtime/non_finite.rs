@@ -10,9 +10,10 @@ use super::interpreter::leaf_value;
 use super::trace::{self, Moment, Origin};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::tensor::Tensor;
-use crate::ir::{Binary, Graph, LeafKind, Module, NodeId, Op, Unary, interp};
+use crate::ir::{Binary, DType, Graph, LeafKind, Module, NodeId, Op, Unary, interp};
 use crate::program::{PlaceKind, Program};
 use crate::source::Span;
+use crate::train::format;
 
 /// A call with all it read.
 pub struct Replay<'a> {
@@ -134,11 +135,11 @@ fn describe(
         let (name, data, position) = trace::named(graph, replay.module, replay.entry, &origin);
         let kind = graph.leaves[leaf].kind;
         let what = match kind {
-            _ if data => format!("the data {name} holds {} at {position:?}", shown(value)),
+            _ if data => format!("the data {name} holds {} at {position:?}", shown(value, node.ty.dtype)),
             LeafKind::Place => {
-                format!("{name} was already {} at {position:?} before this call", shown(value))
+                format!("{name} was already {} at {position:?} before this call", shown(value, node.ty.dtype))
             }
-            _ => format!("{name} was given as {} at {position:?}", shown(value)),
+            _ => format!("{name} was given as {} at {position:?}", shown(value, node.ty.dtype)),
         };
         let span = root_span(graph, root).or_else(|| user_of(graph, id)).unwrap_or(whole);
         let error = Diagnostic::error(codes::NON_FINITE, format!("{title}: {what}"))
@@ -146,7 +147,7 @@ fn describe(
         return if data { error.help("clean the data, or choose the elements by where(…)") } else { error };
     }
     let gradient = node.rules.iter().any(|rule| rule.starts_with("grad"));
-    let mut text = format!("{} gives {}", operation(&node.op), shown(value));
+    let mut text = format!("{} gives {}", operation(&node.op), shown(value, node.ty.dtype));
     if !position.is_empty() {
         text += &format!(" at element {position:?} of {:?}", node.ty.shape);
     }
@@ -171,11 +172,16 @@ fn describe(
                         if at.is_empty() { String::new() } else { format!(", which is {name}{at:?}") }
                     },
                 );
-            format!("{name} is {} there{}", shown(elements[at]), from.unwrap_or_default())
+            format!("{name} is {} there{}", shown(elements[at], operand.ty.dtype), from.unwrap_or_default())
         } else {
             let low = elements.iter().copied().fold(f64::INFINITY, f64::min);
             let high = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            format!("{name}, {:?}, is from {} to {}", operand.ty.shape, shown(low), shown(high))
+            format!(
+                "{name}, {:?}, is from {} to {}",
+                operand.ty.shape,
+                shown(low, operand.ty.dtype),
+                shown(high, operand.ty.dtype)
+            )
         });
     }
     match advice(&node.op, gradient) {
@@ -195,8 +201,12 @@ fn user_of(graph: &Graph, id: NodeId) -> Option<Span> {
     graph.nodes.iter().find(|node| node.inputs.contains(&id)).and_then(|node| node.span)
 }
 
-fn shown(value: f64) -> String {
-    crate::train::format::number(value)
+/// The shortest decimal of a value of an element type.
+fn shown(value: f64, dtype: DType) -> String {
+    match dtype {
+        DType::F32 => format::number32(value as f32),
+        DType::F64 | DType::I32 | DType::Bool => format::number(value),
+    }
 }
 
 /// What the operation is called in a message.

@@ -197,8 +197,10 @@ impl<'a> Queue<'a> {
     /// Learns how long calls last.
     fn learn(&mut self, entries: &[Entry], seconds: f64) {
         let factor = seconds / self.queued.max(1e-9);
-        for entry in entries {
-            self.lasts[entry.step] = (self.lasts[entry.step] * factor).clamp(1e-7, 10.0);
+        for (step, lasts) in self.lasts.iter_mut().enumerate() {
+            if entries.iter().any(|entry| entry.step == step) {
+                *lasts = (*lasts * factor).clamp(1e-7, 10.0);
+            }
         }
         self.queued = 0.0;
     }
