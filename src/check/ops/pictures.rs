@@ -43,7 +43,7 @@ impl Checker<'_> {
             Some((stride, at)) => self.two_numbers("`stride:`", &stride, true, at)?,
         };
         let mut axes = vec![x.axes[0], w.axes[0]];
-        for d in 0..2 {
+        for (d, stride) in stride.into_iter().enumerate() {
             let (picture, filter) = (x.axes[2 + d], w.axes[2 + d]);
             let positions = match mode {
                 _ if picture.extent == 0 || filter.extent == 0 => 0,
@@ -54,11 +54,11 @@ impl Checker<'_> {
             if positions == 0 {
                 return Err(self.filter_too_large(what, (&x, x_at), (&w, w_at), d, span).into());
             }
-            let extent = (positions - 1) / stride[d] + 1;
+            let extent = (positions - 1) / stride + 1;
             if extent > GREATEST {
                 return fail(codes::SHAPE, "an extent has 31 bits", span, format!("this has {extent}"));
             }
-            let same = stride[d] == 1 && (mode == ConvMode::Same || filter.extent == 1);
+            let same = stride == 1 && (mode == ConvMode::Same || filter.extent == 1);
             axes.push(if same { picture } else { Axis::plain(extent) });
         }
         let x = self.converted(x, Elem::Real, x_at);

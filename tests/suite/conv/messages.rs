@@ -4,7 +4,7 @@ use crate::programs::checked;
 use dlc::diag::{Diagnostic, codes};
 use dlc::program::{Program, print};
 
-fn program(expression: &str) -> Result<Program, Diagnostic> {
+fn program(expression: &str) -> Result<Program, Box<Diagnostic>> {
     let text = format!(
         "dim n = 6
 dim colours = 3
@@ -24,7 +24,7 @@ step show() {{
 run {{ show() }}
 "
     );
-    checked("test.dl", &text, &[]).map_err(|problems| problems[0].clone())
+    checked("test.dl", &text, &[]).map_err(|problems| Box::new(problems[0].clone()))
 }
 
 #[track_caller]
@@ -38,7 +38,7 @@ fn shape(expression: &str) -> String {
 #[track_caller]
 fn message(expression: &str) -> Diagnostic {
     match program(expression) {
-        Err(d) => d,
+        Err(d) => *d,
         Ok(_) => panic!("`{expression}` is accepted"),
     }
 }
