@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// A module.
 pub(super) struct Module {
-    /// `std.layers`, `rbm`, or the program's name.
+    /// `std.layers`, `helpers`, or the program's name.
     pub name: String,
     pub file: Arc<ast::File>,
     pub frame: FrameId,
@@ -91,6 +91,11 @@ impl Checker<'_> {
                 }
                 imports.push((ident.clone(), module));
             }
+        }
+        let unknown = super::resolve::unknown_names(&file);
+        if !unknown.is_empty() {
+            self.problems.extend(unknown);
+            return Err(Fail::Reported);
         }
         let id = self.modules.len();
         let frame = self.push_frame(None, FrameKind::Module(id));

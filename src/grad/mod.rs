@@ -32,7 +32,6 @@
 //! nothing but -infinity.
 
 mod contract;
-mod names;
 mod path;
 mod reduce;
 mod sweep;
@@ -40,8 +39,9 @@ mod table;
 mod views;
 mod windows;
 
-pub use names::{grad_rule, op_name};
 pub use path::{Break, NoPath, Place, Why, depends};
+
+pub use crate::ir::{grad_rule, op_name};
 
 use crate::ir::{Builder, Graph, NodeId, Op};
 use std::collections::HashMap;

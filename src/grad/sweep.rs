@@ -1,7 +1,7 @@
 //! One reverse sweep: from a cost down to everything its gradients are asked for.
 
 use super::path::{passes, reach};
-use super::{names, table};
+use super::table;
 use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary, Window};
 use crate::rules::Facts;
 
@@ -49,7 +49,7 @@ impl Sweep<'_> {
     /// Nodes made from now on belong to the derivative of a node.
     fn enter(&mut self, id: NodeId) {
         let node = self.b.graph.node(id);
-        let rule = names::grad_rule(&node.op);
+        let rule = crate::ir::grad_rule(&node.op);
         let mut rules = node.rules.clone();
         rules.push(rule);
         let (span, choice) = (node.span, chooses(&node.op));
@@ -72,7 +72,7 @@ impl Sweep<'_> {
     /// Adds to the adjoint of a node.
     pub fn give(&mut self, to: NodeId, value: NodeId) {
         let i = to.index();
-        assert_eq!(self.b.ty(to), self.b.ty(value), "adjoint of {}", names::op_name(self.b.graph.op(to)));
+        assert_eq!(self.b.ty(to), self.b.ty(value), "adjoint of {}", crate::ir::op_name(self.b.graph.op(to)));
         self.chosen[i] |= self.choice;
         self.adjoints[i] = Some(match self.adjoints[i] {
             Some(sum) => self.b.add(sum, value),

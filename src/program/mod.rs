@@ -118,7 +118,7 @@ pub struct Setup {
 /// An array that is there before the run and never changes.
 #[derive(Clone, Debug)]
 pub struct Resident {
-    /// Its path: `mnist.train.x`.
+    /// Its path: `digits.train.x`.
     pub name: Arc<str>,
     /// Its value in the setup's body.
     pub value: ValueId,

@@ -14,6 +14,7 @@ pub mod draw;
 pub mod fault;
 pub mod interpreter;
 pub mod non_finite;
+pub mod numbers;
 pub mod raw;
 pub mod setup;
 pub mod trace;

@@ -166,7 +166,7 @@ fn call_span(source: &RawSource) -> Span {
 }
 
 impl Held<'_> {
-    /// `data/mnist.pkl.gz, element [0][0]`.
+    /// `data/digits.pkl.gz, element [0][0]`.
     fn place(&self) -> String {
         if self.way.is_empty() {
             return self.file.to_owned();

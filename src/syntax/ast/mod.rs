@@ -72,7 +72,7 @@ pub enum Item {
     Hyper(Hyper),
     /// `dim visible = 28 * 28`
     Dim(Dim),
-    /// `data mnist { … }`
+    /// `data digits { … }`
     Data(Arc<Data>),
     /// `stream rng = numpy(123)`
     Stream(Stream),

@@ -1,6 +1,6 @@
 //! What operations are called in rule chains and messages.
 
-use crate::ir::{ArgReduce, Binary, Cells, Compare, Op, Reduce, Unary, Window};
+use super::op::{ArgReduce, Binary, Cells, Compare, Op, Reduce, Unary, Window};
 
 /// The operation's name in the texts people read: `log`, `stop_gradient`, `sum`.
 pub fn op_name(op: &Op) -> &'static str {
