@@ -22,7 +22,7 @@ pub fn checked(path: &str, text: &str, set: &[(&str, &str)]) -> Result<Program, 
     let mut sources = SourceMap::default();
     let source = sources.add(path, Some(path.into()), text).clone();
     let set = set.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
-    let settings = Settings { set, seed: 0, precision: Precision::F64 };
+    let settings = Settings { set, precision: Precision::F64, ..Settings::default() };
     check(Path::new(path), &source, &settings, &mut sources, &NoFiles).map(|(program, _)| program)
 }
 
