@@ -4,7 +4,7 @@ use crate::ir::{Graph, Op};
 
 /// Counted on the graph as it is computed: a sum of products takes two operations a term, a function
 /// of elements one an element of its result, a reduction one an element of its operand, a
-/// scatter-add one for each element added. Views, indices and copies take none.
+/// scatter-add one for each element added, pooling and its gradient one a cell of each window. Views, indices and copies take none.
 pub fn flops(graph: &Graph) -> usize {
     graph.ids().map(|id| of_node(graph, id)).fold(0, usize::saturating_add)
 }
@@ -15,6 +15,13 @@ fn of_node(graph: &Graph, id: crate::ir::NodeId) -> usize {
         Op::Contract(c) => c.extents.iter().copied().fold(2, usize::saturating_mul),
         Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select => elements(id),
         Op::Reduce { .. } | Op::ArgReduce { .. } | Op::ScatterAdd { .. } => elements(graph.inputs(id)[0]),
+        Op::WindowReduce { windows, .. } | Op::WindowPick { windows, .. } => {
+            windows.size.iter().copied().fold(elements(id), usize::saturating_mul)
+        }
+        Op::WindowSpread { windows, .. } => {
+            let numbers = elements(graph.inputs(id)[graph.inputs(id).len() - 1]);
+            windows.size.iter().copied().fold(numbers, usize::saturating_mul)
+        }
         Op::Leaf(_)
         | Op::Const(_)
         | Op::Iota { .. }

@@ -37,6 +37,7 @@ mod reduce;
 mod sweep;
 mod table;
 mod views;
+mod windows;
 
 pub use path::{Break, NoPath, Place, Why, depends};
 

@@ -2,7 +2,7 @@
 
 use super::path::{passes, reach};
 use super::table;
-use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary};
+use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary, Window};
 use crate::rules::Facts;
 
 /// The state of a sweep. The arms of the derivative table read the forward graph through it, emit
@@ -108,7 +108,8 @@ impl Sweep<'_> {
 /// Whether some elements of the operands may not matter for the result.
 fn chooses(op: &Op) -> bool {
     match op {
-        Op::Select | Op::Slice { .. } | Op::Gather { .. } => true,
+        Op::Select | Op::Slice { .. } | Op::Gather { .. } | Op::WindowPick { .. } => true,
+        Op::WindowReduce { op, .. } => matches!(op, Window::Max(_)),
         Op::Unary(f) => *f == Unary::Relu,
         Op::Binary(f) => matches!(f, Binary::Max | Binary::Min),
         Op::Reduce { op, .. } => matches!(op, Reduce::Max | Reduce::Min),
@@ -125,6 +126,7 @@ fn chooses(op: &Op) -> bool {
         | Op::Reverse { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowSpread { .. }
         | Op::ScatterAdd { .. }
         | Op::StopGradient
         | Op::Grad => false,

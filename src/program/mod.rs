@@ -16,7 +16,10 @@ pub mod host;
 pub mod print;
 pub mod value;
 
-pub use value::{ArgExtreme, Body, Elem, IndexItem, MapOp, ReduceOp, TensorType, Value, ValueId, ValueOp};
+pub use value::{
+    ArgExtreme, Body, ConvMode, Elem, IndexItem, MapOp, PoolOp, ReduceOp, TensorType, Ties, Value, ValueId,
+    ValueOp,
+};
 
 use crate::source::Span;
 use std::sync::Arc;

@@ -183,6 +183,9 @@ impl<'a> Facts<'a> {
             | Op::Reduce { .. }
             | Op::ArgReduce { .. }
             | Op::Contract(_)
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::Grad => None,
@@ -247,6 +250,9 @@ impl<'a> Facts<'a> {
             | Op::Pad { .. }
             | Op::Concat { .. }
             | Op::ArgReduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::StopGradient
@@ -322,6 +328,9 @@ impl<'a> Facts<'a> {
             | Op::Concat { .. }
             | Op::Reverse { .. }
             | Op::Reduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::StopGradient => any(),

@@ -70,6 +70,9 @@ pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin>
         | Op::Reduce { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowReduce { .. }
+        | Op::WindowSpread { .. }
+        | Op::WindowPick { .. }
         | Op::Gather { .. }
         | Op::ScatterAdd { .. }
         | Op::Grad => return None,
