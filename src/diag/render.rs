@@ -1,7 +1,7 @@
 //! Diagnostics as text for people, drawn by miette.
 //!
 //! miette draws labels of one source only, loses those at the end of a file, lets overlapping ones
-//! push each other aside and never cuts a line. So it is not given the files but a [`Page`]: the
+//! push each other aside and never cuts a line. So it is not given the files but a page: the
 //! lines that labels stand in, laid out again, in the order in which the diagnostic names its
 //! places. What a page promises:
 //!
