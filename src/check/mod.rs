@@ -18,6 +18,7 @@ mod names;
 mod nearest;
 mod ops;
 mod own;
+mod resolve;
 mod schedule;
 mod state;
 mod step;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub seed: u64,
     /// `--precision`.
     pub precision: Precision,
+    /// The program is looked at and not run: data files may be missing.
+    pub without_files: bool,
 }
 
 /// What the checker may ask of the outside: the shape of an array in a file, for an extent `_`.

@@ -92,6 +92,11 @@ impl Checker<'_> {
                 imports.push((ident.clone(), module));
             }
         }
+        let unknown = super::resolve::unknown_names(&file);
+        if !unknown.is_empty() {
+            self.problems.extend(unknown);
+            return Err(Fail::Reported);
+        }
         let id = self.modules.len();
         let frame = self.push_frame(None, FrameKind::Module(id));
         self.module_of_file.insert(source.id, id);

@@ -20,10 +20,11 @@ pub struct Args {
 /// Runs the subcommand; gives the exit status.
 pub fn check(args: &Args) -> u8 {
     let mut session = Session::default();
-    let checked = session.check(&args.file, &args.program.settings()).and_then(|(program, warnings)| {
-        let compiled = session.compile(&program, args.program.precision(), |_, _, _| {})?;
-        Ok((program, warnings, compiled))
-    });
+    let checked =
+        session.check(&args.file, &args.program.settings_to_look()).and_then(|(program, warnings)| {
+            let compiled = session.compile(&program, args.program.precision(), |_, _, _| {})?;
+            Ok((program, warnings, compiled))
+        });
     match checked {
         Ok((program, warnings, compiled)) => {
             output::messages(&warnings, &session.sources, args.message_format);

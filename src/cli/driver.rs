@@ -38,7 +38,12 @@ pub enum PrecisionName {
 impl ProgramArgs {
     /// What the checker is told.
     pub fn settings(&self) -> Settings {
-        Settings { set: self.set.clone(), seed: self.seed, precision: self.precision() }
+        Settings { set: self.set.clone(), seed: self.seed, precision: self.precision(), without_files: false }
+    }
+
+    /// What the checker is told where the program is looked at and not run.
+    pub fn settings_to_look(&self) -> Settings {
+        Settings { without_files: true, ..self.settings() }
     }
 
     /// What `real` is.

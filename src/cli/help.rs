@@ -10,7 +10,7 @@ pub fn run(args: &Args) -> u8 {
     out(&super::subcommand("run").render_help().to_string());
     let Some(file) = &args.file else { return 0 };
     let mut session = Session::default();
-    match session.check(file, &args.program.settings()) {
+    match session.check(file, &args.program.settings_to_look()) {
         Ok((program, _)) => {
             let name = file.display();
             let doc = program.doc.map_or_else(String::new, |doc| format!("\n{name}: {doc}\n"));

@@ -44,7 +44,7 @@ pub fn ir(args: &Args) -> u8 {
         Err(why) => return super::usage("ir", &why),
     };
     let mut session = Session::default();
-    let graphs = session.check(&args.file, &args.program.settings()).and_then(|(program, _)| {
+    let graphs = session.check(&args.file, &args.program.settings_to_look()).and_then(|(program, _)| {
         let mut graphs: Vec<Option<Graph>> = vec![None; program.steps.len()];
         let mut past_gradient = false;
         let compiled = session.compile(&program, args.program.precision(), |step, stage, graph| {

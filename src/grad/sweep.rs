@@ -1,7 +1,7 @@
 //! One reverse sweep: from a cost down to everything its gradients are asked for.
 
 use super::path::{passes, reach};
-use super::{table};
+use super::table;
 use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary};
 use crate::rules::Facts;
 

@@ -185,7 +185,9 @@ impl<'a> Queue<'a> {
         if let Some(fault) = ran.fault {
             let entry = self.entry_of(pending[done].0.id);
             let moment = &pending[done].1;
-            return Err(fault::in_step(self.program, self.module, &entry, &fault, moment, self.seed).into());
+            let resident = |at| self.device.resident(at);
+            let (program, module, seed) = (self.program, self.module, self.seed);
+            return Err(fault::in_step(program, module, &entry, &fault, moment, seed, &resident).into());
         }
         if self.cut.now(self.guard.spent >= GUARD) {
             self.look_at_params()?;

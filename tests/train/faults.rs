@@ -170,7 +170,7 @@ fn pick_from(labels: usize) -> Vec<Stmt> {
     vec![do_(call(PICK, vec![batch(t, 0), batch(i, labels)]))]
 }
 
-/// Labels from 1 for four classes: the value, its example and the axis are named.
+/// A label outside its axis: the value, its example and the axis are named.
 #[test]
 fn a_label_outside_its_axis_is_named() {
     run(pick_from(1), 0).told();
@@ -178,12 +178,34 @@ fn a_label_outside_its_axis_is_named() {
     assert_eq!(error.code, codes::INDEX_AT_RUN);
     assert_eq!(error.title, "label 4 at example 4 of train.y is outside 0..3 (n_out = 4)");
     assert_eq!(error.labels[0].text, "selects along axis 0 of t, of extent 4");
-    assert!(error.help.as_deref().unwrap().contains("do the labels start at 1?"));
-    assert!(
-        notes(&error).contains("step pick, iteration 0; minibatch 0: examples 0..4 of train.x"),
-        "{error:?}"
+    assert_eq!(
+        notes(&error),
+        "train.y holds 0 to 7; step pick, iteration 0; minibatch 0: examples 0..4 of train.x; \
+         minibatch 2: examples 4..6 of train.y; seed 0"
     );
-    assert_eq!(run(pick_from(3), 0).error().help, None);
+    assert_eq!(error.help, None);
+}
+
+/// Labels 1 to 4 for four classes, and -1 for one that is missing.
+#[test]
+fn the_likely_mistake_is_asked_for() {
+    let error = |shift: f64, minibatch| {
+        let mut program = program(pick_from(minibatch), 0);
+        let mut values = Values { body: std::mem::take(&mut program.setup.body) };
+        let whole = program.setup.residents[1].value;
+        let four = values.add(ValueOp::Number(4.0), &[], int(&[]));
+        let shift = values.add(ValueOp::Number(shift), &[], int(&[]));
+        let rest = values.add(ValueOp::Map(MapOp::Mod), &[whole, four], int(&[8]));
+        program.setup.residents[1].value = values.add(ValueOp::Map(MapOp::Add), &[rest, shift], int(&[8]));
+        program.setup.body = values.body;
+        run_with(&program, &Options::default()).error()
+    };
+    let from_one = error(1.0, 1);
+    assert_eq!(from_one.title, "label 4 at example 3 of train.y is outside 0..3 (n_out = 4)");
+    assert!(from_one.help.unwrap().starts_with("do the labels start at 1?"));
+    let missing = error(-1.0, 0);
+    assert_eq!(missing.title, "label -1 at example 0 of train.y is outside 0..3 (n_out = 4)");
+    assert!(missing.help.unwrap().starts_with("is -1 a mark"));
 }
 
 /// Calls before the one that fails have taken effect and are logged, that one and later ones have not.
