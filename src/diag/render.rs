@@ -78,7 +78,8 @@ pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, style: Style) -> 
         out.push_str(&tally(diagnostics));
         out.push('\n');
     }
-    out
+    // The only sign of our own messages that ASCII lacks; nothing to the right of one is marked.
+    if style.unicode { out } else { out.replace('…', "...") }
 }
 
 /// `3 errors, 1 warning`.
@@ -94,7 +95,8 @@ fn tally(diagnostics: &[Diagnostic]) -> String {
 
 fn draw(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, style: Style) {
     // Left of a line of source stand its number and the frame.
-    let (page, labels, displaced) = Page::lay_out(diagnostic, sources, style.width.saturating_sub(10));
+    let (room, mark) = (style.width.saturating_sub(10), if style.unicode { '…' } else { '~' });
+    let (page, labels, displaced) = Page::lay_out(diagnostic, sources, room, mark);
     let report = Report { diagnostic, page, labels };
     let handler = GraphicalReportHandler::new_themed(theme(style))
         .with_width(style.width)
