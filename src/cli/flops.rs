@@ -48,10 +48,8 @@ mod tests {
         let text = "graph g\nleaf arg 0 x : f32[20,784]\nleaf place 0 W : f32[784,500]\n\n\
                     %x = leaf x : f32[20,784]\n%W = leaf W : f32[784,500]\n\
                     %2 = contract %x %W [i,j] [j,k] -> [i,k] i=20 j=784 k=500 : f32[20,500]\n\
-                    %3 = tanh %2 : f32[20,500]\n%4 = reduce sum %3 [0,1] : f32[]\n\nreport s = %4\n";
-        let graph = crate::ir::read::read(text);
-        if let Ok(graph) = graph {
-            assert_eq!(flops(&graph), 2 * 20 * 784 * 500 + 20 * 500 + 20 * 500);
-        }
+                    %3 = tanh %2 : f32[20,500]\n%4 = reduce_sum %3 axes=[0,1] : f32[]\n\nreport s = %4\n";
+        let graph = crate::ir::read::read(text).expect("the text is a graph");
+        assert_eq!(flops(&graph), 2 * 20 * 784 * 500 + 20 * 500 + 20 * 500);
     }
 }
