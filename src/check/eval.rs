@@ -271,7 +271,7 @@ impl Checker<'_> {
                         (Some(k), Some(t)) => Some(k + &t),
                         _ => None,
                     };
-                    match self.to_host(value.clone(), *span) {
+                    match self.hosted(value.clone(), *span) {
                         Ok(h) => pieces.push(host::Part::Hole(h.expr, format)),
                         Err(_) if known.is_some() => {}
                         Err(e) => return Err(e),
@@ -436,12 +436,12 @@ impl Checker<'_> {
         let condition = match cond {
             Some(c) => {
                 let value = self.host_value_of(c, inner)?;
-                Some(self.to_host(value, c.span)?.expr)
+                Some(self.hosted(value, c.span)?.expr)
             }
             None => None,
         };
         let value = self.host_value_of(body, inner)?;
-        let value = self.to_host(value, body.span)?;
+        let value = self.hosted(value, body.span)?;
         let statements = std::mem::replace(&mut self.block, before);
         let expr = host::Expr {
             kind: host::ExprKind::Collect {
@@ -462,7 +462,7 @@ impl Checker<'_> {
         {
             let (a, b) = (self.host_value_of(lo, frame)?, self.host_value_of(hi, frame)?);
             if self.number(&a).is_none() || self.number(&b).is_none() {
-                let (a, b) = (self.to_host(a, lo.span)?, self.to_host(b, hi.span)?);
+                let (a, b) = (self.hosted(a, lo.span)?, self.hosted(b, hi.span)?);
                 let expr = host::Expr { kind: host::ExprKind::Tuple(vec![a.expr, b.expr]), span: iter.span };
                 return Ok(Value::Host(HostValue { expr, kind: HostKind::Tuple(vec![a.kind, b.kind]) }));
             }
