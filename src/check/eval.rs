@@ -132,7 +132,13 @@ impl Checker<'_> {
             ast::ExprKind::Range { lo, hi } => {
                 let (a, b) = (self.expr(lo, frame)?, self.expr(hi, frame)?);
                 match (self.number(&a), self.number(&b)) {
-                    (Some((a, true)), Some((b, true))) => Ok(Value::Range(a as i64, b as i64)),
+                    (Some((a, true)), Some((b, true))) => {
+                        if self.world != World::Schedule && b - a > MOST_ITEMS as f64 {
+                            let title = format!("a list has at most {MOST_ITEMS} elements");
+                            return fail(codes::TOO_LARGE, title, e.span, format!("{} elements", b - a));
+                        }
+                        Ok(Value::Range(a as i64, b as i64))
+                    }
                     (Some((_, false)), _) => {
                         fail(codes::KIND, "a range runs over whole numbers", lo.span, "this is not whole")
                     }
