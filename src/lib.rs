@@ -42,9 +42,6 @@ pub mod rules;
 pub mod source;
 pub mod syntax;
 
-mod compile;
-
 pub use compile::{Compiled, Observer, compile};
 pub mod runtime;
 pub mod train;
-

@@ -52,10 +52,14 @@ impl Checker<'_> {
                         .help("scan(f, start, over: xs)   which goes along an axis of a tensor")
                         .into());
                 };
-                for item in items {
+                let turns = self.identity.begin_loop();
+                for (at, item) in items.into_iter().enumerate() {
                     let inner = self.push_frame(Some(frame), FrameKind::Block);
                     self.bind_pattern(inner, &f.pattern, item, None)?;
-                    self.no_return(&f.body, inner)?;
+                    self.identity.enter_turn(&turns, at);
+                    let result = self.no_return(&f.body, inner);
+                    self.identity.leave();
+                    result?;
                 }
             }
             ast::StmtKind::If(chosen) => {

@@ -78,6 +78,8 @@ pub fn check(
         block: Vec::new(),
         serial: 0,
         calls: Vec::new(),
+        identity: draws::Identity::default(),
+        families: step::Families::default(),
         path: Vec::new(),
         prefix: String::new(),
         hint: None,
@@ -137,6 +139,7 @@ impl Checker<'_> {
         }
         if let Some(run) = runs.first() {
             self.world = World::Schedule;
+            self.identity = draws::Identity::of("run");
             let parent = self.modules[module].frame;
             let frame = self.push_frame(Some(parent), FrameKind::Call);
             if self.schedule_statements(&run.body.stmts, frame)?.is_some() {

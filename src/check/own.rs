@@ -142,7 +142,11 @@ impl Checker<'_> {
             if !seen.insert(v) || values[v].ty.elem != Elem::Real {
                 continue;
             }
-            let passes = !matches!(values[v].op, ValueOp::StopGradient | ValueOp::OneHot);
+            let passes = match &values[v].op {
+                ValueOp::StopGradient | ValueOp::OneHot => false,
+                ValueOp::Draw(draw) => draw.dist.is_smooth(),
+                _ => true,
+            };
             if passes {
                 stack.extend(values[v].args.iter().copied());
             }

@@ -136,6 +136,10 @@ pub(super) struct Checker<'a> {
     pub serial: usize,
     /// Calls under evaluation: the code's span and the call's; guards against recursion.
     pub calls: Vec<(Span, Span)>,
+    /// The bodies under evaluation in a step or schedule, outermost first: the paths of draws.
+    pub identity: super::draws::Identity,
+    /// Families of steps so far: the names of declared ones, by the key of their code and frame.
+    pub families: super::step::Families,
     /// Steps and functions under evaluation, for names: `learn/below.forward`.
     pub path: Vec<String>,
     /// What the step under evaluation reports so far.

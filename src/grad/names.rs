@@ -55,6 +55,8 @@ fn names(op: &Op) -> (&'static str, &'static str) {
             Binary::Min => both!("min"),
             Binary::And => both!("and"),
             Binary::Or => both!("or"),
+            Binary::ShiftRight => both!("shift_right"),
+            Binary::MulHigh => both!("mul_high"),
         },
         Op::Compare(f) => match f {
             Compare::Eq => both!("eq"),
@@ -88,6 +90,7 @@ fn names(op: &Op) -> (&'static str, &'static str) {
         Op::Contract(_) => both!("contract"),
         Op::Gather { .. } => both!("gather"),
         Op::ScatterAdd { .. } => both!("scatter_add"),
+        Op::RandomBits { .. } => both!("random_bits"),
         Op::StopGradient => both!("stop_gradient"),
         Op::Grad => both!("grad"),
     }

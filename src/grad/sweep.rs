@@ -126,6 +126,7 @@ fn chooses(op: &Op) -> bool {
         | Op::ArgReduce { .. }
         | Op::Contract(_)
         | Op::ScatterAdd { .. }
+        | Op::RandomBits { .. }
         | Op::StopGradient
         | Op::Grad => false,
     }

@@ -68,7 +68,7 @@ pub(super) fn backward(s: &mut Sweep, y: NodeId, g: NodeId) {
         }
         Op::Gather { axes } => views::gather(s, &inputs, axes, g),
         Op::ScatterAdd { axes } => views::scatter_add(s, &inputs, axes, g),
-        Op::StopGradient => {}
+        Op::RandomBits { .. } | Op::StopGradient => {}
         Op::Grad => panic!("inner gradients are differentiated first"),
     }
 }
@@ -251,7 +251,7 @@ fn binary(s: &mut Sweep, f: Binary, y: NodeId, [a, b]: [NodeId; 2], g: NodeId) {
                 s.give(b, db);
             }
         }
-        Binary::And | Binary::Or => {}
+        Binary::And | Binary::Or | Binary::ShiftRight | Binary::MulHigh => {}
     }
 }
 

@@ -46,6 +46,9 @@ pub enum LeafKind {
     Raw,
     /// In the setup graph: what was drawn, by index of the program's initial draws.
     Drawn,
+    /// How often this step (all its compiled forms together, see [`super::Module::families`]) has run
+    /// before, modulo 2^32 (I32, index 0).
+    Run,
 }
 
 /// A value from outside.

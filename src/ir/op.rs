@@ -69,6 +69,10 @@ pub enum Binary {
     And,
     /// Either, booleans.
     Or,
+    /// a shifted right by b bits, as an unsigned word: zeros come in; none are left from 32 on (I32).
+    ShiftRight,
+    /// The upper 32 bits of the 64-bit product, both as unsigned words (I32).
+    MulHigh,
 }
 
 /// Comparisons of two operands of equal type, giving booleans; false with NaN, but `Ne` true.
@@ -239,6 +243,14 @@ pub enum Op {
     ScatterAdd {
         /// The result's axes that are indexed.
         axes: Vec<usize>,
+    },
+
+    /// Random words (I32) of the node's shape by Philox 4x32-10. The element at row-major position i
+    /// is word `i % 4` of the block with counter `[b, b >> 32, turn, run]`, b = i / 4; `inputs[0]` is
+    /// run, `inputs[1]` turn (scalars, I32, taken as unsigned).
+    RandomBits {
+        /// The key: a hash of the draw's identity.
+        key: [u32; 2],
     },
 
     /// The operand, through which no gradient passes.

@@ -142,6 +142,7 @@ impl Labels {
             Op::Contract(spec) => ("contract", contract(spec)),
             Op::Gather { axes } => ("gather", format!(" axes={}", list(axes))),
             Op::ScatterAdd { axes } => ("scatter_add", format!(" axes={}", list(axes))),
+            Op::RandomBits { key: [a, b] } => ("random_bits", format!(" key=[{a},{b}]")),
             Op::StopGradient => ("stop_gradient", String::new()),
             Op::Grad => ("grad", String::new()),
         };

@@ -31,6 +31,7 @@ words! {
     Resident "resident"
     Raw "raw"
     Drawn "drawn"
+    Run "run"
 }
 
 words! {
@@ -68,6 +69,8 @@ words! {
     Min "min"
     And "and"
     Or "or"
+    ShiftRight "shift_right"
+    MulHigh "mul_high"
 }
 
 words! {

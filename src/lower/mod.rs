@@ -6,9 +6,10 @@
 //! composite functions (softmax, mean, `x[i, y[i]]`) are the primitives they stand for. Every node
 //! bears the user's name of the value that it computes, the value's span and the rule `lower`.
 //!
-//! One file a subject: `elementwise`, `indexing`, `products`, `reductions`; here are the frame of a
+//! One file a subject: `draws`, `elementwise`, `indexing`, `products`, `reductions`; here are the frame of a
 //! graph, leaves, and what is common.
 
+mod draws;
 mod elementwise;
 mod indexing;
 mod products;
@@ -42,6 +43,7 @@ pub fn lower(program: &Program, precision: Precision) -> Module {
         residents: residents.collect(),
         setup: lower_setup(program, precision),
         steps: program.steps.iter().map(|s| lower_step(program, s, precision)).collect(),
+        families: program.steps.iter().map(|s| s.family).collect(),
     }
 }
 
@@ -96,11 +98,13 @@ struct Lower<'a> {
     precision: Precision,
     /// The node of each value so far.
     values: Vec<NodeId>,
+    /// The number that each value so far is, if it is one, as the program has it.
+    numbers: Vec<Option<f64>>,
 }
 
 impl<'a> Lower<'a> {
     fn new(name: &str, program: &'a Program, args: &'a [StepArg], precision: Precision) -> Lower<'a> {
-        Lower { b: Builder::new(name), program, args, precision, values: Vec::new() }
+        Lower { b: Builder::new(name), program, args, precision, values: Vec::new(), numbers: Vec::new() }
     }
 
     /// What `real` is here.
@@ -133,6 +137,10 @@ impl<'a> Lower<'a> {
                 self.b.name(node, Arc::clone(name));
             }
             self.values.push(node);
+            self.numbers.push(match value.op {
+                ValueOp::Number(number) => Some(number),
+                _ => None,
+            });
         }
         self.b.span = None;
     }
@@ -190,6 +198,7 @@ impl<'a> Lower<'a> {
             ValueOp::Softmax { axis } => self.softmax(args[0], *axis),
             ValueOp::LogSoftmax { axis } => self.log_softmax(args[0], *axis),
             ValueOp::OneHot => self.one_hot(args[0], &ty),
+            ValueOp::Draw(draw) => self.draw(draw, value, &args, &ty),
             ValueOp::StopGradient => self.b.stop_gradient(args[0]),
             ValueOp::Grad => self.b.grad(args[0], args[1]),
         }

@@ -8,7 +8,7 @@ mod host;
 
 use super::{
     ArgExtreme, Body, Dist, Hyper, IndexItem, MapOp, PlaceKind, Program, RawSource, Reader, ReduceOp, Step,
-    StreamSource, TensorType, Value, ValueId, ValueOp,
+    StepDist, StreamSource, TensorType, Value, ValueId, ValueOp,
 };
 use std::fmt::{self, Display, Write};
 
@@ -180,6 +180,14 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::Softmax { axis } => format!("softmax({all}, axis: {axis})"),
         ValueOp::LogSoftmax { axis } => format!("log_softmax({all}, axis: {axis})"),
         ValueOp::OneHot => format!("one_hot({all})"),
+        ValueOp::Draw(draw) => {
+            let trials = match draw.dist {
+                StepDist::Binomial { trials } => format!("{trials}, "),
+                StepDist::Permutation => value.ty.shape[0].to_string(),
+                _ => String::new(),
+            };
+            format!("~ {}({trials}{all}) from philox({}) as {}", draw.dist.name(), draw.seed, draw.path)
+        }
         ValueOp::StopGradient => format!("stop_gradient({all})"),
         ValueOp::Grad => format!("grad({all})"),
     }

@@ -227,6 +227,7 @@ fn operation(op: &Op) -> String {
         | Op::Reverse { .. }
         | Op::ArgReduce { .. }
         | Op::Gather { .. }
+        | Op::RandomBits { .. }
         | Op::StopGradient
         | Op::Grad => "this".into(),
     }

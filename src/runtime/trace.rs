@@ -69,6 +69,7 @@ pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin>
         | Op::Contract(_)
         | Op::Gather { .. }
         | Op::ScatterAdd { .. }
+        | Op::RandomBits { .. }
         | Op::Grad => return None,
     };
     origin(graph, input?, &before)
@@ -92,7 +93,9 @@ pub fn named(graph: &Graph, module: &Module, entry: &Entry, origin: &Origin) -> 
             }
         },
         LeafKind::Resident => (leaf.name.to_string(), true, position),
-        LeafKind::Place | LeafKind::Raw | LeafKind::Drawn => (leaf.name.to_string(), false, position),
+        LeafKind::Place | LeafKind::Raw | LeafKind::Drawn | LeafKind::Run => {
+            (leaf.name.to_string(), false, position)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod contract;
 mod element;
 mod index;
 mod map;
+mod random;
 mod reduce;
 mod view;
 
@@ -201,6 +202,7 @@ pub fn apply(op: &Op, ty: &Type, inputs: &[Tensor]) -> Result<Tensor, FaultKind>
         Op::Contract(spec) => same(contract::contract(spec, &inputs[0], &inputs[1])),
         Op::Gather { axes } => same(index::gather(&inputs[0], axes, &inputs[1..])?),
         Op::ScatterAdd { axes } => same(index::scatter_add(&inputs[0], axes, &inputs[1..], &ty.shape)?),
+        Op::RandomBits { key } => same(random::bits(*key, &inputs[0], &inputs[1], ty.elements())),
         Op::Grad => Err(FaultKind::Grad),
     }
 }

@@ -188,6 +188,14 @@ impl Reader {
             "contract" => Op::Contract(line.contract()?),
             "gather" => Op::Gather { axes: line.list_of("axes")? },
             "scatter_add" => Op::ScatterAdd { axes: line.list_of("axes")? },
+            "random_bits" => {
+                let key = line.list_of("key")?;
+                let word = |at: usize| key.get(at).and_then(|v: &usize| u32::try_from(*v).ok());
+                match (word(0), word(1), key.len()) {
+                    (Some(a), Some(b), 2) => Op::RandomBits { key: [a, b] },
+                    _ => return Err("a key is two words of 32 bits".to_owned()),
+                }
+            }
             "stop_gradient" => Op::StopGradient,
             "grad" => Op::Grad,
             word => {
