@@ -72,7 +72,6 @@ const TABLE: [(&str, Params); 58] = [
     ("png", LATER),
     ("write_png", LATER),
     ("write_curves", LATER),
-    ("categorical", LATER),
 ];
 
 /// Names of the functions, in the order of the table.
