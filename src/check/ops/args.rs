@@ -14,7 +14,7 @@ const REDUCE: Params = &["x", "axis:", "keep:"];
 /// Not carried out yet, whatever the arguments.
 const LATER: Params = &["?"];
 
-const TABLE: [(&str, Params); 58] = [
+const TABLE: [(&str, Params); 57] = [
     ("exp", X),
     ("log", X),
     ("log1p", X),
