@@ -18,6 +18,7 @@ mod names;
 mod nearest;
 mod ops;
 mod own;
+mod scan;
 mod schedule;
 mod state;
 mod step;

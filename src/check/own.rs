@@ -45,6 +45,7 @@ impl Checker<'_> {
                 let args = given.into_iter().map(|g| g.value).collect();
                 Ok(Value::Dist(Arc::new(Distribution { name, args, span })))
             }
+            "scan" => self.scan(given, callee, span, frame),
             "numpy" => self.numpy_stream(&given, span),
             "idx" | "pickle" | "npy" | "npz" | "csv" => {
                 let reader = match name {

@@ -91,6 +91,8 @@ fn names(op: &Op) -> (&'static str, &'static str) {
         Op::Gather { .. } => both!("gather"),
         Op::ScatterAdd { .. } => both!("scatter_add"),
         Op::RandomBits { .. } => both!("random_bits"),
+        Op::Scan(_) => both!("scan"),
+        Op::Result(_) => both!("result of scan"),
         Op::StopGradient => both!("stop_gradient"),
         Op::Grad => both!("grad"),
     }

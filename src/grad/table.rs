@@ -68,6 +68,8 @@ pub(super) fn backward(s: &mut Sweep, y: NodeId, g: NodeId) {
         }
         Op::Gather { axes } => views::gather(s, &inputs, axes, g),
         Op::ScatterAdd { axes } => views::scatter_add(s, &inputs, axes, g),
+        Op::Result(at) => s.give_result(inputs[0], *at, g),
+        Op::Scan(_) => unreachable!("a scan has results, not a value"),
         Op::RandomBits { .. } | Op::StopGradient => {}
         Op::Grad => panic!("inner gradients are differentiated first"),
     }

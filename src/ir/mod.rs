@@ -21,6 +21,6 @@ pub mod words;
 pub use build::Builder;
 pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
 pub use module::{Module, PlaceDecl, ResidentDecl};
-pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Unary};
+pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Scan, Unary};
 pub use tensor::{Buffer, Tensor};
 pub use types::{DType, Scalar, Type};

@@ -32,6 +32,10 @@ words! {
     Raw "raw"
     Drawn "drawn"
     Run "run"
+    Carried "carried"
+    Scanned "scanned"
+    Captured "captured"
+    Turn "turn"
 }
 
 words! {

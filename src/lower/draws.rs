@@ -20,7 +20,7 @@
 //! the words themselves, and what is compared with them, are constants to it.
 
 use super::Lower;
-use crate::ir::{Affine, Binary, Compare, Contract, DType, LeafKind, NodeId, Op, Scalar, Type, Unary};
+use crate::ir::{Affine, Binary, Compare, Contract, DType, NodeId, Op, Scalar, Type, Unary};
 use crate::program::{StepDist, StepDraw, Value};
 use crate::random::identity_key;
 
@@ -88,16 +88,6 @@ impl Lower<'_> {
         let run = self.run_count();
         let turn = self.turn();
         self.b.push(Op::RandomBits { key }, vec![run, turn], Type::new(DType::I32, shape))
-    }
-
-    /// How often the step has run.
-    pub(super) fn run_count(&mut self) -> NodeId {
-        self.b.leaf(LeafKind::Run, 0, "run", Type::scalar(DType::I32))
-    }
-
-    /// The turn of the scan.
-    fn turn(&mut self) -> NodeId {
-        self.b.constant(DType::I32, 0.0)
     }
 
     /// The upper 24 bits of the words.

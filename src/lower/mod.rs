@@ -14,6 +14,7 @@ mod elementwise;
 mod indexing;
 mod products;
 mod reductions;
+mod scan;
 
 use crate::ir::{
     Builder, Compare, DType, Graph, Leaf, LeafKind, Module, NodeId, Op, PlaceDecl, Report, ResidentDecl,
@@ -100,11 +101,13 @@ struct Lower<'a> {
     values: Vec<NodeId>,
     /// The number that each value so far is, if it is one, as the program has it.
     numbers: Vec<Option<f64>>,
+    /// In the body of a scan: what it needs from outside.
+    inside: Option<scan::Inside>,
 }
 
 impl<'a> Lower<'a> {
     fn new(name: &str, program: &'a Program, args: &'a [StepArg], precision: Precision) -> Lower<'a> {
-        Lower { b: Builder::new(name), program, args, precision, values: Vec::new(), numbers: Vec::new() }
+        Lower { b: Builder::new(name), program, args, precision, values: Vec::new(), numbers: Vec::new(), inside: None }
     }
 
     /// What `real` is here.
@@ -199,6 +202,11 @@ impl<'a> Lower<'a> {
             ValueOp::LogSoftmax { axis } => self.log_softmax(args[0], *axis),
             ValueOp::OneHot => self.one_hot(args[0], &ty),
             ValueOp::Draw(draw) => self.draw(draw, value, &args, &ty),
+            ValueOp::Scan(of) => self.scan(of, value, &args),
+            ValueOp::Part(at) => self.b.result(args[0], *at),
+            ValueOp::Carried(at) => self.inside_leaf(LeafKind::Carried, *at, value, ty),
+            ValueOp::Scanned(at) => self.inside_leaf(LeafKind::Scanned, *at, value, ty),
+            ValueOp::Captured(at) => self.inside_leaf(LeafKind::Captured, *at, value, ty),
             ValueOp::StopGradient => self.b.stop_gradient(args[0]),
             ValueOp::Grad => self.b.grad(args[0], args[1]),
         }
@@ -245,6 +253,13 @@ impl<'a> Lower<'a> {
 fn is_leaf(op: &ValueOp) -> bool {
     matches!(
         op,
-        ValueOp::Arg(_) | ValueOp::Place(_) | ValueOp::Resident(_) | ValueOp::Raw(_) | ValueOp::Drawn(_)
+        ValueOp::Arg(_)
+            | ValueOp::Place(_)
+            | ValueOp::Resident(_)
+            | ValueOp::Raw(_)
+            | ValueOp::Drawn(_)
+            | ValueOp::Carried(_)
+            | ValueOp::Scanned(_)
+            | ValueOp::Captured(_)
     )
 }

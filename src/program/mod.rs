@@ -17,7 +17,7 @@ pub mod print;
 pub mod value;
 
 pub use value::{
-    ArgExtreme, Body, Elem, IndexItem, MapOp, ReduceOp, StepDist, StepDraw, TensorType, Value, ValueId,
+    ArgExtreme, Body, Elem, IndexItem, MapOp, ReduceOp, ScanLoop, StepDist, StepDraw, TensorType, Value, ValueId,
     ValueOp,
 };
 

@@ -188,6 +188,20 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
             };
             format!("~ {}({trials}{all}) from philox({}) as {}", draw.dist.name(), draw.seed, draw.path)
         }
+        ValueOp::Scan(of) => {
+            let gives: Vec<String> = of.results.iter().map(|r| format!("%{r}")).collect();
+            let (carried, scanned) = (of.carried, of.scanned);
+            let head = format!("scan({all}, steps: {}, carried: {carried}, over: {scanned})", of.turns);
+            let mut text = head + "\n";
+            for line in value_lines(program, step, &of.body) {
+                text += &format!("  {}\n", line.replace('\n', "\n  "));
+            }
+            text + "    return " + &gives.join(", ")
+        }
+        ValueOp::Part(at) => format!("{all}.{at}"),
+        ValueOp::Carried(at) => format!("carried {at}"),
+        ValueOp::Scanned(at) => format!("scanned {at}"),
+        ValueOp::Captured(at) => format!("captured {at}"),
         ValueOp::StopGradient => format!("stop_gradient({all})"),
         ValueOp::Grad => format!("grad({all})"),
     }

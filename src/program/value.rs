@@ -54,7 +54,7 @@ impl TensorType {
 pub type ValueId = usize;
 
 /// Values in order, each from values before it; changes and reports at the end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Body {
     /// The values.
     pub values: Vec<Value>,
@@ -65,7 +65,7 @@ pub struct Body {
 }
 
 /// One value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     /// The operation.
     pub op: ValueOp,
@@ -172,10 +172,37 @@ pub enum ValueOp {
     OneHot,
     /// Random numbers; the operands are the distribution's parameters and broadcast to the shape.
     Draw(Box<StepDraw>),
+    /// A loop; its results are taken by `Part`, and its own type is a truth value that nothing reads.
+    Scan(Box<ScanLoop>),
+    /// The result of that position of the loop that is the operand.
+    Part(usize),
+    /// In a loop's body: the carried value of that position.
+    Carried(usize),
+    /// In a loop's body: this turn's part of the array of that position.
+    Scanned(usize),
+    /// In a loop's body: the value from outside of that position.
+    Captured(usize),
     /// The operand, as a constant to `grad`.
     StopGradient,
     /// The gradient of the first operand, a real scalar, by the second.
     Grad,
+}
+
+/// A loop of a known number of turns. The operands are the first carried values, then the arrays
+/// gone through along the first axis, then the values from outside that the body reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanLoop {
+    /// One turn; changes and reports nothing.
+    pub body: Body,
+    /// What a turn gives: the carried values for the next, then what is stacked along a new first
+    /// axis.
+    pub results: Vec<ValueId>,
+    /// How many turns.
+    pub turns: usize,
+    /// How many carried values.
+    pub carried: usize,
+    /// How many arrays.
+    pub scanned: usize,
 }
 
 /// A draw inside a step.

@@ -186,6 +186,8 @@ impl<'a> Facts<'a> {
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::RandomBits { .. }
+            | Op::Scan(_)
+            | Op::Result(_)
             | Op::Grad => None,
         }
     }
@@ -253,6 +255,8 @@ impl<'a> Facts<'a> {
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::RandomBits { .. }
+            | Op::Scan(_)
+            | Op::Result(_)
             | Op::StopGradient
             | Op::Grad => false,
         })
@@ -296,7 +300,9 @@ impl<'a> Facts<'a> {
             | Op::Iota { .. }
             | Op::Compare(_)
             | Op::ArgReduce { .. }
-            | Op::RandomBits { .. } => false,
+            | Op::RandomBits { .. }
+            | Op::Scan(_)
+            | Op::Result(_) => false,
             Op::Unary(f) => match f {
                 Unary::Exp => !self.at_most_zero(inputs[0]),
                 Unary::Log | Unary::Log1p | Unary::Expm1 => true,

@@ -42,6 +42,8 @@ fn fold(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
         | Op::Gather { .. }
         | Op::ScatterAdd { .. }
         | Op::RandomBits { .. }
+        | Op::Scan(_)
+        | Op::Result(_)
         | Op::StopGradient
         | Op::Grad => return None,
     };

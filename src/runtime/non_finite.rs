@@ -228,6 +228,8 @@ fn operation(op: &Op) -> String {
         | Op::ArgReduce { .. }
         | Op::Gather { .. }
         | Op::RandomBits { .. }
+        | Op::Scan(_)
+        | Op::Result(_)
         | Op::StopGradient
         | Op::Grad => "this".into(),
     }

@@ -14,7 +14,7 @@ const REDUCE: Params = &["x", "axis:", "keep:"];
 /// Not carried out yet, whatever the arguments.
 const LATER: Params = &["?"];
 
-const TABLE: [(&str, Params); 57] = [
+const TABLE: [(&str, Params); 56] = [
     ("exp", X),
     ("log", X),
     ("log1p", X),
@@ -68,7 +68,6 @@ const TABLE: [(&str, Params); 57] = [
     ("correlate2d", LATER),
     ("max_pool", LATER),
     ("mean_pool", LATER),
-    ("scan", LATER),
     ("png", LATER),
     ("write_png", LATER),
     ("write_curves", LATER),

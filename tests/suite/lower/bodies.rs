@@ -105,7 +105,7 @@ impl Bodies {
         let from = match leaf.kind {
             LeafKind::Arg => &self.given,
             LeafKind::Place => &self.held,
-            LeafKind::Resident | LeafKind::Raw | LeafKind::Drawn | LeafKind::Run => panic!("no such leaf here"),
+            _ => panic!("no such leaf here"),
         };
         Tensor::from_f64s(leaf.ty.dtype, leaf.ty.shape.clone(), &from[leaf.index])
     }
