@@ -140,7 +140,8 @@ impl Checker<'_> {
             if v == x {
                 return Ok(());
             }
-            if !seen.insert(v) || values[v].ty.elem != Elem::Real {
+            let is_loop = matches!(values[v].op, ValueOp::Scan(_));
+            if !seen.insert(v) || (values[v].ty.elem != Elem::Real && !is_loop) {
                 continue;
             }
             let passes = match &values[v].op {
