@@ -27,7 +27,6 @@
 
 pub mod check;
 pub mod cli;
-mod compile;
 pub mod data;
 pub mod diag;
 pub mod grad;
@@ -38,10 +37,11 @@ pub mod passes;
 pub mod program;
 pub mod random;
 pub mod rules;
-
+pub mod runtime;
 pub mod source;
 pub mod syntax;
+pub mod train;
+
+mod compile;
 
 pub use compile::{Compiled, Observer, compile};
-pub mod runtime;
-pub mod train;

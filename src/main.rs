@@ -1,2 +1,5 @@
-//! The `dlc` command.
-fn main() {}
+//! The `dlc` command. What it does is in [`dlc::cli`].
+
+fn main() -> std::process::ExitCode {
+    dlc::cli::main()
+}

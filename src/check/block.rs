@@ -280,9 +280,10 @@ impl Checker<'_> {
         }
         if self.builds.last().is_some_and(|b| b.captured.is_some()) {
             let text = self.sources.text(update.place.span).to_string();
-            let d = Diagnostic::error(codes::UPDATE_OUTSIDE, "a scan's turns carry, and do not change places")
-                .label(span, "changed in a turn of a scan")
-                .help(format!("carry the new value and change {text} once, after the scan"));
+            let d =
+                Diagnostic::error(codes::UPDATE_OUTSIDE, "a scan's turns carry, and do not change places")
+                    .label(span, "changed in a turn of a scan")
+                    .help(format!("carry the new value and change {text} once, after the scan"));
             return Err(d.into());
         }
         if let ast::ExprKind::Index { base, .. } = &update.place.kind

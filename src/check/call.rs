@@ -1,7 +1,7 @@
 //! Calls: functions, lists of functions, instances; the header of a function against its arguments.
 
 use super::ops::Given;
-use super::state::{Checker, FrameKind, Outcome, World, fail};
+use super::state::{Checker, Fail, FrameKind, Outcome, World, fail};
 use super::value::*;
 use crate::diag::{Diagnostic, codes};
 use crate::program::Elem;
@@ -91,6 +91,7 @@ impl Checker<'_> {
             }
         }
         let mut value = first.clone();
+        let mut way = vec![self.shape_on_the_way(&value.value)];
         for member in members {
             let mut arguments = vec![value.clone()];
             for n in &named {
@@ -98,10 +99,29 @@ impl Checker<'_> {
                     arguments.push(n.clone());
                 }
             }
-            value =
-                Given { name: None, value: self.call(member.clone(), arguments, callee, span, frame)?, span };
+            let given = self.call(member.clone(), arguments, callee, span, frame);
+            let given = given.map_err(|e| on_the_way(e, &way, &self.member_name(member)))?;
+            way.push(format!("{} {}", self.member_name(member), self.shape_on_the_way(&given)));
+            value = Given { name: None, value: given, span };
         }
         Ok(value.value)
+    }
+
+    /// What flows between the members of a list, for messages.
+    fn shape_on_the_way(&self, value: &Value) -> String {
+        match value {
+            Value::Tensor(t) => self.shape_text(&t.axes),
+            other => other.kind().into(),
+        }
+    }
+
+    fn member_name(&self, member: &Value) -> String {
+        match member {
+            Value::Function(f) => f.code.name.name.to_string(),
+            Value::Builtin(name) => (*name).into(),
+            Value::Instance(id) => self.instances[*id].class.code.name.name.to_string(),
+            other => other.kind().into(),
+        }
     }
 
     /// Whether a function has a parameter of a name.
@@ -442,12 +462,24 @@ impl Checker<'_> {
         };
         if expected.extent != axis.extent {
             let text = self.sources.text(e.span).to_string();
-            let title = format!("{what} expects {} for {text} and is given {}", expected.extent, axis.extent);
+            let layer = match expected.dim.map(|d| self.frames[self.dims[d].owner].kind.clone()) {
+                Some(FrameKind::Instance(_)) => Some(()),
+                _ => None,
+            };
+            let title = match layer {
+                Some(()) => {
+                    format!("this layer expects {} inputs and is given {}", expected.extent, axis.extent)
+                }
+                None => format!("{what} expects {} for {text} and is given {}", expected.extent, axis.extent),
+            };
             let mut d = Diagnostic::error(codes::LAYER_INPUT, title)
                 .label(given, format!("{name} is {} here", self.shape_full(&tensor.axes)))
                 .label(e.span, format!("{text} is {}", expected.extent));
             if let Some(origin) = self.dim_origin(expected) {
                 d = d.note(origin);
+            }
+            if layer.is_some() {
+                d = d.help(format!("give {text} the size {}", axis.extent));
             }
             return Err(d.into());
         }
@@ -558,6 +590,18 @@ impl Checker<'_> {
                 "not an extent",
             ),
         }
+    }
+}
+
+/// Adds the shapes from the start of a list of functions to the member that refused its input.
+fn on_the_way(e: Fail, way: &[String], member: &str) -> Fail {
+    match e {
+        Fail::Message(d)
+            if d.code == codes::LAYER_INPUT && !d.notes.iter().any(|n| n.starts_with("on the way")) =>
+        {
+            d.note(format!("on the way: {}, then {member}", way.join(" "))).into()
+        }
+        other => other,
     }
 }
 

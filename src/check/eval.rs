@@ -9,9 +9,50 @@ use crate::source::Span;
 use crate::syntax::ast;
 use std::sync::Arc;
 
+/// Expressions and calls inside each other.
+const MOST_DEPTH: usize = 3_000;
+/// Expressions evaluated, which bounds time and the number of operations.
+const MOST_WORK: usize = 4_000_000;
+/// Elements of a compile-time list.
+const MOST_ITEMS: usize = 100_000;
+/// Lists in lists.
+const MOST_LISTS: usize = 12;
+/// Bytes of a compile-time text.
+const MOST_TEXT: usize = 1 << 20;
+
 impl Checker<'_> {
-    /// The value of an expression.
+    /// The value of an expression, within the bounds that keep any text from taking the compiler down.
     pub fn expr(&mut self, e: &ast::Expr, frame: FrameId) -> Outcome<Value> {
+        self.work += 1;
+        self.depth += 1;
+        if self.depth > MOST_DEPTH || self.work > MOST_WORK {
+            self.depth = 0;
+            let title = if self.work > MOST_WORK {
+                format!("the program comes to more than {MOST_WORK} operations")
+            } else {
+                format!("expressions and calls are nested more than {MOST_DEPTH} deep")
+            };
+            self.work = 0;
+            return fail(codes::TOO_LARGE, title, e.span, "reached here");
+        }
+        let value = self.expr_within(e, frame);
+        self.depth = self.depth.saturating_sub(1);
+        let value = value?;
+        if let Some((elements, span)) = self.oversize.take() {
+            let title = format!("a tensor of {elements} elements is more than any machine holds");
+            return fail(codes::TOO_LARGE, title, span, "made here");
+        }
+        if let Value::List(items) = &value
+            && (items.len() > MOST_ITEMS || list_depth(&value, 0) > MOST_LISTS)
+        {
+            let title =
+                format!("a list has at most {MOST_ITEMS} elements, and lists nest at most {MOST_LISTS} deep");
+            return fail(codes::TOO_LARGE, title, e.span, format!("{} elements", items.len()));
+        }
+        Ok(value)
+    }
+
+    fn expr_within(&mut self, e: &ast::Expr, frame: FrameId) -> Outcome<Value> {
         match &e.kind {
             ast::ExprKind::Number { value, whole, .. } => Ok(Value::Number { value: *value, whole: *whole }),
             ast::ExprKind::Bool(b) => Ok(Value::Bool(*b)),
@@ -239,6 +280,14 @@ impl Checker<'_> {
             }
         }
         if let Some(known) = known {
+            if known.len() > MOST_TEXT {
+                return fail(
+                    codes::TOO_LARGE,
+                    format!("a text has at most {MOST_TEXT} bytes"),
+                    span,
+                    "this text",
+                );
+            }
             return Ok(Value::Text(known.into()));
         }
         if self.world != World::Schedule {
@@ -510,6 +559,17 @@ impl Checker<'_> {
                 other => fail(codes::KIND, "the sizes of a layer are numbers", other.span(), "not a size"),
             })
             .collect()
+    }
+}
+
+/// How deeply lists nest, along the first elements that are lists.
+fn list_depth(value: &Value, depth: usize) -> usize {
+    match value {
+        Value::List(items) if depth <= MOST_LISTS => items
+            .iter()
+            .find(|v| matches!(v, Value::List(_)))
+            .map_or(depth + 1, |inner| list_depth(inner, depth + 1)),
+        _ => depth,
     }
 }
 

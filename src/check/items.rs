@@ -2,11 +2,14 @@
 
 use super::state::{Checker, Fail, FrameKind, Outcome, World, fail};
 use super::value::*;
-use crate::diag::{Diagnostic, codes};
-use crate::program::{Elem, Hyper, PlaceKind, Raw, ValueOp};
+use crate::diag::{Diagnostic, Severity, codes};
+use crate::program::{Elem, Hyper, PlaceKind, Raw, RawSource, ValueOp};
 use crate::source::Span;
 use crate::syntax::{self, ast};
 use std::sync::Arc;
+
+/// An extent of a file that is not there, for checking everything else.
+const UNKNOWN_EXTENT: usize = 1000;
 
 /// What the evaluation of a declaration sets aside: it may be asked for in the middle of anything.
 struct Aside {
@@ -294,6 +297,27 @@ impl Checker<'_> {
         Ok(Value::Data(id))
     }
 
+    /// The shape of an array in a file. Where a program is only looked at, a file that is not there
+    /// yet is no obstacle: its unknown extents are taken to be some number.
+    fn shape_in_file(
+        &mut self,
+        source: &RawSource,
+        slot: &ast::Slot,
+        declared: &[Option<Axis>],
+    ) -> Outcome<Vec<usize>> {
+        match self.files.shape(source) {
+            Ok(shape) => Ok(shape),
+            Err(d) if d.code == codes::DATA_FILE && self.settings.without_files => {
+                let mut d =
+                    d.label(slot.span, format!("`_` is taken to be {UNKNOWN_EXTENT} to check the rest"));
+                d.severity = Severity::Warning;
+                self.warn(d);
+                Ok(declared.iter().map(|a| a.map_or(UNKNOWN_EXTENT, |a| a.extent)).collect())
+            }
+            Err(d) => Err(d.label(slot.span, "needed for `_`").into()),
+        }
+    }
+
     fn data_slot(&mut self, slot: &ast::Slot, block: &str, frame: FrameId) -> Outcome<Value> {
         let path = format!("{block}.{}", slot.name.name);
         let elem = self.elem_of(slot.ty.as_ref())?;
@@ -316,7 +340,7 @@ impl Checker<'_> {
         if let Value::Raw(source) = value {
             let mut axes = Vec::new();
             let found = if declared.iter().any(Option::is_none) {
-                Some(self.files.shape(&source).map_err(|d| d.label(slot.span, "needed for `_`"))?)
+                Some(self.shape_in_file(&source, slot, &declared)?)
             } else {
                 None
             };

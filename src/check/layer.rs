@@ -46,13 +46,7 @@ impl Checker<'_> {
         };
         let id = self.instances.len();
         let frame = self.push_frame(Some(class.frame), FrameKind::Instance(id));
-        self.instances.push(Instance {
-            class: class.clone(),
-            path: path.clone(),
-            frame,
-            holds: Vec::new(),
-            span,
-        });
+        self.instances.push(Instance { class: class.clone(), path: path.clone(), frame, holds: Vec::new() });
         let is_slot = |name: &str| {
             layer
                 .body

@@ -15,12 +15,10 @@ use std::sync::Arc;
 
 /// A module.
 pub(super) struct Module {
-    /// `std.layers`, `rbm`, or the program's name.
+    /// `std.layers`, `helpers`, or the program's name.
     pub name: String,
     pub file: Arc<ast::File>,
     pub frame: FrameId,
-    /// Where the files beside it are.
-    pub folder: PathBuf,
     /// Which declarations were evaluated.
     pub done: Vec<bool>,
     /// What is taken from other modules: the name, the module, the place of the name in `use`.
@@ -94,11 +92,16 @@ impl Checker<'_> {
                 imports.push((ident.clone(), module));
             }
         }
+        let unknown = super::resolve::unknown_names(&file);
+        if !unknown.is_empty() {
+            self.problems.extend(unknown);
+            return Err(Fail::Reported);
+        }
         let id = self.modules.len();
         let frame = self.push_frame(None, FrameKind::Module(id));
         self.module_of_file.insert(source.id, id);
         let done = vec![false; file.items.len()];
-        self.modules.push(Module { name, file, frame, folder, done, imports });
+        self.modules.push(Module { name, file, frame, done, imports });
         Ok(id)
     }
 
@@ -171,19 +174,5 @@ impl Checker<'_> {
         let id = self.load(name, source, folder, chain);
         chain.pop();
         id
-    }
-
-    /// The module a frame lies in.
-    pub fn module_of(&self, frame: FrameId) -> usize {
-        let mut at = frame;
-        loop {
-            if let FrameKind::Module(m) = self.frames[at].kind {
-                return m;
-            }
-            match self.frames[at].parent {
-                Some(parent) => at = parent,
-                None => return 0,
-            }
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! Looking names up, and binding them.
 
 use super::modules::item_names;
-use super::nearest::nearest;
 use super::state::{Binding, Checker, Fail, FrameKind, Outcome};
 use super::value::*;
 use crate::diag::{Diagnostic, codes};
@@ -109,51 +108,15 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown(&mut self, ident: &ast::Ident, frame: FrameId) -> Diagnostic {
-        let mut d = Diagnostic::error(codes::UNKNOWN_NAME, format!("there is no {} here", ident.name))
-            .label(ident.span, "not defined above");
+    /// A name that only the evaluation finds missing: one of a `--set` value.
+    fn unknown(&self, ident: &ast::Ident, frame: FrameId) -> Diagnostic {
         let mut known: Vec<Arc<str>> = Vec::new();
         let mut at = Some(frame);
         while let Some(f) = at {
-            for (name, binding) in &self.frames[f].names {
-                if *name == ident.name {
-                    return d
-                        .label(binding.span, "defined here, below its use")
-                        .help("a name is defined above its use: move the definition up");
-                }
-                known.push(Arc::clone(name));
-            }
-            if let FrameKind::Module(m) = self.frames[f].kind {
-                for name in self.modules[m].file.items.iter().flat_map(item_names) {
-                    if name.name == ident.name {
-                        return d
-                            .label(name.span, "defined here, below its use")
-                            .help("a name is defined above its use: move the definition up");
-                    }
-                    known.push(name.name);
-                }
-                known.extend(self.modules[m].imports.iter().map(|(n, _)| Arc::clone(&n.name)));
-            }
+            known.extend(self.frames[f].names.keys().cloned());
             at = self.frames[f].parent;
         }
-        known.extend(super::names::OWN.iter().chain(super::ops::BUILTINS).map(|n| Arc::from(*n)));
-        if let Some(near) = nearest(&ident.name, known.iter().map(|k| &**k)) {
-            return d.help(near.to_string());
-        }
-        for (module, text) in crate::library::MODULES {
-            let defines = ["fn ", "layer ", "schedule ", "data "].iter().any(|k| {
-                text.lines().any(|l| {
-                    l.strip_prefix(k).is_some_and(|r| {
-                        r.starts_with(&*ident.name)
-                            && !r[ident.name.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
-                    })
-                })
-            });
-            if defines {
-                d = d.help(format!("use {module}: {}", ident.name));
-            }
-        }
-        d
+        super::resolve::unknown_name(ident, &known, None)
     }
 
     /// Binds a name by a definition: once in its block, and never over a param or state.

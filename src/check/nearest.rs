@@ -2,7 +2,10 @@
 
 /// The known name that differs from `name` by the fewest edits, if those are few.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = match name.chars().count() {
+        0..=2 => 0,
+        n => n.div_ceil(3),
+    };
     known
         .into_iter()
         .map(|k| (distance(name, k), k))

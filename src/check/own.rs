@@ -180,11 +180,42 @@ impl Checker<'_> {
         if let Source::Place(p) = x.source {
             let place = &self.program.places[p];
             d = d.label(place.span, "no path leads from here to the cost");
+            if let Some(used) = self.users_of(p) {
+                d = d.note(used);
+            }
             d = d.help(
                 "take the gradient only by the params that the cost reads, `params(…)` of the part it uses",
             );
         }
         d
+    }
+
+    /// Which functions of its layer name a param: they are not on the way to the cost.
+    fn users_of(&self, place: usize) -> Option<String> {
+        let (path, name) = self.program.places[place].name.rsplit_once('.')?;
+        let instance = self.instances.iter().find(|i| i.path == path)?;
+        let names = |f: &crate::syntax::ast::Function| {
+            let text = self.sources.text(f.span);
+            text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
+        };
+        let users: Vec<&str> = instance
+            .class
+            .code
+            .body
+            .iter()
+            .filter_map(|item| match item {
+                crate::syntax::ast::Item::Fn(f) if names(f) => Some(&*f.name.name),
+                _ => None,
+            })
+            .collect();
+        Some(match users.as_slice() {
+            [] => format!("nothing in {} uses {name}", instance.class.code.name.name),
+            [one] => format!("{name} is used only by {one}, which nothing on the way to the cost calls"),
+            several => format!(
+                "{name} is used by {}, which nothing on the way to the cost calls",
+                several.join(" and ")
+            ),
+        })
     }
 
     /// `batches(split, size)`.

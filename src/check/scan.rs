@@ -158,15 +158,14 @@ impl Checker<'_> {
         let gives = several(&gives);
         let text = self.sources.text(of.function.span).to_string();
         if gives.len() < of.carried.len() {
-            let title = format!(
-                "the scan carries {} values, and {text} gives {}",
-                of.carried.len(),
-                gives.len()
-            );
+            let title =
+                format!("the scan carries {} values, and {text} gives {}", of.carried.len(), gives.len());
             let d = Diagnostic::error(codes::SCAN_CARRY, title)
                 .label(of.function.span, format!("gives {}", gives.len()))
                 .label(of.init, format!("carries {}", of.carried.len()));
-            return Err(d.help("the first results of the function are carried on, the others stacked").into());
+            return Err(d
+                .help("the first results of the function are carried on, the others stacked")
+                .into());
         }
         let mut results = Vec::new();
         for (i, value) in gives.iter().enumerate() {

@@ -35,6 +35,9 @@ pub(super) fn fail<T>(
     Err(Diagnostic::error(code, title).label(span, label).into())
 }
 
+/// Elements of a tensor: 4 TB of f32.
+const MOST_ELEMENTS: u128 = 1 << 40;
+
 /// Which world the code under evaluation is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum World {
@@ -138,6 +141,11 @@ pub(super) struct Checker<'a> {
     /// The statements of the schedule's current block.
     pub block: Vec<program::host::Stmt>,
     pub serial: usize,
+    /// Expressions evaluated so far, and those under way.
+    pub work: usize,
+    pub depth: usize,
+    /// A tensor made that no machine holds.
+    pub oversize: Option<(u128, Span)>,
     /// Calls under evaluation: the code's span and the call's; guards against recursion.
     pub calls: Vec<(Span, Span)>,
     /// The bodies under evaluation in a step or schedule, outermost first: the paths of draws.
@@ -161,6 +169,48 @@ pub(super) struct Checker<'a> {
     pub reading_for_grad: bool,
     /// `--set` values that a hyper-parameter took.
     pub taken: Vec<String>,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker that has seen nothing yet.
+    pub fn new(sources: &'a mut SourceMap, files: &'a dyn Files, settings: &'a Settings) -> Checker<'a> {
+        Checker {
+            sources,
+            files,
+            settings,
+            modules: Vec::new(),
+            entry: usize::MAX,
+            module_of_file: BTreeMap::new(),
+            frames: Vec::new(),
+            dims: Vec::new(),
+            instances: Vec::new(),
+            data: Vec::new(),
+            streams: vec![super::draws::Stream::named("main", settings.seed)],
+            program: Program::default(),
+            problems: Vec::new(),
+            world: World::Compile,
+            setup: Build::new(0),
+            builds: Vec::new(),
+            block: Vec::new(),
+            serial: 0,
+            work: 0,
+            depth: 0,
+            oversize: None,
+            calls: Vec::new(),
+            identity: super::draws::Identity::default(),
+            families: super::step::Families::default(),
+            path: Vec::new(),
+            prefix: String::new(),
+            hint: None,
+            anonymous: 0,
+            made: BTreeMap::new(),
+            reports: Vec::new(),
+            reported: Vec::new(),
+            resident_of: BTreeMap::new(),
+            reading_for_grad: false,
+            taken: Vec::new(),
+        }
+    }
 }
 
 impl Checker<'_> {
@@ -314,6 +364,11 @@ impl Checker<'_> {
         span: Span,
     ) -> Tensor {
         let ty = self.tensor_type(elem, &axes);
+        self.work += 1;
+        let elements = axes.iter().fold(1u128, |n, a| n.saturating_mul(a.extent as u128));
+        if elements > MOST_ELEMENTS {
+            self.oversize = Some((elements, span));
+        }
         let build = self.build();
         build.body.values.push(Node { op, args, ty, name: None, span });
         let id = build.body.values.len() - 1;

@@ -164,7 +164,6 @@ pub(super) struct Instance {
     /// Params and states of its own and borrowed, and values that hold more (arguments, instances),
     /// in order.
     pub holds: Vec<Value>,
-    pub span: Span,
 }
 
 /// A named field of a data block.

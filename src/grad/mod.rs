@@ -4,7 +4,7 @@
 //! cone is already free of `grad` nodes (inner gradients come first by themselves), so one sweep from
 //! the cost down gives the adjoint of everything that a `grad` of this cost asks for. A node takes
 //! part only if it lies on a path from an asked-for node to the cost. The derivative of each
-//! operation is an arm of one match, in [`table`]; [`contract`], [`reduce`] and [`views`] hold what
+//! operation is an arm of one match, in `table`; `contract`, `reduce` and `views` hold what
 //! needs more than a line. All that is emitted is made of the same operations, so a gradient can be
 //! differentiated again.
 //!
@@ -32,16 +32,17 @@
 //! nothing but -infinity.
 
 mod contract;
-mod names;
 mod path;
 mod reduce;
 mod scan;
 mod sweep;
 mod table;
 mod views;
+mod windows;
 
-pub use names::{grad_rule, op_name};
 pub use path::{Break, NoPath, Place, Why, depends};
+
+pub use crate::ir::{grad_rule, op_name};
 
 use crate::ir::{Builder, Graph, NodeId, Op};
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! Whether a value depends on another in a way a gradient can follow, and if not, where it breaks.
 
-use super::names::op_name;
+use crate::ir::op_name;
 use crate::ir::{Graph, LeafKind, NodeId, Op, Scan, Type};
 use crate::source::Span;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! One reverse sweep: from a cost down to everything its gradients are asked for.
 
 use super::path::{passes, reach};
-use super::{names, scan, table};
-use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary};
+use super::{scan, table};
+use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary, Window};
 use crate::rules::Facts;
 use std::collections::BTreeMap;
 
@@ -28,16 +28,15 @@ pub(super) fn gradients(b: &mut Builder, cost: NodeId, wrt: &[NodeId], chosen: b
     let count = cost.index() + 1;
     let outer = (b.span, std::mem::take(&mut b.rules));
     let wanted = reach(&b.graph, cost, wrt);
-    let mut sweep =
-        Sweep {
-            b,
-            wrt,
-            wanted,
-            adjoints: vec![None; count],
-            chosen: vec![chosen; count],
-            choice: false,
-            results: BTreeMap::new(),
-        };
+    let mut sweep = Sweep {
+        b,
+        wrt,
+        wanted,
+        adjoints: vec![None; count],
+        chosen: vec![chosen; count],
+        choice: false,
+        results: BTreeMap::new(),
+    };
     sweep.enter(cost);
     let one = sweep.b.fill_like(cost, 1.0);
     sweep.give(cost, one);
@@ -68,7 +67,7 @@ impl Sweep<'_> {
     /// Nodes made from now on belong to the derivative of a node.
     fn enter(&mut self, id: NodeId) {
         let node = self.b.graph.node(id);
-        let rule = names::grad_rule(&node.op);
+        let rule = crate::ir::grad_rule(&node.op);
         let mut rules = node.rules.clone();
         rules.push(rule);
         let (span, choice) = (node.span, chooses(&node.op));
@@ -91,7 +90,7 @@ impl Sweep<'_> {
     /// Adds to the adjoint of a node.
     pub fn give(&mut self, to: NodeId, value: NodeId) {
         let i = to.index();
-        assert_eq!(self.b.ty(to), self.b.ty(value), "adjoint of {}", names::op_name(self.b.graph.op(to)));
+        assert_eq!(self.b.ty(to), self.b.ty(value), "adjoint of {}", crate::ir::op_name(self.b.graph.op(to)));
         self.chosen[i] |= self.choice;
         self.adjoints[i] = Some(match self.adjoints[i] {
             Some(sum) => self.b.add(sum, value),
@@ -137,7 +136,8 @@ impl Sweep<'_> {
 /// Whether some elements of the operands may not matter for the result.
 fn chooses(op: &Op) -> bool {
     match op {
-        Op::Select | Op::Slice { .. } | Op::Gather { .. } => true,
+        Op::Select | Op::Slice { .. } | Op::Gather { .. } | Op::WindowPick { .. } => true,
+        Op::WindowReduce { op, .. } => matches!(op, Window::Max(_)),
         Op::Unary(f) => *f == Unary::Relu,
         Op::Binary(f) => matches!(f, Binary::Max | Binary::Min),
         Op::Reduce { op, .. } => matches!(op, Reduce::Max | Reduce::Min),
@@ -154,6 +154,7 @@ fn chooses(op: &Op) -> bool {
         | Op::Reverse { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowSpread { .. }
         | Op::ScatterAdd { .. }
         | Op::RandomBits { .. }
         | Op::Scan(_)

@@ -73,7 +73,7 @@ pub struct Leaf {
     pub kind: LeafKind,
     /// Index there.
     pub index: usize,
-    /// Its name (`x`, `below.W`, `mnist.train.x`).
+    /// Its name (`x`, `below.W`, `digits.train.x`).
     pub name: Arc<str>,
     /// Its type.
     pub ty: Type,

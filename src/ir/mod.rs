@@ -11,6 +11,7 @@ pub mod graph;
 pub mod interp;
 pub mod module;
 pub mod op;
+mod op_names;
 pub mod print;
 pub mod read;
 pub mod tensor;
@@ -21,6 +22,9 @@ pub mod words;
 pub use build::Builder;
 pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
 pub use module::{Module, PlaceDecl, ResidentDecl};
-pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Scan, Unary};
+pub use op::{
+    Affine, ArgReduce, Binary, Cells, Compare, Contract, Op, Reduce, Scan, Ties, Unary, Window, Windows,
+};
+pub use op_names::{grad_rule, op_name};
 pub use tensor::{Buffer, Tensor};
 pub use types::{DType, Scalar, Type};

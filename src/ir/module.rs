@@ -38,7 +38,7 @@ pub struct PlaceDecl {
 /// An array that is there before the run and never changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResidentDecl {
-    /// Its path: `mnist.train.x`.
+    /// Its path: `digits.train.x`.
     pub name: Arc<str>,
     /// Its type.
     pub ty: Type,

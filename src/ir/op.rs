@@ -119,6 +119,43 @@ pub enum ArgReduce {
     Min,
 }
 
+/// Who is meant where several cells of a window are the largest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ties {
+    /// The first in row-major order.
+    First,
+    /// All of them, each in full.
+    All,
+}
+
+/// What is computed of a window's cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Window {
+    /// The largest; NaN if any is. The gradient goes to the one or the ones that [`Ties`] names.
+    Max(Ties),
+    /// The sum.
+    Sum,
+}
+
+/// Which cells of a window are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cells {
+    /// The largest (a NaN, if there is one): the first of them, or all.
+    Largest(Ties),
+    /// Every cell.
+    Every,
+}
+
+/// Windows over the last axes of a tensor. Window `o` covers the cells `stride * o + t` with `t`
+/// below `size` along each axis; cells beyond the tensor's end are not there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Windows {
+    /// Extent along each of the last axes.
+    pub size: Vec<usize>,
+    /// Distance from window to window along each of them, at least 1.
+    pub stride: Vec<usize>,
+}
+
 /// An affine index: `offset + sum(coefficient * variable)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Affine {
@@ -265,6 +302,32 @@ pub enum Op {
     },
     /// A sum of products in index notation, reals.
     Contract(Contract),
+
+    /// One number of each window over the last axes of the operand. How many windows there are is
+    /// said by the node's shape; each has at least one cell.
+    WindowReduce {
+        /// What is computed.
+        op: Window,
+        /// The windows.
+        windows: Windows,
+    },
+    /// The adjoint of `WindowReduce`: zeros of the node's shape, to which the number of each window,
+    /// an element of the last input, is added at the window's chosen cells. For `Largest`, inputs[0]
+    /// is the tensor of that shape among whose cells is chosen; for `Every` there is no such input.
+    WindowSpread {
+        /// Which cells.
+        cells: Cells,
+        /// The windows.
+        windows: Windows,
+    },
+    /// The adjoint of `WindowSpread`: for each window, the sum of `inputs[1]` over those cells that
+    /// are the largest of `inputs[0]`.
+    WindowPick {
+        /// Which of several largest.
+        ties: Ties,
+        /// The windows.
+        windows: Windows,
+    },
 
     /// `out[s..., r...] = inputs[0][axes <- inputs[1..][s...], other axes <- r...]`: inputs are the
     /// operand and one I32 tensor for each of `axes` (ascending), all of one shape s. An index

@@ -24,9 +24,11 @@
 //! [`super::read`] reads this form back to an equal graph, whatever the graph holds.
 
 use super::graph::{Graph, NodeId};
-use super::op::{Affine, Contract, Op};
+use super::op::{Affine, Cells, Contract, Op, Window, Windows};
 use super::types::Scalar;
-use super::words::{arg_reduce_name, binary_name, compare_name, kind_name, reduce_name, unary_name};
+use super::words::{
+    arg_reduce_name, binary_name, compare_name, kind_name, reduce_name, ties_name, unary_name,
+};
 use crate::source::{SourceMap, Span};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -147,6 +149,19 @@ impl Labels {
             Op::Reduce { op, axes } => (reduce_name(*op), format!(" axes={}", list(axes))),
             Op::ArgReduce { op, axis } => (arg_reduce_name(*op), format!(" axis={axis}")),
             Op::Contract(spec) => ("contract", contract(spec)),
+            Op::WindowReduce { op, windows: w } => match op {
+                Window::Max(ties) => ("window_max", format!("{} ties={}", windows(w), ties_name(*ties))),
+                Window::Sum => ("window_sum", windows(w)),
+            },
+            Op::WindowSpread { cells, windows: w } => match cells {
+                Cells::Largest(ties) => {
+                    ("window_spread", format!("{} ties={}", windows(w), ties_name(*ties)))
+                }
+                Cells::Every => ("window_fill", windows(w)),
+            },
+            Op::WindowPick { ties, windows: w } => {
+                ("window_pick", format!("{} ties={}", windows(w), ties_name(*ties)))
+            }
             Op::Gather { axes } => ("gather", format!(" axes={}", list(axes))),
             Op::ScatterAdd { axes } => ("scatter_add", format!(" axes={}", list(axes))),
             Op::RandomBits { key: [a, b] } => ("random_bits", format!(" key=[{a},{b}]")),
@@ -235,6 +250,10 @@ pub(super) fn scalar(value: Scalar) -> String {
         Scalar::Int(v) => v.to_string(),
         Scalar::Bool(v) => v.to_string(),
     }
+}
+
+fn windows(windows: &Windows) -> String {
+    format!(" size={} stride={}", list(&windows.size), list(&windows.stride))
 }
 
 fn contract(spec: &Contract) -> String {

@@ -6,12 +6,13 @@
 //! composite functions (softmax, mean, `x[i, y[i]]`) are the primitives they stand for. Every node
 //! bears the user's name of the value that it computes, the value's span and the rule `lower`.
 //!
-//! One file a subject: `draws`, `elementwise`, `indexing`, `products`, `reductions`; here are the frame of a
-//! graph, leaves, and what is common.
+//! One file a subject: `draws`, `elementwise`, `indexing`, `pictures`, `products`, `reductions`, `scan`;
+//! here are the frame of a graph, leaves, and what is common.
 
 mod draws;
 mod elementwise;
 mod indexing;
+mod pictures;
 mod products;
 mod reductions;
 mod scan;
@@ -107,7 +108,15 @@ struct Lower<'a> {
 
 impl<'a> Lower<'a> {
     fn new(name: &str, program: &'a Program, args: &'a [StepArg], precision: Precision) -> Lower<'a> {
-        Lower { b: Builder::new(name), program, args, precision, values: Vec::new(), numbers: Vec::new(), inside: None }
+        Lower {
+            b: Builder::new(name),
+            program,
+            args,
+            precision,
+            values: Vec::new(),
+            numbers: Vec::new(),
+            inside: None,
+        }
     }
 
     /// What `real` is here.
@@ -182,6 +191,10 @@ impl<'a> Lower<'a> {
             ValueOp::Map(op) => self.map(*op, &args, &ty),
             ValueOp::Convert => self.convert(args[0], ty.dtype),
             ValueOp::MatMul => self.matmul(args[0], args[1], &ty),
+            ValueOp::Conv { flipped, mode, stride } => {
+                self.convolution(*flipped, *mode, *stride, [args[0], args[1]], &ty)
+            }
+            ValueOp::Pool { op, window, ignore_border: _ } => self.pool(*op, *window, args[0], &ty),
             ValueOp::Transpose => self.swap_last_axes(args[0]),
             ValueOp::Rearrange { perm } => {
                 let moved = self.b.transpose(args[0], perm);

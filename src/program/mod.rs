@@ -17,8 +17,8 @@ pub mod print;
 pub mod value;
 
 pub use value::{
-    ArgExtreme, Body, Elem, IndexItem, MapOp, ReduceOp, ScanLoop, StepDist, StepDraw, TensorType, Value, ValueId,
-    ValueOp,
+    ArgExtreme, Body, ConvMode, Elem, IndexItem, MapOp, PoolOp, ReduceOp, ScanLoop, StepDist, StepDraw,
+    TensorType, Ties, Value, ValueId, ValueOp,
 };
 
 use crate::source::Span;
@@ -118,7 +118,7 @@ pub struct Setup {
 /// An array that is there before the run and never changes.
 #[derive(Clone, Debug)]
 pub struct Resident {
-    /// Its path: `mnist.train.x`.
+    /// Its path: `digits.train.x`.
     pub name: Arc<str>,
     /// Its value in the setup's body.
     pub value: ValueId,

@@ -7,8 +7,8 @@
 mod host;
 
 use super::{
-    ArgExtreme, Body, Dist, Hyper, IndexItem, MapOp, PlaceKind, Program, RawSource, Reader, ReduceOp, Step,
-    StepDist, StreamSource, TensorType, Value, ValueId, ValueOp,
+    ArgExtreme, Body, Dist, Hyper, IndexItem, MapOp, PlaceKind, PoolOp, Program, RawSource, Reader, ReduceOp,
+    Step, StepDist, StreamSource, TensorType, Ties, Value, ValueId, ValueOp,
 };
 use std::fmt::{self, Display, Write};
 
@@ -139,6 +139,18 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::Map(op) => applied(*op, &args),
         ValueOp::Convert => format!("{}({all})", value.ty.elem.name()),
         ValueOp::MatMul => args.join(" @ "),
+        ValueOp::Conv { flipped, mode, stride } => {
+            let name = if *flipped { "conv2d" } else { "correlate2d" };
+            format!("{name}({all}, mode: {}, stride: {})", quoted(mode.name()), list(stride))
+        }
+        ValueOp::Pool { op, window, ignore_border } => {
+            let (name, ties) = match op {
+                PoolOp::Max(Ties::First) => ("max_pool", ""),
+                PoolOp::Max(Ties::All) => ("max_pool", ", ties: \"all\""),
+                PoolOp::Mean => ("mean_pool", ""),
+            };
+            format!("{name}({all}, {}, ignore_border: {ignore_border}{ties})", list(window))
+        }
         ValueOp::Transpose => format!("{all}'"),
         ValueOp::Rearrange { perm } => format!("rearrange({all}, order: {})", list(perm)),
         ValueOp::Reshape => format!("reshape({all})"),

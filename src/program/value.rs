@@ -105,6 +105,25 @@ pub enum ValueOp {
     /// Contracts the last axis of the left with the last but one (or only) of the right; leading
     /// axes broadcast. Operands are real after conversion.
     MatMul,
+    /// The convolution [n, c, h, w] with filters [k, c, a, b], summed over c: [n, k, h', w'].
+    Conv {
+        /// Whether the filters are turned round: true convolution, else cross-correlation.
+        flipped: bool,
+        /// Which positions of the filters count.
+        mode: ConvMode,
+        /// Down and across; of the positions that count, every so-manieth stays.
+        stride: [usize; 2],
+    },
+    /// A number of each window over the last two axes, windows side by side.
+    Pool {
+        /// Which number.
+        op: PoolOp,
+        /// Rows and columns of a window.
+        window: [usize; 2],
+        /// Whether rows and columns at the end that fill no window are left out; else windows there
+        /// are smaller.
+        ignore_border: bool,
+    },
     /// Swaps the last two axes.
     Transpose,
     /// Axes permuted (axis i of the middle form is axis `perm[i]` of the operand), then the shape
@@ -343,6 +362,46 @@ pub enum ReduceOp {
     All,
     /// log of the sum of e^x.
     LogSumExp,
+}
+
+/// Where filters may lie on a picture, which positions count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConvMode {
+    /// Wholly inside: h - a + 1 rows.
+    Valid,
+    /// Element (a - 1) // 2 of the filter, before turning, on the picture: h rows.
+    Same,
+    /// At least one element on the picture: h + a - 1 rows.
+    Full,
+}
+
+impl ConvMode {
+    /// `valid`, `same` or `full`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ConvMode::Valid => "valid",
+            ConvMode::Same => "same",
+            ConvMode::Full => "full",
+        }
+    }
+}
+
+/// What pooling computes of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolOp {
+    /// The largest.
+    Max(Ties),
+    /// The mean of the cells inside the picture, real.
+    Mean,
+}
+
+/// Who gets the gradient where several are the largest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ties {
+    /// The first.
+    First,
+    /// Each of them all of it.
+    All,
 }
 
 /// Which extreme.

@@ -183,6 +183,9 @@ impl<'a> Facts<'a> {
             | Op::Reduce { .. }
             | Op::ArgReduce { .. }
             | Op::Contract(_)
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::RandomBits { .. }
@@ -252,6 +255,9 @@ impl<'a> Facts<'a> {
             | Op::Pad { .. }
             | Op::Concat { .. }
             | Op::ArgReduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::RandomBits { .. }
@@ -336,6 +342,9 @@ impl<'a> Facts<'a> {
             | Op::Concat { .. }
             | Op::Reverse { .. }
             | Op::Reduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::StopGradient => any(),

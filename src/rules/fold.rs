@@ -39,6 +39,9 @@ fn fold(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
         | Op::Reduce { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowReduce { .. }
+        | Op::WindowSpread { .. }
+        | Op::WindowPick { .. }
         | Op::Gather { .. }
         | Op::ScatterAdd { .. }
         | Op::RandomBits { .. }

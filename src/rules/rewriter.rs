@@ -6,7 +6,7 @@
 //! copied by the next sweep.
 
 use super::{Facts, Rule};
-use crate::grad::op_name;
+use crate::ir::op_name;
 use crate::ir::{Builder, Graph, Node, NodeId, Op};
 use crate::source::Span;
 use std::sync::Arc;

@@ -4,8 +4,8 @@ use super::device::Entry;
 use super::trace::{self, Moment};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::interp::{Fault, FaultKind};
-use crate::ir::{Graph, Module, NodeId, Op};
-use crate::program::{Program, ValueOp};
+use crate::ir::{Graph, Module, NodeId, Op, Tensor};
+use crate::program::{Program, ResidentId, ValueOp};
 use crate::source::Span;
 
 /// A fault of a call: the value, where in the data it stands, the axis it was to select along.
@@ -16,6 +16,7 @@ pub fn in_step(
     fault: &Fault,
     moment: &Moment,
     seed: u64,
+    residents: &dyn Fn(ResidentId) -> Tensor,
 ) -> Diagnostic {
     let graph = &module.steps[entry.step];
     let step = &program.steps[entry.step];
@@ -25,12 +26,33 @@ pub fn in_step(
             body.values.iter().find(|v| Some(v.span) == span && matches!(v.op, ValueOp::Index(_)))?;
         body.values[*indexed.args.first()?].ty.names.get(axis)?.clone()
     };
-    let found =
+    let mut found =
         message(graph, fault, &|axis| axis_name(fault.span, axis).map(|n| n.to_string()), &|id, position| {
             let origin = trace::origin(graph, id, position)?;
             Some(trace::named(graph, module, entry, &origin))
         });
+    if let FaultKind::IndexOutOfRange { axis, extent, position, .. } = &fault.message {
+        let origin = index_input(graph, fault.node, *axis).and_then(|id| trace::origin(graph, id, position));
+        if let Some(resident) = origin.and_then(|origin| trace::resident(graph, entry, &origin)) {
+            found = with_range(found, &module.residents[resident].name, &residents(resident), *extent);
+        }
+    }
     trace::circumstances(&step.name, module, entry, moment, seed).into_iter().fold(found, Diagnostic::note)
+}
+
+/// Says from what to what the data go, and the mistake that this looks like.
+fn with_range(error: Diagnostic, name: &str, data: &Tensor, extent: usize) -> Diagnostic {
+    let values = data.as_f64s();
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let error = error.note(format!("{name} holds {low} to {high}"));
+    if low == 1.0 && high == extent as f64 {
+        error.help("do the labels start at 1? subtract 1 where they are read")
+    } else if low == -1.0 && high < extent as f64 {
+        error.help("is -1 a mark for a missing label? leave these examples out")
+    } else {
+        error
+    }
 }
 
 /// A fault of the setup.
@@ -73,20 +95,16 @@ fn message(
                 Some((name, _, at)) if !at.is_empty() => {
                     format!("index {value} at {at:?} of {name} is {bounds}{extent_named}")
                 }
-                _ => format!("index {value} at {position:?} is {bounds}{extent_named}"),
+                _ => {
+                    let name = index.and_then(|id| graph.node(id).name.as_deref());
+                    let of = name.map(|name| format!(" of {name}")).unwrap_or_default();
+                    format!("index {value} at {position:?}{of} is {bounds}{extent_named}")
+                }
             };
             let target = graph.inputs(fault.node).first().and_then(|id| graph.node(*id).name.clone());
             let of = target.map(|name| format!(" of {name}")).unwrap_or_default();
             let error = Diagnostic::error(codes::INDEX_AT_RUN, title);
-            let error = labelled(error, format!("selects along axis {axis}{of}, of extent {extent}"));
-            let is_data = found.is_some_and(|(_, data, _)| data);
-            match usize::try_from(*value) {
-                Ok(value) if is_data && value == *extent => {
-                    error.help("do the labels start at 1? subtract 1 where they are read")
-                }
-                Err(_) if is_data => error.help("is the negative number a mark for a missing label?"),
-                _ => error,
-            }
+            labelled(error, format!("selects along axis {axis}{of}, of extent {extent}"))
         }
         FaultKind::DivisionByZero { position } => {
             let title = format!("a whole number is divided by zero at {position:?}");
@@ -105,11 +123,7 @@ fn message(
 
 /// The index tensor that selects along an axis of a gather or scatter-add.
 fn index_input(graph: &Graph, node: NodeId, axis: usize) -> Option<NodeId> {
-    match graph.op(node) {
-        Op::Gather { axes } | Op::ScatterAdd { axes } => {
-            let at = axes.iter().position(|a| *a == axis)?;
-            graph.inputs(node).get(at + 1).copied()
-        }
-        _ => None,
-    }
+    let (Op::Gather { axes } | Op::ScatterAdd { axes }) = graph.op(node) else { return None };
+    let at = axes.iter().position(|a| *a == axis)?;
+    graph.inputs(node).get(at + 1).copied()
 }

@@ -6,11 +6,15 @@
 //! [`interpreter`] does it with the reference interpreter. [`fault`] and [`non_finite`] turn what
 //! went wrong inside a step into a message that names line, element and operands.
 
+// A diagnostic is made at most once a run; what it weighs does not matter.
+#![allow(clippy::result_large_err)]
+
 pub mod device;
 pub mod draw;
 pub mod fault;
 pub mod interpreter;
 pub mod non_finite;
+pub mod numbers;
 pub mod raw;
 pub mod setup;
 pub mod trace;

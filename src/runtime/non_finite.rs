@@ -7,10 +7,11 @@
 
 use super::device::{CallId, Entry};
 use super::interpreter::leaf_value;
+use super::numbers;
 use super::trace::{self, Moment, Origin};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::tensor::Tensor;
-use crate::ir::{Binary, Graph, LeafKind, Module, NodeId, Op, Unary, interp};
+use crate::ir::{Binary, DType, Graph, LeafKind, Module, NodeId, Op, Unary, interp};
 use crate::program::{PlaceKind, Program};
 use crate::source::Span;
 
@@ -81,11 +82,9 @@ fn culprit(graph: &Graph, values: &[Tensor]) -> Option<(NodeId, usize)> {
             }
             let sources: Vec<NodeId> = spoilt_operands(graph, values, id);
             if sources.is_empty() {
-                let rank = match graph.op(id) {
-                    Op::Leaf(_) => 0,
-                    Op::Const(_) => 2,
-                    _ => 1,
-                };
+                // Data before operations before constants.
+                let op = graph.op(id);
+                let rank = u8::from(!matches!(op, Op::Leaf(_))) + u8::from(matches!(op, Op::Const(_)));
                 if best.is_none_or(|(key, _)| (rank, id) < key) {
                     best = Some(((rank, id), root));
                 }
@@ -134,11 +133,11 @@ fn describe(
         let (name, data, position) = trace::named(graph, replay.module, replay.entry, &origin);
         let kind = graph.leaves[leaf].kind;
         let what = match kind {
-            _ if data => format!("the data {name} holds {} at {position:?}", shown(value)),
+            _ if data => format!("the data {name} holds {} at {position:?}", shown(value, node.ty.dtype)),
             LeafKind::Place => {
-                format!("{name} was already {} at {position:?} before this call", shown(value))
+                format!("{name} was already {} at {position:?} before this call", shown(value, node.ty.dtype))
             }
-            _ => format!("{name} was given as {} at {position:?}", shown(value)),
+            _ => format!("{name} was given as {} at {position:?}", shown(value, node.ty.dtype)),
         };
         let span = root_span(graph, root).or_else(|| user_of(graph, id)).unwrap_or(whole);
         let error = Diagnostic::error(codes::NON_FINITE, format!("{title}: {what}"))
@@ -146,7 +145,7 @@ fn describe(
         return if data { error.help("clean the data, or choose the elements by where(…)") } else { error };
     }
     let gradient = node.rules.iter().any(|rule| rule.starts_with("grad"));
-    let mut text = format!("{} gives {}", operation(&node.op), shown(value));
+    let mut text = format!("{} gives {}", operation(&node.op), shown(value, node.ty.dtype));
     if !position.is_empty() {
         text += &format!(" at element {position:?} of {:?}", node.ty.shape);
     }
@@ -156,31 +155,49 @@ fn describe(
         text += &format!(", on the way to the new {place}");
     }
     let mut error = Diagnostic::error(codes::NON_FINITE, title).label(node.span.unwrap_or(whole), text);
-    let elementwise = matches!(node.op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_));
+    let mut told: Vec<NodeId> = Vec::new();
     for (number, input) in graph.inputs(id).iter().enumerate() {
-        let operand = &values[input.index()];
-        let name = graph.node(*input).name.as_deref();
-        let name = name.map_or_else(|| format!("operand {}", number + 1), |n| n.to_owned());
-        let elements = operand.as_f64s();
-        error = error.note(if elementwise && operand.ty.shape == node.ty.shape {
-            let from = trace::origin(graph, *input, &position)
-                .filter(|_| !matches!(graph.op(*input), Op::Leaf(_)) || !position.is_empty())
-                .map(|origin| trace::named(graph, replay.module, replay.entry, &origin))
-                .map(
-                    |(name, _, at)| {
-                        if at.is_empty() { String::new() } else { format!(", which is {name}{at:?}") }
-                    },
-                );
-            format!("{name} is {} there{}", shown(elements[at]), from.unwrap_or_default())
-        } else {
-            let low = elements.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            format!("{name}, {:?}, is from {} to {}", operand.ty.shape, shown(low), shown(high))
-        });
+        if !told.contains(input) {
+            told.push(*input);
+            error = error.note(operand(replay, graph, values, id, number, at));
+        }
     }
     match advice(&node.op, gradient) {
         Some(advice) => error.help(advice),
         None => error,
+    }
+}
+
+/// What is to be said of an operand: its element where there is one, else the range of its values.
+fn operand(
+    replay: &Replay<'_>,
+    graph: &Graph,
+    values: &[Tensor],
+    id: NodeId,
+    number: usize,
+    at: usize,
+) -> String {
+    let (node, input) = (graph.node(id), graph.inputs(id)[number]);
+    let value = &values[input.index()];
+    let elements = value.as_f64s();
+    let dtype = value.ty.dtype;
+    let name = graph.node(input).name.as_deref();
+    let name = name.map_or_else(|| format!("operand {}", number + 1), |n| n.to_owned());
+    let elementwise = matches!(node.op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_));
+    if !elementwise || value.ty.shape != node.ty.shape {
+        let low = elements.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = elements.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (low, high) = (shown(low, dtype), shown(high, dtype));
+        return format!("{name}, {:?}, is from {low} to {high}", value.ty.shape);
+    }
+    let said = shown(elements[at], dtype);
+    let from = trace::origin(graph, input, &value.index_of(at));
+    match from.map(|origin| trace::named(graph, replay.module, replay.entry, &origin)) {
+        Some((outside, _, at)) if outside == name && !at.is_empty() => format!("{name}{at:?} is {said}"),
+        Some((outside, _, at)) if !at.is_empty() => {
+            format!("{name} is {said} there, which is {outside}{at:?}")
+        }
+        _ => format!("{name} is {said} there"),
     }
 }
 
@@ -195,8 +212,12 @@ fn user_of(graph: &Graph, id: NodeId) -> Option<Span> {
     graph.nodes.iter().find(|node| node.inputs.contains(&id)).and_then(|node| node.span)
 }
 
-fn shown(value: f64) -> String {
-    crate::train::format::number(value)
+/// The shortest decimal of a value of an element type.
+fn shown(value: f64, dtype: DType) -> String {
+    match dtype {
+        DType::F32 => numbers::number32(value as f32),
+        DType::F64 | DType::I32 | DType::Bool => numbers::number(value),
+    }
 }
 
 /// What the operation is called in a message.
@@ -212,7 +233,8 @@ fn operation(op: &Op) -> String {
         Op::Cast(_) => "a conversion".into(),
         Op::Contract(_) => "a matrix product".into(),
         Op::Reduce { op, .. } => format!("{op:?}").to_lowercase(),
-        Op::ScatterAdd { .. } => "a sum of gradients".into(),
+        Op::ScatterAdd { .. } | Op::WindowSpread { .. } => "a sum of gradients".into(),
+        Op::WindowReduce { .. } | Op::WindowPick { .. } => "pooling".into(),
         Op::Const(_) => "a constant".into(),
         Op::Leaf(_)
         | Op::Iota { .. }
@@ -236,24 +258,26 @@ fn operation(op: &Op) -> String {
 }
 
 fn advice(op: &Op, gradient: bool) -> Option<&'static str> {
-    match (op, gradient) {
-        (Op::Unary(Unary::Log | Unary::Log1p), _) => {
-            Some("keep the operand of the logarithm positive, as by clamp or max(…, 1e-7)")
-        }
-        (Op::Unary(Unary::Sqrt), _) => Some("keep the operand of the root above 0, as by max(…, 1e-7)"),
-        (Op::Binary(Binary::Div), false) => Some("keep the divisor away from 0"),
-        (Op::Binary(Binary::Div), true) => {
-            Some("the function has no finite derivative here; keep its operand away from this value")
-        }
-        (
-            Op::Unary(Unary::Exp | Unary::Expm1)
+    let grows = matches!(
+        op,
+        Op::Unary(Unary::Exp | Unary::Expm1)
             | Op::Binary(Binary::Mul | Binary::Add | Binary::Sub)
             | Op::Contract(_)
-            | Op::Reduce { .. },
-            _,
-        ) => Some(
+            | Op::Reduce { .. }
+    );
+    if matches!(op, Op::Unary(Unary::Log | Unary::Log1p)) {
+        Some("keep the operand of the logarithm positive, as by clamp or max(…, 1e-7)")
+    } else if matches!(op, Op::Unary(Unary::Sqrt)) {
+        Some("keep the operand of the root above 0, as by max(…, 1e-7)")
+    } else if matches!(op, Op::Binary(Binary::Div)) && gradient {
+        Some("the function has no finite derivative here; keep its operand away from this value")
+    } else if matches!(op, Op::Binary(Binary::Div)) {
+        Some("keep the divisor away from 0")
+    } else if grows {
+        Some(
             "values have outgrown the numbers' range; if they grow from call to call, the updates are too large",
-        ),
-        _ => None,
+        )
+    } else {
+        None
     }
 }

@@ -166,7 +166,7 @@ fn call_span(source: &RawSource) -> Span {
 }
 
 impl Held<'_> {
-    /// `data/mnist.pkl.gz, element [0][0]`.
+    /// `data/digits.pkl.gz, element [0][0]`.
     fn place(&self) -> String {
         if self.way.is_empty() {
             return self.file.to_owned();
@@ -357,7 +357,7 @@ fn spelled(n: usize) -> String {
     }
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push('_');
         }
         out.push(digit);

@@ -4,8 +4,7 @@ use super::draw;
 use super::raw::{self, Files};
 use crate::diag::{Diagnostic, Problems};
 use crate::ir::{LeafKind, Module, Tensor, interp};
-use crate::program::{Program, StreamSource};
-use crate::random::RandomState;
+use crate::program::Program;
 use std::path::Path;
 
 /// What the run starts from.
@@ -21,7 +20,7 @@ pub struct Ready {
 /// Files that nothing needs are not read; draws of a NumPy stream are all made.
 pub fn prepare(program: &Program, module: &Module, folder: &Path) -> Result<Ready, Problems> {
     let raws = read(program, module, folder)?;
-    let drawn = draw_all(program, module).map_err(|error| vec![error])?;
+    let drawn = draw::draw_all(program, module).map_err(|error| vec![error])?;
     let outcome = interp::run(&module.setup, &|leaf| {
         let of = match leaf.kind {
             LeafKind::Raw => &raws,
@@ -79,26 +78,4 @@ fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<
         todo = later;
     }
     if problems.is_empty() { Ok(tensors) } else { Err(problems) }
-}
-
-fn draw_all(program: &Program, module: &Module) -> Result<Vec<Option<Tensor>>, Diagnostic> {
-    let mut streams: Vec<(usize, RandomState)> = Vec::new();
-    let mut tensors = Vec::new();
-    for (at, draw) in program.setup.draws.iter().enumerate() {
-        let ty = crate::lower::tensor_type(&draw.ty, module.precision);
-        let needed = module.setup.leaves.iter().any(|l| l.kind == LeafKind::Drawn && l.index == at);
-        let tensor = match draw.stream {
-            StreamSource::Numpy { seed, index } => {
-                let found = streams.iter().position(|(i, _)| *i == index).unwrap_or_else(|| {
-                    streams.push((index, RandomState::new(seed)));
-                    streams.len() - 1
-                });
-                Some(draw::numpy(draw, &mut streams[found].1, &ty)?)
-            }
-            StreamSource::Philox { seed } if needed => Some(draw::philox(draw, seed, &ty)),
-            StreamSource::Philox { .. } => None,
-        };
-        tensors.push(tensor.filter(|_| needed));
-    }
-    Ok(tensors)
 }

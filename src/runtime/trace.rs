@@ -4,6 +4,7 @@
 use super::device::{Arg, Entry};
 use crate::ir::tensor::index_of;
 use crate::ir::{Graph, LeafKind, Module, NodeId, Op};
+use crate::program::ResidentId;
 use std::sync::Arc;
 
 /// Where in the run a call stands.
@@ -56,6 +57,8 @@ pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin>
             };
             position.iter().enumerate().map(flip).collect()
         }
+        // `y[i]` of `i = indices(n)` is y.
+        Op::Gather { axes } if axes == &[0] && counts(graph, graph.inputs(node)[1]) => position.to_vec(),
         Op::Const(_)
         | Op::Iota { .. }
         | Op::Unary(_)
@@ -67,6 +70,9 @@ pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin>
         | Op::Reduce { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowReduce { .. }
+        | Op::WindowSpread { .. }
+        | Op::WindowPick { .. }
         | Op::Gather { .. }
         | Op::ScatterAdd { .. }
         | Op::RandomBits { .. }
@@ -75,6 +81,21 @@ pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin>
         | Op::Grad => return None,
     };
     origin(graph, input?, &before)
+}
+
+/// Whether a node is 0, 1, 2, … along its only axis.
+fn counts(graph: &Graph, node: NodeId) -> bool {
+    matches!(graph.op(node), Op::Iota { .. }) && graph.ty(node).rank() == 1
+}
+
+/// The resident array that an element belongs to.
+pub fn resident(graph: &Graph, entry: &Entry, origin: &Origin) -> Option<ResidentId> {
+    let leaf = &graph.leaves[origin.leaf];
+    match (leaf.kind, entry.args.get(leaf.index)) {
+        (LeafKind::Resident, _) => Some(leaf.index),
+        (LeafKind::Arg, Some(Arg::Batch { resident, .. })) => Some(*resident),
+        _ => None,
+    }
 }
 
 /// What an element from outside is called: the array it belongs to, whether that is data, and its
@@ -102,9 +123,7 @@ pub fn named(graph: &Graph, module: &Module, entry: &Entry, origin: &Origin) -> 
         | LeafKind::Carried
         | LeafKind::Scanned
         | LeafKind::Captured
-        | LeafKind::Turn => {
-            (leaf.name.to_string(), false, position)
-        }
+        | LeafKind::Turn => (leaf.name.to_string(), false, position),
     }
 }
 
@@ -119,16 +138,16 @@ pub fn circumstances(step: &str, module: &Module, entry: &Entry, moment: &Moment
     }
     place += &format!(", iteration {}", moment.iteration);
     let mut notes = vec![place];
-    let batches: Vec<(usize, usize, &str)> = entry
-        .args
-        .iter()
-        .filter_map(|arg| match arg {
-            Arg::Batch { resident, first, size } => Some((*first, *size, &*module.residents[*resident].name)),
-            Arg::Scalar(_) | Arg::Tensor(_) | Arg::Report { .. } => None,
-        })
-        .collect();
-    if let Some((first, size, _)) = batches.first() {
-        let names: Vec<&str> = batches.iter().map(|(_, _, name)| *name).collect();
+    let mut batches: Vec<(usize, usize, Vec<&str>)> = Vec::new();
+    for arg in &entry.args {
+        let Arg::Batch { resident, first, size } = arg else { continue };
+        let name = &*module.residents[*resident].name;
+        match batches.iter_mut().find(|(f, s, _)| f == first && s == size) {
+            Some((_, _, names)) => names.push(name),
+            None => batches.push((*first, *size, vec![name])),
+        }
+    }
+    for (first, size, names) in batches {
         let (from, to) = (first * size, (first + 1) * size);
         notes.push(format!("minibatch {first}: examples {from}..{to} of {}", names.join(", ")));
     }

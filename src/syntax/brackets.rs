@@ -8,6 +8,9 @@ use crate::source::{FileId, Span};
 /// How deep brackets, and `if`s without brackets, may nest.
 pub(crate) const DEEPEST: usize = 256;
 
+/// How many mistakes are looked for in one text.
+pub(crate) const MOST: usize = 20;
+
 /// What the scan found.
 pub(crate) struct Scan {
     /// The messages, each with the byte of the text that it is about.
@@ -44,6 +47,7 @@ pub(crate) fn scan(file: FileId, text: &str, tokens: &[Token]) -> Scan {
         };
     }
     scan.problems.append(&mut found);
+    scan.problems.truncate(MOST);
     scan
 }
 

@@ -8,9 +8,8 @@ use crate::diag::{Diagnostic, codes};
 /// The message for a slip that is known, if the place is one.
 pub(crate) fn of(place: &Place<'_>) -> Option<Diagnostic> {
     let found = place.found?;
-    let at = |title: &str, label: &str| {
-        Diagnostic::error(codes::SYNTAX, title).label(place.span(&found), label)
-    };
+    let at =
+        |title: &str, label: &str| Diagnostic::error(codes::SYNTAX, title).label(place.span(&found), label);
     no_else(place)
         .or_else(|| trailing_point(place))
         .or_else(|| character(place, &found, &at))
@@ -83,10 +82,13 @@ fn character(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic>
         }
         _ if text.starts_with('}') && inside_string(place, found) => {
             if place.text[..found.start].trim_end().ends_with('{') {
-                return Some(at("this hole is empty", "a value is missing before it").help("{x}, or {{}} for braces"));
+                return Some(
+                    at("this hole is empty", "a value is missing before it").help("{x}, or {{}} for braces"),
+                );
             }
             let closes = !place.wants(Rule::hole) && !place.wants(Rule::text);
-            (!closes).then(|| at("a brace in a string is written twice", "this one closes no hole").help("}}"))
+            (!closes)
+                .then(|| at("a brace in a string is written twice", "this one closes no hole").help("}}"))
         }
         Kind::Number if place.wants(Rule::expr) || place.text[found.end..].starts_with(is_letter) => {
             let rest = &place.text[found.end..];
@@ -137,7 +139,8 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
     let before = place.before().map_or("", |t| t.text(place.text));
     match text {
         "=" => {
-            let condition = line.iter().rev().find(|t| t.kind == Kind::Word && is_condition(t.text(place.text)));
+            let condition =
+                line.iter().rev().find(|t| t.kind == Kind::Word && is_condition(t.text(place.text)));
             if condition.is_some() && !inside(place, "(") {
                 let left = before;
                 let right = place.after().map_or("…", |t| t.text(place.text));
@@ -153,7 +156,9 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
                 );
             }
             if first == "for" {
-                return Some(at("a loop goes through a list", "`in` could stand here").help("for x in xs { … }"));
+                return Some(
+                    at("a loop goes through a list", "`in` could stand here").help("for x in xs { … }"),
+                );
             }
             None
         }
@@ -163,10 +168,14 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
             let name = place.text.get(left..found.start).unwrap_or("").trim();
             let right = place.text[found.end..].lines().next().unwrap_or("").split(['#', ';', '}']).next();
             let help = format!("{name} <- {name} {op} {}", right.unwrap_or("").trim());
-            Some(at(&format!("there is no `{text}`"), "a place changes by `<-`").help(help.trim_end().to_owned()))
+            Some(
+                at(&format!("there is no `{text}`"), "a place changes by `<-`")
+                    .help(help.trim_end().to_owned()),
+            )
         }
         "[" if before == ":" => {
-            let name = line.len().checked_sub(2).and_then(|i| line.get(i)).map_or("x", |t| t.text(place.text));
+            let name =
+                line.len().checked_sub(2).and_then(|i| line.get(i)).map_or("x", |t| t.text(place.text));
             let shape = place.text[found.start..].lines().next().unwrap_or("").find(']');
             let shape = shape.and_then(|n| place.text.get(found.start..=found.start + n)).unwrap_or("[n]");
             Some(
@@ -174,8 +183,10 @@ fn assignment(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
                     .help(format!("{name}{shape}")),
             )
         }
-        ":" if matches!(first, "if" | "for" | "fn" | "step" | "layer" | "run" | "schedule" | "phase" | "data")
-            && !inside(place, "(") =>
+        ":" if matches!(
+            first,
+            "if" | "for" | "fn" | "step" | "layer" | "run" | "schedule" | "phase" | "data"
+        ) && !inside(place, "(") =>
         {
             Some(at("a block stands in braces", "`{` could stand here").help(format!("{first} … {{ … }}")))
         }
@@ -237,7 +248,9 @@ fn foreign(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     let words = [Some(found), before];
     for token in words.into_iter().flatten().filter(|t| t.kind == Kind::Word) {
         let help = match token.text(place.text) {
-            "def" | "func" | "function" | "lambda" => "a function is declared by `fn f(x) = …` or `fn f(x) { … }`",
+            "def" | "func" | "function" | "lambda" => {
+                "a function is declared by `fn f(x) = …` or `fn f(x) { … }`"
+            }
             "class" | "struct" => "a layer is declared by `layer Name[sizes](values) { … }`",
             "import" => "`use std.layers: Dense` takes names from a module, and stands at the top",
             "let" | "const" => "a definition needs no word: `x = …`",
@@ -269,12 +282,14 @@ fn line_start(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic
     let starts = place.before().is_some_and(|b| b.kind == Kind::Newline);
     if text == "else" && (starts || place.before().is_some_and(|b| b.text(place.text) == "}")) {
         return Some(
-            at("`else` has lost its `if`", "`else` stands on the line of the closing brace")
-                .help("} else {"),
+            at("`else` has lost its `if`", "`else` stands on the line of the closing brace").help("} else {"),
         );
     }
     let operator = found.kind == Kind::Op
-        && matches!(text, "+" | "-" | "*" | "/" | "%" | "@" | "^" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "..");
+        && matches!(
+            text,
+            "+" | "-" | "*" | "/" | "%" | "@" | "^" | "==" | "!=" | "<" | "<=" | ">" | ">=" | ".."
+        );
     if starts && (operator || matches!(text, "and" | "or")) {
         return Some(
             at(&format!("a line cannot begin with `{text}`"), "the line above has ended its statement")
@@ -289,15 +304,14 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     let text = place.found();
     let before = place.before().map_or("", |t| t.text(place.text));
     // `data = 3`: the keyword was taken for the start of a declaration.
-    if before != text && found.kind != Kind::Word && KEYWORDS.contains(&before) && place.wants(Rule::ident) {
-        if matches!(text, "=" | "," | "." | "~" | "<-" | "[" | "(" | ":" | ")") {
-            let token = place.before()?;
-            return Some(
-                Diagnostic::error(codes::SYNTAX, format!("`{before}` is a keyword and cannot be a name"))
-                    .label(place.span(token), "a name is meant here")
-                    .help(format!("another name, such as `{before}_` or a longer word")),
-            );
-        }
+    let named = matches!(text, "=" | "," | "." | "~" | "<-" | "[" | "(" | ":" | ")");
+    if named && KEYWORDS.contains(&before) && place.wants(Rule::ident) {
+        let token = place.before()?;
+        return Some(
+            Diagnostic::error(codes::SYNTAX, format!("`{before}` is a keyword and cannot be a name"))
+                .label(place.span(token), "a name is meant here")
+                .help(format!("another name, such as `{before}_` or a longer word")),
+        );
     }
     if found.kind != Kind::Word || !KEYWORDS.contains(&text) {
         return None;
@@ -305,7 +319,17 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     let wants = |r| place.wants(r);
     let declares = matches!(
         text,
-        "use" | "hyper" | "dim" | "data" | "stream" | "layer" | "param" | "state" | "step" | "schedule" | "run"
+        "use"
+            | "hyper"
+            | "dim"
+            | "data"
+            | "stream"
+            | "layer"
+            | "param"
+            | "state"
+            | "step"
+            | "schedule"
+            | "run"
     );
     let named = |p: &Place<'_>| {
         p.after().is_some_and(|t| t.kind == Kind::Word || t.kind == Kind::Open && t.text(p.text) == "{")
@@ -319,8 +343,11 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
     }
     if wants(Rule::item) && place.before().is_none_or(|b| b.kind == Kind::Newline) {
         return Some(
-            at(&format!("`{text}` is no declaration"), "what is done stands in a function, a step or the run")
-                .help("run { … }"),
+            at(
+                &format!("`{text}` is no declaration"),
+                "what is done stands in a function, a step or the run",
+            )
+            .help("run { … }"),
         );
     }
     let names = wants(Rule::ident) || wants(Rule::names) || wants(Rule::name) || wants(Rule::formal);
@@ -334,7 +361,10 @@ fn keyword(place: &Place<'_>, found: &Token, at: At<'_>) -> Option<Diagnostic> {
         );
     }
     if text == "if" && (wants(Rule::prefix) || wants(Rule::postfix) || wants(Rule::atom)) {
-        return Some(at("a choice stands in parentheses here", "it would reach to the end").help("(if … then … else …)"));
+        return Some(
+            at("a choice stands in parentheses here", "it would reach to the end")
+                .help("(if … then … else …)"),
+        );
     }
     None
 }

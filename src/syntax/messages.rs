@@ -33,9 +33,8 @@ impl Place<'_> {
 
     /// The tokens of its statement before it, on its line.
     pub fn line_before(&self) -> &[Token] {
-        let begins = |t: &Token| {
-            matches!(t.kind, Kind::Newline | Kind::Semicolon) || t.text(self.text) == "{"
-        };
+        let begins =
+            |t: &Token| matches!(t.kind, Kind::Newline | Kind::Semicolon) || t.text(self.text) == "{";
         let start = self.tokens[..self.index].iter().rposition(begins);
         &self.tokens[start.map_or(0, |s| s + 1)..self.index]
     }
@@ -157,7 +156,13 @@ fn word(rule: Rule) -> String {
         Rule::part => "a declaration of the layer",
         Rule::member => "a field of the data",
         Rule::stmt | Rule::simple | Rule::lefts => "a statement",
-        Rule::lone_expr | Rule::expr | Rule::choice | Rule::prefix | Rule::minus | Rule::postfix | Rule::atom => "a value",
+        Rule::lone_expr
+        | Rule::expr
+        | Rule::choice
+        | Rule::prefix
+        | Rule::minus
+        | Rule::postfix
+        | Rule::atom => "a value",
         Rule::number | Rule::truth | Rule::list | Rule::tuple | Rule::values | Rule::k_not => "a value",
         Rule::ident | Rule::names | Rule::name | Rule::slot => "a name",
         Rule::string => "a string",

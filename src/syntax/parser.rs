@@ -12,7 +12,7 @@ use pest::error::{Error, ErrorVariant, InputLocation};
 use pest::iterators::Pairs;
 
 use super::ast::{Expr, File};
-use super::brackets::{self, Scan};
+use super::brackets::{self, MOST, Scan};
 use super::build::Builder;
 use super::lexer::{self, Kind, Token};
 use super::{messages, recovery};
@@ -22,9 +22,6 @@ use crate::source::{Source, Span};
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/dl.pest"]
 struct Grammar;
-
-/// How many mistakes are looked for in one text.
-const MOST: usize = 20;
 
 /// Nesting up to which the caller's stack is surely enough.
 const SHALLOW: usize = 12;
@@ -126,7 +123,9 @@ fn position(text: &str, tokens: &[Token], error: &Error<Rule>) -> usize {
     let next = brackets::at_margin(text, token) || positives.contains(&Rule::k_else);
     let before = tokens[..found].iter().rposition(|t| !is_trivia(t)).map_or(0, |b| b + 1);
     match tokens[before..found].iter().find(|t| t.kind == Kind::Newline) {
-        Some(newline) if next && before > 0 && !positives.contains(&Rule::sep) && token.text(text) != "else" => {
+        Some(newline)
+            if next && before > 0 && !positives.contains(&Rule::sep) && token.text(text) != "else" =>
+        {
             newline.start
         }
         _ => at,

@@ -5,6 +5,9 @@
 //! interpreter; [`run_on`] does so on any [`Device`]. What is told goes to a [`Sink`] (a
 //! [`Terminal`], usually) and to the log.
 
+// A diagnostic is made at most once a run; what it weighs does not matter.
+#![allow(clippy::result_large_err)]
+
 pub mod arithmetic;
 mod eval;
 pub mod files;

@@ -190,7 +190,9 @@ impl<'a> Queue<'a> {
         if let Some(fault) = ran.fault {
             let entry = self.entry_of(pending[done].0.id);
             let moment = &pending[done].1;
-            return Err(fault::in_step(self.program, self.module, &entry, &fault, moment, self.seed).into());
+            let resident = |at| self.device.resident(at);
+            let (program, module, seed) = (self.program, self.module, self.seed);
+            return Err(fault::in_step(program, module, &entry, &fault, moment, seed, &resident).into());
         }
         if self.cut.now(self.guard.spent >= GUARD) {
             self.look_at_params()?;
@@ -202,8 +204,10 @@ impl<'a> Queue<'a> {
     /// Learns how long calls last.
     fn learn(&mut self, entries: &[Entry], seconds: f64) {
         let factor = seconds / self.queued.max(1e-9);
-        for entry in entries {
-            self.lasts[entry.step] = (self.lasts[entry.step] * factor).clamp(1e-7, 10.0);
+        for (step, lasts) in self.lasts.iter_mut().enumerate() {
+            if entries.iter().any(|entry| entry.step == step) {
+                *lasts = (*lasts * factor).clamp(1e-7, 10.0);
+            }
         }
         self.queued = 0.0;
     }

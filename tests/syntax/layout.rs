@@ -24,13 +24,21 @@ fn stable(text: &str) -> String {
 
 #[test]
 fn blanks() {
-    assert_eq!(stable("a=-x^2+f( x,axis :1 )*y [ .. , 2 ..n ]'").as_str(), "");
+    assert_eq!(
+        stable("a=-x^2+f( x,axis :1 )*y[ .. , 2 ..n ]'"),
+        "a = -x ^ 2 + f(x, axis: 1) * y[.., 2..n]'\n"
+    );
+    assert_eq!(stable("fn f (x [n] : int=3)->[n]:int=x"), "fn f(x[n]: int = 3) -> [n]: int = x\n");
+    assert_eq!(stable("run{for x,(y,z)in xs{x<-- -1}}"), "run { for x, (y, z) in xs { x <- --1 } }\n");
+    assert_eq!(stable("h~bernoulli( p )from rng"), "h ~ bernoulli(p) from rng\n");
+    assert_eq!(stable("a=[x for x in-1 .. -b if(c)]"), "a = [x for x in -1..-b if (c)]\n");
 }
 
 #[test]
 fn runs_are_aligned() {
     let text = "hyper a = 1  # one\nhyper dim bcd = 2 # two\n\nx  = 1\nyyyyy = 2\nz = 3 # c\n";
-    let wanted = "hyper a       = 1    # one\nhyper dim bcd = 2    # two\n\nx     = 1\nyyyyy = 2\nz     = 3 # c\n";
+    let wanted =
+        "hyper a       = 1    # one\nhyper dim bcd = 2    # two\n\nx     = 1\nyyyyy = 2\nz     = 3 # c\n";
     assert_eq!(stable(text), wanted);
     assert_eq!(stable("a = 1\nbb = 2\n"), "a = 1\nbb = 2\n");
 }

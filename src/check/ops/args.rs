@@ -11,6 +11,7 @@ type Params = &'static [&'static str];
 
 const X: Params = &["x"];
 const REDUCE: Params = &["x", "axis:", "keep:"];
+const CONV: Params = &["x", "filters", "mode:", "stride:"];
 /// Not carried out yet, whatever the arguments.
 const LATER: Params = &["?"];
 
@@ -64,10 +65,10 @@ const TABLE: [(&str, Params); 56] = [
     ("zip", &["list..."]),
     ("enumerate", &["list"]),
     ("pairs", &["list"]),
-    ("conv2d", LATER),
-    ("correlate2d", LATER),
-    ("max_pool", LATER),
-    ("mean_pool", LATER),
+    ("conv2d", CONV),
+    ("correlate2d", CONV),
+    ("max_pool", &["x", "window", "ignore_border:", "ties:"]),
+    ("mean_pool", &["x", "window", "ignore_border:"]),
     ("png", LATER),
     ("write_png", LATER),
     ("write_curves", LATER),

@@ -26,7 +26,9 @@ fn places_in_two_files_the_main_one_first() {
         .label(at(&sources, 0, "W @ x"), "n_out meets n")
         .label(at(&sources, 0, "Dense[784, 500]"), "made here")
         .help("x @ W");
-    assert_eq!(render_plain(&[d], &sources), "\
+    assert_eq!(
+        render_plain(&[d], &sources),
+        "\
 error DL0301
 
   × this product does not fit
@@ -44,7 +46,8 @@ error DL0301
    ·             ╰── n_out meets n
    ╰────
   help: x @ W
-");
+"
+    );
 }
 
 #[test]
@@ -57,7 +60,9 @@ fn overlapping_labels_are_taken_apart() {
         .label(Span { start: product.end - 1, ..product }, "x")
         .label(Span { start: product.end - 1, ..product }, "x again");
     let drawn = render_plain(&[d], &sources);
-    assert_eq!(drawn, "\
+    assert_eq!(
+        drawn,
+        "\
 error DL0301
 
   × t
@@ -69,7 +74,8 @@ error DL0301
    ·           │ ╰── the product
    ·           ╰── W
    ╰────
-");
+"
+    );
 }
 
 #[test]
@@ -86,8 +92,11 @@ fn a_label_without_room_becomes_a_note() {
 fn the_end_of_the_file_is_the_last_character() {
     let mut sources = SourceMap::default();
     sources.add("a.dl", None, "run {\n  f(x)\n\n");
-    let d = Diagnostic::error(codes::SYNTAX, "t").label(Span::new(crate::source::FileId(0), 14, 14), "missing");
-    assert_eq!(render_plain(&[d], &sources), "\
+    let d =
+        Diagnostic::error(codes::SYNTAX, "t").label(Span::new(crate::source::FileId(0), 14, 14), "missing");
+    assert_eq!(
+        render_plain(&[d], &sources),
+        "\
 error DL0101
 
   × t
@@ -96,7 +105,8 @@ error DL0101
    ·      ┬
    ·      ╰── missing
    ╰────
-");
+"
+    );
 }
 
 #[test]
@@ -109,7 +119,10 @@ fn odd_files_and_spans_do_no_harm() {
                 let span = Span::new(crate::source::FileId(0), start, end);
                 let d = Diagnostic::error(codes::SYNTAX, "t").label(span, "here").label(span, "");
                 let drawn = render_plain(&[d.clone()], &sources);
-                assert!(drawn.contains("here") && !drawn.contains('\u{1b}'), "{text:?} {start}..{end}:\n{drawn}");
+                assert!(
+                    drawn.contains("here") && !drawn.contains('\u{1b}'),
+                    "{text:?} {start}..{end}:\n{drawn}"
+                );
                 assert!(json::line(&d, &sources).ends_with("}\n"));
             }
         }
@@ -121,7 +134,9 @@ fn columns_are_characters_and_tabs_keep_marks_in_place() {
     let mut sources = SourceMap::default();
     sources.add("a.dl", None, "\t日本 = wrong\r\n");
     let d = Diagnostic::error(codes::UNKNOWN_NAME, "t").label(at(&sources, 0, "wrong"), "w");
-    assert_eq!(render_plain(std::slice::from_ref(&d), &sources), "\
+    assert_eq!(
+        render_plain(std::slice::from_ref(&d), &sources),
+        "\
 error DL0201
 
   × t
@@ -130,7 +145,8 @@ error DL0201
    ·            ──┬──
    ·              ╰── w
    ╰────
-");
+"
+    );
     let object: serde_json::Value = serde_json::from_str(&json::line(&d, &sources)).unwrap();
     let label = &object["labels"][0];
     assert_eq!((&label["line"], &label["column"], &label["end_column"]), (&1.into(), &7.into(), &12.into()));

@@ -15,9 +15,11 @@ mod random;
 mod reduce;
 mod scan;
 mod view;
+mod window;
+mod windowed;
 
 use super::graph::{Graph, Leaf, NodeId};
-use super::op::Op;
+use super::op::{Cells, Op};
 use super::tensor::{Buffer, Tensor};
 use super::types::Type;
 use crate::source::Span;
@@ -217,6 +219,16 @@ pub fn apply(op: &Op, ty: &Type, inputs: &[Tensor]) -> Result<Tensor, FaultKind>
         Op::Reduce { op, axes } => same(reduce::reduce(*op, &inputs[0], axes)),
         Op::ArgReduce { op, axis } => same(reduce::arg_reduce(*op, &inputs[0], *axis)),
         Op::Contract(spec) => same(contract::contract(spec, &inputs[0], &inputs[1])),
+        Op::WindowReduce { op, windows } => same(window::reduce(*op, windows, &inputs[0], &ty.shape)),
+        Op::WindowSpread { cells: Cells::Largest(ties), windows } => {
+            same(window::spread(*ties, windows, &inputs[0], &inputs[1]))
+        }
+        Op::WindowSpread { cells: Cells::Every, windows } => {
+            same(window::fill(windows, &inputs[0], &ty.shape))
+        }
+        Op::WindowPick { ties, windows } => {
+            same(window::pick(*ties, windows, &inputs[0], &inputs[1], &ty.shape))
+        }
         Op::Gather { axes } => same(index::gather(&inputs[0], axes, &inputs[1..])?),
         Op::ScatterAdd { axes } => same(index::scatter_add(&inputs[0], axes, &inputs[1..], &ty.shape)?),
         Op::Scan(_) | Op::Result(_) => unreachable!("a scan is no single operation"),

@@ -7,7 +7,7 @@
 mod line;
 
 use super::graph::{Graph, Leaf, Node, NodeId, Report, Update};
-use super::op::{Op, Scan};
+use super::op::{Cells, Op, Scan, Window};
 use super::words::{arg_reduce_of, binary_of, compare_of, kind_of, reduce_of, unary_of};
 use line::Line;
 use std::collections::BTreeMap;
@@ -205,6 +205,20 @@ impl Reader {
             "concat" => Op::Concat { axis: line.number_of("axis")? },
             "reverse" => Op::Reverse { axes: line.list_of("axes")? },
             "contract" => Op::Contract(line.contract()?),
+            "window_max" => {
+                let windows = line.windows()?;
+                Op::WindowReduce { op: Window::Max(line.ties()?), windows }
+            }
+            "window_sum" => Op::WindowReduce { op: Window::Sum, windows: line.windows()? },
+            "window_spread" => {
+                let windows = line.windows()?;
+                Op::WindowSpread { cells: Cells::Largest(line.ties()?), windows }
+            }
+            "window_fill" => Op::WindowSpread { cells: Cells::Every, windows: line.windows()? },
+            "window_pick" => {
+                let windows = line.windows()?;
+                Op::WindowPick { ties: line.ties()?, windows }
+            }
             "gather" => Op::Gather { axes: line.list_of("axes")? },
             "scatter_add" => Op::ScatterAdd { axes: line.list_of("axes")? },
             "random_bits" => {

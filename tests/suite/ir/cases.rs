@@ -19,6 +19,11 @@ fn structure() {
     check(include_str!("structure.txt"), 16);
 }
 
+#[test]
+fn windows() {
+    check(include_str!("windows.txt"), 5);
+}
+
 fn check(text: &str, count: usize) {
     let cases: Vec<&str> = text.split("=== ").skip(1).collect();
     assert_eq!(cases.len(), count);
