@@ -409,7 +409,8 @@ impl Checker<'_> {
         let over = self.iterable(iter, frame)?;
         if let Some(items) = self.unrolled(&over, self.world != World::Schedule) {
             let mut values = Vec::new();
-            for item in items {
+            let turns = self.identity.begin_loop();
+            for (at, item) in items.into_iter().enumerate() {
                 let inner = self.push_frame(Some(frame), FrameKind::Block);
                 self.bind_pattern(inner, pattern, item, None)?;
                 if let Some(cond) = cond {
@@ -420,7 +421,9 @@ impl Checker<'_> {
                     }
                 }
                 self.hint = outer.as_ref().map(|(base, at)| (format!("{base}[{}]", at + values.len()), 0));
+                self.identity.enter_turn(&turns, at);
                 let value = self.expr(body, inner);
+                self.identity.leave();
                 self.hint = None;
                 values.push(value?);
             }

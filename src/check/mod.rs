@@ -19,6 +19,7 @@ mod nearest;
 mod ops;
 mod own;
 mod resolve;
+mod scan;
 mod schedule;
 mod state;
 mod step;
@@ -126,6 +127,7 @@ impl Checker<'_> {
         }
         if let Some(run) = runs.first() {
             self.world = World::Schedule;
+            self.identity = draws::Identity::of("run");
             let parent = self.modules[module].frame;
             let frame = self.push_frame(Some(parent), FrameKind::Call);
             if self.schedule_statements(&run.body.stmts, frame)?.is_some() {

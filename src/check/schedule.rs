@@ -50,9 +50,11 @@ impl Checker<'_> {
         let frame = self.push_frame(Some(schedule.frame), FrameKind::Call);
         self.bind_formals(&code.params, given, frame, &code.name.name, code.header, span)?;
         self.calls.push((code.span, span));
+        self.identity.enter(&code.name.name);
         let builds = std::mem::take(&mut self.builds);
         let result = self.schedule_statements(&code.body.stmts, frame);
         self.builds = builds;
+        self.identity.leave();
         self.calls.pop();
         let value = result?.unwrap_or(Value::Unit);
         Ok(self.leave_value(value, frame, caller))
@@ -143,10 +145,14 @@ impl Checker<'_> {
             ast::StmtKind::For(f) => {
                 let over = self.iterable(&f.iter, frame)?;
                 if let Some(items) = self.unrolled(&over, false) {
-                    for item in items {
+                    let turns = self.identity.begin_loop();
+                    for (at, item) in items.into_iter().enumerate() {
                         let inner = self.push_frame(Some(frame), FrameKind::Block);
                         self.bind_pattern(inner, &f.pattern, item, None)?;
-                        if self.schedule_statements(&f.body.stmts, inner)?.is_some() {
+                        self.identity.enter_turn(&turns, at);
+                        let result = self.schedule_statements(&f.body.stmts, inner);
+                        self.identity.leave();
+                        if result?.is_some() {
                             return fail(
                                 codes::WORLD,
                                 "`return` is the last statement of a schedule, not inside a loop",

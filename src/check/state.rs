@@ -67,6 +67,9 @@ pub(super) struct Build {
     pub changed: BTreeMap<usize, Span>,
     /// Places read below their change, to warn of once.
     pub late: Vec<(usize, Span)>,
+    /// For the body of a scan: the values of the body around it that it captures, in order, with the
+    /// values here that stand for them.
+    pub captured: Option<Vec<(ValueId, ValueId)>>,
 }
 
 impl Build {
@@ -80,6 +83,7 @@ impl Build {
             residents: BTreeMap::new(),
             changed: BTreeMap::new(),
             late: Vec::new(),
+            captured: None,
         }
     }
 }
@@ -147,6 +151,10 @@ pub(super) struct Checker<'a> {
     pub oversize: Option<(u128, Span)>,
     /// Calls under evaluation: the code's span and the call's; guards against recursion.
     pub calls: Vec<(Span, Span)>,
+    /// The bodies under evaluation in a step or schedule, outermost first: the paths of draws.
+    pub identity: super::draws::Identity,
+    /// Families of steps so far: the names of declared ones, by the key of their code and frame.
+    pub families: super::step::Families,
     /// Steps and functions under evaluation, for names: `learn/below.forward`.
     pub path: Vec<String>,
     /// What the step under evaluation reports so far.
@@ -192,6 +200,8 @@ impl<'a> Checker<'a> {
             depth: 0,
             oversize: None,
             calls: Vec::new(),
+            identity: super::draws::Identity::default(),
+            families: super::step::Families::default(),
             path: Vec::new(),
             prefix: String::new(),
             hint: None,
@@ -371,6 +381,15 @@ impl Checker<'_> {
     /// The value of a tensor in the current body, which reads it as a leaf if it comes from outside.
     pub fn import(&mut self, t: &Tensor, span: Span) -> ValueId {
         let ty = self.tensor_type(t.elem, &t.axes);
+        if self.world != World::Compile && self.build().captured.is_some() {
+            let own = self.build().serial;
+            if let Source::Local(serial, id) = t.source
+                && serial == own
+            {
+                return id;
+            }
+            return self.capture(t, ty, span);
+        }
         match &t.source {
             Source::Setup(v) | Source::Local(0, v) => {
                 if self.world == World::Compile {
@@ -444,8 +463,34 @@ impl Checker<'_> {
         }
     }
 
+    /// A value from around the scan under evaluation, in its body.
+    fn capture(&mut self, t: &Tensor, ty: TensorType, span: Span) -> ValueId {
+        let Some(mut inner) = self.builds.pop() else { unreachable!("a scan has a body") };
+        let outer = self.import(t, span);
+        let name = self.build().body.values[outer].name.clone();
+        let captured = inner.captured.get_or_insert_default();
+        let id = match captured.iter().find(|(o, _)| *o == outer) {
+            Some((_, id)) => *id,
+            None => {
+                let op = ValueOp::Captured(captured.len());
+                inner.body.values.push(Node { op, args: vec![], ty, name, span: t.span });
+                captured.push((outer, inner.body.values.len() - 1));
+                inner.body.values.len() - 1
+            }
+        };
+        self.builds.push(inner);
+        id
+    }
+
     /// A host number or truth value as a scalar argument of the schedule's expression.
     pub fn import_host(&mut self, host: &HostValue, span: Span) -> Tensor {
+        if self.build().captured.is_some()
+            && let Some(inner) = self.builds.pop()
+        {
+            let outer = self.import_host(host, span);
+            self.builds.push(inner);
+            return outer;
+        }
         let elem = if host.kind == HostKind::Bool { Elem::Bool } else { Elem::Real };
         let ty = TensorType::scalar(elem);
         let expr = host.expr.clone();

@@ -4,7 +4,8 @@ use crate::ir::{Graph, Op};
 
 /// Counted on the graph as it is computed: a sum of products takes two operations a term, a function
 /// of elements one an element of its result, a reduction one an element of its operand, a
-/// scatter-add one for each element added, pooling and its gradient one a cell of each window. Views, indices and copies take none.
+/// scatter-add one for each element added, pooling and its gradient one a cell of each window, a random
+/// word one, a scan those of its body each turn. Views, indices and copies take none.
 pub fn flops(graph: &Graph) -> usize {
     graph.ids().map(|id| of_node(graph, id)).fold(0, usize::saturating_add)
 }
@@ -22,7 +23,10 @@ fn of_node(graph: &Graph, id: crate::ir::NodeId) -> usize {
             let numbers = elements(graph.inputs(id)[graph.inputs(id).len() - 1]);
             windows.size.iter().copied().fold(numbers, usize::saturating_mul)
         }
-        Op::Leaf(_)
+        Op::RandomBits { .. } => elements(id),
+        Op::Scan(scan) => flops(&scan.body).saturating_mul(scan.turns),
+        Op::Result(_)
+        | Op::Leaf(_)
         | Op::Const(_)
         | Op::Iota { .. }
         | Op::Cast(_)

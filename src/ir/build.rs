@@ -6,7 +6,7 @@
 
 use super::graph::{Graph, Leaf, LeafKind, Node, NodeId};
 use super::op::{
-    Affine, ArgReduce, Binary, Cells, Compare, Contract, Op, Reduce, Ties, Unary, Window, Windows,
+    Affine, ArgReduce, Binary, Cells, Compare, Contract, Op, Reduce, Scan, Ties, Unary, Window, Windows,
 };
 use super::types::{DType, Scalar, Type};
 use crate::source::Span;
@@ -406,6 +406,20 @@ impl Builder {
         inputs.extend_from_slice(indices);
         let ty = Type::new(self.dtype(values), shape);
         self.push(Op::ScatterAdd { axes: axes.to_vec() }, inputs, ty)
+    }
+
+    /// A loop; gives its results.
+    pub fn scan(&mut self, scan: Scan, inputs: Vec<NodeId>) -> Vec<NodeId> {
+        let results = scan.results().len();
+        let node = self.push(Op::Scan(Box::new(scan)), inputs, Type::scalar(DType::Bool));
+        (0..results).map(|i| self.result(node, i)).collect()
+    }
+
+    /// A result of a loop.
+    pub fn result(&mut self, scan: NodeId, position: usize) -> NodeId {
+        let Op::Scan(of) = self.graph.op(scan) else { panic!("results are of a scan") };
+        let ty = of.results().swap_remove(position);
+        self.push(Op::Result(position), vec![scan], ty)
     }
 
     /// The operand, through which no gradient passes.

@@ -1,7 +1,8 @@
 //! The operations. Matches over [`Op`] list every arm, so that a new operation does not compile
 //! until it has a type rule, a printed form, an interpretation and a derivative.
 
-use super::types::{DType, Scalar};
+use super::graph::Graph;
+use super::types::{DType, Scalar, Type};
 
 /// Elementwise functions of one operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +70,10 @@ pub enum Binary {
     And,
     /// Either, booleans.
     Or,
+    /// a shifted right by b bits, as an unsigned word: zeros come in; none are left from 32 on (I32).
+    ShiftRight,
+    /// The upper 32 bits of the 64-bit product, both as unsigned words (I32).
+    MulHigh,
 }
 
 /// Comparisons of two operands of equal type, giving booleans; false with NaN, but `Ne` true.
@@ -180,6 +185,40 @@ pub struct Contract {
     pub output: Vec<usize>,
     /// For each operand, the index of each of its axes.
     pub operands: [Vec<Affine>; 2],
+}
+
+/// A loop with a known number of turns (see [`Op::Scan`]).
+///
+/// The body is a graph without updates. Its leaves are of the kinds `Carried`, `Scanned`, `Captured`
+/// and `Turn`; its first `carried` reports are the carried values for the next turn, the others are
+/// stacked along a new first axis. What belongs to turn t (its part of a scanned array, its place in
+/// a stack) does not depend on the order in which turns are taken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scan {
+    /// One turn.
+    pub body: Graph,
+    /// How many turns.
+    pub turns: usize,
+    /// Values carried from turn to turn: the first operands.
+    pub carried: usize,
+    /// Arrays gone through along the first axis: the next operands. All others are captured.
+    pub scanned: usize,
+    /// Whether turns are taken from the last to the first.
+    pub reverse: bool,
+}
+
+impl Scan {
+    /// The type of each result: the last carried values, then the stacks.
+    pub fn results(&self) -> Vec<Type> {
+        let of = |(i, report): (usize, &super::graph::Report)| {
+            let ty = self.body.ty(report.value);
+            if i < self.carried {
+                return ty.clone();
+            }
+            Type::new(ty.dtype, [&[self.turns], &ty.shape[..]].concat())
+        };
+        self.body.reports.iter().enumerate().map(of).collect()
+    }
 }
 
 /// The operations. Operands are the node's `inputs`, in the order named here.
@@ -303,6 +342,20 @@ pub enum Op {
         /// The result's axes that are indexed.
         axes: Vec<usize>,
     },
+
+    /// Random words (I32) of the node's shape by Philox 4x32-10. The element at row-major position i
+    /// is word `i % 4` of the block with counter `[b, b >> 32, turn, run]`, b = i / 4; `inputs[0]` is
+    /// run, `inputs[1]` turn (scalars, I32, taken as unsigned).
+    RandomBits {
+        /// The key: a hash of the draw's identity.
+        key: [u32; 2],
+    },
+
+    /// A loop. Its results are taken by `Result`; the node itself is of type `bool[]` and serves no
+    /// other operation.
+    Scan(Box<Scan>),
+    /// The result of that position of the `Scan` that is the operand.
+    Result(usize),
 
     /// The operand, through which no gradient passes.
     StopGradient,

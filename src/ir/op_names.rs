@@ -55,6 +55,8 @@ fn names(op: &Op) -> (&'static str, &'static str) {
             Binary::Min => both!("min"),
             Binary::And => both!("and"),
             Binary::Or => both!("or"),
+            Binary::ShiftRight => both!("shift_right"),
+            Binary::MulHigh => both!("mul_high"),
         },
         Op::Compare(f) => match f {
             Compare::Eq => both!("eq"),
@@ -97,6 +99,9 @@ fn names(op: &Op) -> (&'static str, &'static str) {
         Op::WindowPick { .. } => both!("window pick"),
         Op::Gather { .. } => both!("gather"),
         Op::ScatterAdd { .. } => both!("scatter_add"),
+        Op::RandomBits { .. } => both!("random_bits"),
+        Op::Scan(_) => both!("scan"),
+        Op::Result(_) => both!("result of scan"),
         Op::StopGradient => both!("stop_gradient"),
         Op::Grad => both!("grad"),
     }

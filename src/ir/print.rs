@@ -19,6 +19,8 @@
 //! Constants are the shortest digits that read back to the same bits. What follows `#` is the place
 //! in the source (file index and bytes) and, in brackets, the chain of rules.
 //!
+//! The body of a scan follows its node, each line of it after `| `.
+//!
 //! [`super::read`] reads this form back to an equal graph, whatever the graph holds.
 
 use super::graph::{Graph, NodeId};
@@ -57,6 +59,11 @@ fn write_graph(graph: &Graph, place: &dyn Fn(Span) -> String) -> String {
         let _ = write!(out, "%{label}{own} = {} : {}", labels.operation(&node.op, &node.inputs), node.ty);
         out.push_str(&trailer(node.span, &node.rules, place));
         out.push('\n');
+        if let Op::Scan(scan) = &node.op {
+            for line in write_graph(&scan.body, place).lines() {
+                let _ = writeln!(out, "{}", format!("| {line}").trim_end());
+            }
+        }
     }
     out.push('\n');
     for update in &graph.updates {
@@ -157,6 +164,13 @@ impl Labels {
             }
             Op::Gather { axes } => ("gather", format!(" axes={}", list(axes))),
             Op::ScatterAdd { axes } => ("scatter_add", format!(" axes={}", list(axes))),
+            Op::RandomBits { key: [a, b] } => ("random_bits", format!(" key=[{a},{b}]")),
+            Op::Scan(scan) => {
+                let order = if scan.reverse { " reverse" } else { "" };
+                let (turns, carried, scanned) = (scan.turns, scan.carried, scan.scanned);
+                ("scan", format!(" turns={turns} carried={carried} scanned={scanned}{order}"))
+            }
+            Op::Result(at) => ("result", format!(" at={at}")),
             Op::StopGradient => ("stop_gradient", String::new()),
             Op::Grad => ("grad", String::new()),
         };

@@ -31,6 +31,11 @@ words! {
     Resident "resident"
     Raw "raw"
     Drawn "drawn"
+    Run "run"
+    Carried "carried"
+    Scanned "scanned"
+    Captured "captured"
+    Turn "turn"
 }
 
 words! {
@@ -68,6 +73,8 @@ words! {
     Min "min"
     And "and"
     Or "or"
+    ShiftRight "shift_right"
+    MulHigh "mul_high"
 }
 
 words! {

@@ -8,7 +8,7 @@ mod host;
 
 use super::{
     ArgExtreme, Body, Dist, Hyper, IndexItem, MapOp, PlaceKind, PoolOp, Program, RawSource, Reader, ReduceOp,
-    Step, StreamSource, TensorType, Ties, Value, ValueId, ValueOp,
+    Step, StepDist, StreamSource, TensorType, Ties, Value, ValueId, ValueOp,
 };
 use std::fmt::{self, Display, Write};
 
@@ -192,6 +192,28 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::Softmax { axis } => format!("softmax({all}, axis: {axis})"),
         ValueOp::LogSoftmax { axis } => format!("log_softmax({all}, axis: {axis})"),
         ValueOp::OneHot => format!("one_hot({all})"),
+        ValueOp::Draw(draw) => {
+            let trials = match draw.dist {
+                StepDist::Binomial { trials } => format!("{trials}, "),
+                StepDist::Permutation => value.ty.shape[0].to_string(),
+                _ => String::new(),
+            };
+            format!("~ {}({trials}{all}) from philox({}) as {}", draw.dist.name(), draw.seed, draw.path)
+        }
+        ValueOp::Scan(of) => {
+            let gives: Vec<String> = of.results.iter().map(|r| format!("%{r}")).collect();
+            let (carried, scanned) = (of.carried, of.scanned);
+            let head = format!("scan({all}, steps: {}, carried: {carried}, over: {scanned})", of.turns);
+            let mut text = head + "\n";
+            for line in value_lines(program, step, &of.body) {
+                text += &format!("  {}\n", line.replace('\n', "\n  "));
+            }
+            text + "    return " + &gives.join(", ")
+        }
+        ValueOp::Part(at) => format!("{all}.{at}"),
+        ValueOp::Carried(at) => format!("carried {at}"),
+        ValueOp::Scanned(at) => format!("scanned {at}"),
+        ValueOp::Captured(at) => format!("captured {at}"),
         ValueOp::StopGradient => format!("stop_gradient({all})"),
         ValueOp::Grad => format!("grad({all})"),
     }

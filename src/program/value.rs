@@ -54,7 +54,7 @@ impl TensorType {
 pub type ValueId = usize;
 
 /// Values in order, each from values before it; changes and reports at the end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Body {
     /// The values.
     pub values: Vec<Value>,
@@ -65,7 +65,7 @@ pub struct Body {
 }
 
 /// One value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     /// The operation.
     pub op: ValueOp,
@@ -189,10 +189,101 @@ pub enum ValueOp {
     },
     /// Rows of the identity: `[..., k]`, real.
     OneHot,
+    /// Random numbers; the operands are the distribution's parameters and broadcast to the shape.
+    Draw(Box<StepDraw>),
+    /// A loop; its results are taken by `Part`, and its own type is a truth value that nothing reads.
+    Scan(Box<ScanLoop>),
+    /// The result of that position of the loop that is the operand.
+    Part(usize),
+    /// In a loop's body: the carried value of that position.
+    Carried(usize),
+    /// In a loop's body: this turn's part of the array of that position.
+    Scanned(usize),
+    /// In a loop's body: the value from outside of that position.
+    Captured(usize),
     /// The operand, as a constant to `grad`.
     StopGradient,
     /// The gradient of the first operand, a real scalar, by the second.
     Grad,
+}
+
+/// A loop of a known number of turns. The operands are the first carried values, then the arrays
+/// gone through along the first axis, then the values from outside that the body reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanLoop {
+    /// One turn; changes and reports nothing.
+    pub body: Body,
+    /// What a turn gives: the carried values for the next, then what is stacked along a new first
+    /// axis.
+    pub results: Vec<ValueId>,
+    /// How many turns.
+    pub turns: usize,
+    /// How many carried values.
+    pub carried: usize,
+    /// How many arrays.
+    pub scanned: usize,
+}
+
+/// A draw inside a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepDraw {
+    /// From which distribution.
+    pub dist: StepDist,
+    /// The stream's seed.
+    pub seed: u64,
+    /// The draw's identity within the stream: `learn/rbm.gibbs/v`.
+    pub path: String,
+}
+
+/// Distributions of draws inside steps, with the operands they take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepDist {
+    /// Low and high, real.
+    Uniform,
+    /// Mean and standard deviation, real.
+    Normal,
+    /// The probability of a 1; the result is real.
+    Bernoulli,
+    /// The probability of one success; the result is real.
+    Binomial {
+        /// Trials.
+        trials: u32,
+    },
+    /// Low and high, int; high is not among the numbers.
+    Integers,
+    /// None: the numbers 0 … n-1 of the result, which has one axis of extent n.
+    Permutation,
+    /// Probabilities along the last axis, which the result lacks.
+    Categorical,
+}
+
+impl StepDist {
+    /// Its name in the language.
+    pub fn name(self) -> &'static str {
+        match self {
+            StepDist::Uniform => "uniform",
+            StepDist::Normal => "normal",
+            StepDist::Bernoulli => "bernoulli",
+            StepDist::Binomial { .. } => "binomial",
+            StepDist::Integers => "integers",
+            StepDist::Permutation => "permutation",
+            StepDist::Categorical => "categorical",
+        }
+    }
+
+    /// How many operands it takes.
+    pub fn operands(self) -> usize {
+        match self {
+            StepDist::Uniform | StepDist::Normal | StepDist::Integers => 2,
+            StepDist::Bernoulli | StepDist::Binomial { .. } | StepDist::Categorical => 1,
+            StepDist::Permutation => 0,
+        }
+    }
+
+    /// Whether what is drawn moves with the parameters by small amounts, so that `grad` passes.
+    pub fn is_smooth(self) -> bool {
+        matches!(self, StepDist::Uniform | StepDist::Normal)
+    }
 }
 
 /// Elementwise functions; the number of operands is the function's.

@@ -249,6 +249,9 @@ fn operation(op: &Op) -> String {
         | Op::Reverse { .. }
         | Op::ArgReduce { .. }
         | Op::Gather { .. }
+        | Op::RandomBits { .. }
+        | Op::Scan(_)
+        | Op::Result(_)
         | Op::StopGradient
         | Op::Grad => "this".into(),
     }

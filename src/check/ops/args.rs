@@ -15,7 +15,7 @@ const CONV: Params = &["x", "filters", "mode:", "stride:"];
 /// Not carried out yet, whatever the arguments.
 const LATER: Params = &["?"];
 
-const TABLE: [(&str, Params); 58] = [
+const TABLE: [(&str, Params); 56] = [
     ("exp", X),
     ("log", X),
     ("log1p", X),
@@ -69,11 +69,9 @@ const TABLE: [(&str, Params); 58] = [
     ("correlate2d", CONV),
     ("max_pool", &["x", "window", "ignore_border:", "ties:"]),
     ("mean_pool", &["x", "window", "ignore_border:"]),
-    ("scan", LATER),
     ("png", LATER),
     ("write_png", LATER),
     ("write_curves", LATER),
-    ("categorical", LATER),
 ];
 
 /// Names of the functions, in the order of the table.

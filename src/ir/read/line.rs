@@ -44,7 +44,7 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    fn found(&mut self, what: &str) -> bool {
+    pub fn found(&mut self, what: &str) -> bool {
         self.expect(what).is_ok()
     }
 

@@ -134,6 +134,14 @@ pub fn check(op: &Op, operands: &[&Type], ty: &Type) -> Check {
             number(ty)?;
             equal(operands[0], &Type::new(ty.dtype, shape))
         }
+        Op::Scan(_) | Op::Result(_) => Err("needs its graph to be checked".to_owned()),
+        Op::RandomBits { key: _ } => {
+            count(operands, 2)?;
+            for word in operands {
+                equal(word, &Type::scalar(DType::I32))?;
+            }
+            dtype(ty, DType::I32)
+        }
         Op::StopGradient => {
             count(operands, 1)?;
             equal(ty, operands[0])
@@ -181,6 +189,7 @@ fn binary(f: Binary, a: &Type) -> Check {
         | Binary::Min => number(a),
         Binary::Div => real(a),
         Binary::And | Binary::Or => dtype(a, DType::Bool),
+        Binary::ShiftRight | Binary::MulHigh => dtype(a, DType::I32),
     }
 }
 
