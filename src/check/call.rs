@@ -164,6 +164,7 @@ impl Checker<'_> {
         self.calls.push((f.code.span, span));
         let pushed = self.world != World::Compile;
         if pushed {
+            self.identity.enter(&path);
             self.path.push(path);
         }
         let result = match &f.code.body {
@@ -172,6 +173,7 @@ impl Checker<'_> {
         };
         if pushed {
             self.path.pop();
+            self.identity.leave();
         }
         self.calls.pop();
         let mut result = result?;

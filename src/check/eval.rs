@@ -9,9 +9,50 @@ use crate::source::Span;
 use crate::syntax::ast;
 use std::sync::Arc;
 
+/// Expressions and calls inside each other.
+const MOST_DEPTH: usize = 3_000;
+/// Expressions evaluated, which bounds time and the number of operations.
+const MOST_WORK: usize = 4_000_000;
+/// Elements of a compile-time list.
+const MOST_ITEMS: usize = 100_000;
+/// Lists in lists.
+const MOST_LISTS: usize = 12;
+/// Bytes of a compile-time text.
+const MOST_TEXT: usize = 1 << 20;
+
 impl Checker<'_> {
-    /// The value of an expression.
+    /// The value of an expression, within the bounds that keep any text from taking the compiler down.
     pub fn expr(&mut self, e: &ast::Expr, frame: FrameId) -> Outcome<Value> {
+        self.work += 1;
+        self.depth += 1;
+        if self.depth > MOST_DEPTH || self.work > MOST_WORK {
+            self.depth = 0;
+            let title = if self.work > MOST_WORK {
+                format!("the program comes to more than {MOST_WORK} operations")
+            } else {
+                format!("expressions and calls are nested more than {MOST_DEPTH} deep")
+            };
+            self.work = 0;
+            return fail(codes::TOO_LARGE, title, e.span, "reached here");
+        }
+        let value = self.expr_within(e, frame);
+        self.depth = self.depth.saturating_sub(1);
+        let value = value?;
+        if let Some((elements, span)) = self.oversize.take() {
+            let title = format!("a tensor of {elements} elements is more than any machine holds");
+            return fail(codes::TOO_LARGE, title, span, "made here");
+        }
+        if let Value::List(items) = &value
+            && (items.len() > MOST_ITEMS || list_depth(&value, 0) > MOST_LISTS)
+        {
+            let title =
+                format!("a list has at most {MOST_ITEMS} elements, and lists nest at most {MOST_LISTS} deep");
+            return fail(codes::TOO_LARGE, title, e.span, format!("{} elements", items.len()));
+        }
+        Ok(value)
+    }
+
+    fn expr_within(&mut self, e: &ast::Expr, frame: FrameId) -> Outcome<Value> {
         match &e.kind {
             ast::ExprKind::Number { value, whole, .. } => Ok(Value::Number { value: *value, whole: *whole }),
             ast::ExprKind::Bool(b) => Ok(Value::Bool(*b)),
@@ -91,7 +132,13 @@ impl Checker<'_> {
             ast::ExprKind::Range { lo, hi } => {
                 let (a, b) = (self.expr(lo, frame)?, self.expr(hi, frame)?);
                 match (self.number(&a), self.number(&b)) {
-                    (Some((a, true)), Some((b, true))) => Ok(Value::Range(a as i64, b as i64)),
+                    (Some((a, true)), Some((b, true))) => {
+                        if self.world != World::Schedule && b - a > MOST_ITEMS as f64 {
+                            let title = format!("a list has at most {MOST_ITEMS} elements");
+                            return fail(codes::TOO_LARGE, title, e.span, format!("{} elements", b - a));
+                        }
+                        Ok(Value::Range(a as i64, b as i64))
+                    }
                     (Some((_, false)), _) => {
                         fail(codes::KIND, "a range runs over whole numbers", lo.span, "this is not whole")
                     }
@@ -230,7 +277,7 @@ impl Checker<'_> {
                         (Some(k), Some(t)) => Some(k + &t),
                         _ => None,
                     };
-                    match self.to_host(value.clone(), *span) {
+                    match self.hosted(value.clone(), *span) {
                         Ok(h) => pieces.push(host::Part::Hole(h.expr, format)),
                         Err(_) if known.is_some() => {}
                         Err(e) => return Err(e),
@@ -239,6 +286,14 @@ impl Checker<'_> {
             }
         }
         if let Some(known) = known {
+            if known.len() > MOST_TEXT {
+                return fail(
+                    codes::TOO_LARGE,
+                    format!("a text has at most {MOST_TEXT} bytes"),
+                    span,
+                    "this text",
+                );
+            }
             return Ok(Value::Text(known.into()));
         }
         if self.world != World::Schedule {
@@ -354,7 +409,8 @@ impl Checker<'_> {
         let over = self.iterable(iter, frame)?;
         if let Some(items) = self.unrolled(&over, self.world != World::Schedule) {
             let mut values = Vec::new();
-            for item in items {
+            let turns = self.identity.begin_loop();
+            for (at, item) in items.into_iter().enumerate() {
                 let inner = self.push_frame(Some(frame), FrameKind::Block);
                 self.bind_pattern(inner, pattern, item, None)?;
                 if let Some(cond) = cond {
@@ -365,7 +421,9 @@ impl Checker<'_> {
                     }
                 }
                 self.hint = outer.as_ref().map(|(base, at)| (format!("{base}[{}]", at + values.len()), 0));
+                self.identity.enter_turn(&turns, at);
                 let value = self.expr(body, inner);
+                self.identity.leave();
                 self.hint = None;
                 values.push(value?);
             }
@@ -387,12 +445,12 @@ impl Checker<'_> {
         let condition = match cond {
             Some(c) => {
                 let value = self.host_value_of(c, inner)?;
-                Some(self.to_host(value, c.span)?.expr)
+                Some(self.hosted(value, c.span)?.expr)
             }
             None => None,
         };
         let value = self.host_value_of(body, inner)?;
-        let value = self.to_host(value, body.span)?;
+        let value = self.hosted(value, body.span)?;
         let statements = std::mem::replace(&mut self.block, before);
         let expr = host::Expr {
             kind: host::ExprKind::Collect {
@@ -413,7 +471,7 @@ impl Checker<'_> {
         {
             let (a, b) = (self.host_value_of(lo, frame)?, self.host_value_of(hi, frame)?);
             if self.number(&a).is_none() || self.number(&b).is_none() {
-                let (a, b) = (self.to_host(a, lo.span)?, self.to_host(b, hi.span)?);
+                let (a, b) = (self.hosted(a, lo.span)?, self.hosted(b, hi.span)?);
                 let expr = host::Expr { kind: host::ExprKind::Tuple(vec![a.expr, b.expr]), span: iter.span };
                 return Ok(Value::Host(HostValue { expr, kind: HostKind::Tuple(vec![a.kind, b.kind]) }));
             }
@@ -507,6 +565,17 @@ impl Checker<'_> {
                 other => fail(codes::KIND, "the sizes of a layer are numbers", other.span(), "not a size"),
             })
             .collect()
+    }
+}
+
+/// How deeply lists nest, along the first elements that are lists.
+fn list_depth(value: &Value, depth: usize) -> usize {
+    match value {
+        Value::List(items) if depth <= MOST_LISTS => items
+            .iter()
+            .find(|v| matches!(v, Value::List(_)))
+            .map_or(depth + 1, |inner| list_depth(inner, depth + 1)),
+        _ => depth,
     }
 }
 

@@ -187,7 +187,7 @@ impl Checker<'_> {
                 return Err(d.into());
             }
         };
-        let source = self.sources.add(key, Some(path.clone()), text);
+        let source = self.sources.add(key.clone(), Some(path.clone()), text);
         chain.push(UnderWay { name: name.clone(), by: span, file });
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let id = self.load(name, source, folder, chain);

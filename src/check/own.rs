@@ -45,6 +45,7 @@ impl Checker<'_> {
                 let args = given.into_iter().map(|g| g.value).collect();
                 Ok(Value::Dist(Arc::new(Distribution { name, args, span })))
             }
+            "scan" => self.scan(given, callee, span, frame),
             "numpy" => self.numpy_stream(&given, span),
             "idx" | "pickle" | "npy" | "npz" | "csv" => {
                 let reader = match name {
@@ -139,10 +140,15 @@ impl Checker<'_> {
             if v == x {
                 return Ok(());
             }
-            if !seen.insert(v) || values[v].ty.elem != Elem::Real {
+            let is_loop = matches!(values[v].op, ValueOp::Scan(_));
+            if !seen.insert(v) || (values[v].ty.elem != Elem::Real && !is_loop) {
                 continue;
             }
-            let passes = !matches!(values[v].op, ValueOp::StopGradient | ValueOp::OneHot);
+            let passes = match &values[v].op {
+                ValueOp::StopGradient | ValueOp::OneHot => false,
+                ValueOp::Draw(draw) => draw.dist.is_smooth(),
+                _ => true,
+            };
             if passes {
                 stack.extend(values[v].args.iter().copied());
             }
@@ -328,7 +334,7 @@ impl Checker<'_> {
         }
         let (kind, expr) = match (name, given.as_slice()) {
             ("print", [g]) => {
-                let h = self.to_host(g.value.clone(), g.span)?;
+                let h = self.hosted(g.value.clone(), g.span)?;
                 (HostKind::Unknown, host::ExprKind::Print(Box::new(h.expr)))
             }
             ("snapshot", [g]) => {
@@ -337,7 +343,7 @@ impl Checker<'_> {
             }
             ("save" | "load", [g, path]) => {
                 let places = self.places_of(g, frame)?;
-                let path = self.to_host(path.value.clone(), path.span)?;
+                let path = self.hosted(path.value.clone(), path.span)?;
                 if path.kind != HostKind::Text {
                     return fail(codes::KIND, format!("{name} takes the name of a file"), span, "this call");
                 }

@@ -101,6 +101,22 @@ const BROKEN: &[(&str, &str)] = &[
     ("%z = contract %p %p [i,-j] [i,j] -> [i] i=2 j=3 : f32[2]", "goes from -2 to 0 in an axis"),
     ("%z = contract %p %p [i,k] [i,j] -> [i] i=2 j=3 : f32[2]", "a variable that is not there"),
     ("%z = contract %p %p [i,j] [i,j] -> [i,i] i=2 j=3 : f32[2,2]", "is not there or comes twice"),
+    // Windows.
+    ("%z = window_sum %t size=[1] stride=[1] : bool[2,3]", "where numbers are needed"),
+    ("%z = window_sum %p size=[1] stride=[1] : f64[2,3]", "elements of type f32 are needed"),
+    (
+        "%z = window_sum %p size=[2] stride=[2] : f32[3,2]",
+        "one number of each window over f32[2,3] is needed",
+    ),
+    ("%z = window_sum %p size=[2] stride=[2] : f32[2,3]", "the last window along axis 1 has no cells"),
+    ("%z = window_sum %p size=[2] stride=[1,1] : f32[2,3]", "1 items are needed"),
+    ("%z = window_sum %p size=[1,0] stride=[1,1] : f32[2,3]", "a window has extent 0 or stride 0"),
+    ("%z = window_sum %p size=[1,1] stride=[0,1] : f32[2,3]", "a window has extent 0 or stride 0"),
+    ("%z = window_sum %p size=[1,1,1] stride=[1,1,1] : f32[2,3]", "windows of 3 axes over f32[2,3]"),
+    ("%z = window_spread %p %p size=[2] stride=[2] ties=all : f32[2,3]", "along axis 1 has no cells"),
+    ("%z = window_spread %p size=[2] stride=[2] ties=all : f32[2,3]", "2 operands are needed, not 1"),
+    ("%z = window_fill %p %p size=[2] stride=[2] : f32[2,3]", "1 operands are needed, not 2"),
+    ("%z = window_pick %p %d size=[2] stride=[2] ties=all : f32[2,2]", "type f64[2,3] where f32[2,3]"),
     // Sizes.
     ("%z = broadcast %s axes=[] : f32[4294967296,4294967296]", "too many elements"),
     ("%z = iota axis=0 : i32[4294967296]", "past the greatest i32"),
