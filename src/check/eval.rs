@@ -132,7 +132,13 @@ impl Checker<'_> {
             ast::ExprKind::Range { lo, hi } => {
                 let (a, b) = (self.expr(lo, frame)?, self.expr(hi, frame)?);
                 match (self.number(&a), self.number(&b)) {
-                    (Some((a, true)), Some((b, true))) => Ok(Value::Range(a as i64, b as i64)),
+                    (Some((a, true)), Some((b, true))) => {
+                        if self.world != World::Schedule && b - a > MOST_ITEMS as f64 {
+                            let title = format!("a list has at most {MOST_ITEMS} elements");
+                            return fail(codes::TOO_LARGE, title, e.span, format!("{} elements", b - a));
+                        }
+                        Ok(Value::Range(a as i64, b as i64))
+                    }
                     (Some((_, false)), _) => {
                         fail(codes::KIND, "a range runs over whole numbers", lo.span, "this is not whole")
                     }
@@ -271,7 +277,7 @@ impl Checker<'_> {
                         (Some(k), Some(t)) => Some(k + &t),
                         _ => None,
                     };
-                    match self.to_host(value.clone(), *span) {
+                    match self.hosted(value.clone(), *span) {
                         Ok(h) => pieces.push(host::Part::Hole(h.expr, format)),
                         Err(_) if known.is_some() => {}
                         Err(e) => return Err(e),
@@ -439,12 +445,12 @@ impl Checker<'_> {
         let condition = match cond {
             Some(c) => {
                 let value = self.host_value_of(c, inner)?;
-                Some(self.to_host(value, c.span)?.expr)
+                Some(self.hosted(value, c.span)?.expr)
             }
             None => None,
         };
         let value = self.host_value_of(body, inner)?;
-        let value = self.to_host(value, body.span)?;
+        let value = self.hosted(value, body.span)?;
         let statements = std::mem::replace(&mut self.block, before);
         let expr = host::Expr {
             kind: host::ExprKind::Collect {
@@ -465,7 +471,7 @@ impl Checker<'_> {
         {
             let (a, b) = (self.host_value_of(lo, frame)?, self.host_value_of(hi, frame)?);
             if self.number(&a).is_none() || self.number(&b).is_none() {
-                let (a, b) = (self.to_host(a, lo.span)?, self.to_host(b, hi.span)?);
+                let (a, b) = (self.hosted(a, lo.span)?, self.hosted(b, hi.span)?);
                 let expr = host::Expr { kind: host::ExprKind::Tuple(vec![a.expr, b.expr]), span: iter.span };
                 return Ok(Value::Host(HostValue { expr, kind: HostKind::Tuple(vec![a.kind, b.kind]) }));
             }

@@ -97,7 +97,8 @@ impl Checker<'_> {
     fn whole(&mut self, entry: &Path, source: &Arc<Source>) -> Outcome<()> {
         let name = entry.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let folder = entry.parent().map(Path::to_path_buf).unwrap_or_default();
-        let mut chain = vec![(name.clone(), crate::source::Span::new(source.id, 0, 0))];
+        let by = crate::source::Span::new(source.id, 0, 0);
+        let mut chain = vec![modules::UnderWay { name: name.clone(), by, file: modules::one_name(entry) }];
         let module = self.load(name.clone(), Arc::clone(source), folder, &mut chain)?;
         self.entry = module;
         let file = Arc::clone(&self.modules[module].file);

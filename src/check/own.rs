@@ -334,7 +334,7 @@ impl Checker<'_> {
         }
         let (kind, expr) = match (name, given.as_slice()) {
             ("print", [g]) => {
-                let h = self.to_host(g.value.clone(), g.span)?;
+                let h = self.hosted(g.value.clone(), g.span)?;
                 (HostKind::Unknown, host::ExprKind::Print(Box::new(h.expr)))
             }
             ("snapshot", [g]) => {
@@ -343,7 +343,7 @@ impl Checker<'_> {
             }
             ("save" | "load", [g, path]) => {
                 let places = self.places_of(g, frame)?;
-                let path = self.to_host(path.value.clone(), path.span)?;
+                let path = self.hosted(path.value.clone(), path.span)?;
                 if path.kind != HostKind::Text {
                     return fail(codes::KIND, format!("{name} takes the name of a file"), span, "this call");
                 }

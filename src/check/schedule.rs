@@ -132,7 +132,7 @@ impl Checker<'_> {
             }
             ast::StmtKind::Var(var) => {
                 let value = self.host_value_of(&var.value, frame)?;
-                let h = self.to_host(value, var.value.span)?;
+                let h = self.hosted(value, var.value.span)?;
                 let id = self.new_var(&var.name.name);
                 self.push(StmtKind::Let(vec![id], h.expr), span);
                 let value = running(id, h.kind, var.name.span);
@@ -173,7 +173,7 @@ impl Checker<'_> {
             }
             ast::StmtKind::Phase(phase) => {
                 let name = self.host_value_of(&phase.name, frame)?;
-                let name = self.to_host(name, phase.name.span)?;
+                let name = self.hosted(name, phase.name.span)?;
                 let inner = self.push_frame(Some(frame), FrameKind::Block);
                 let body = self.nested(&phase.body, inner)?;
                 self.push(StmtKind::Phase(name.expr, body), span);
@@ -184,7 +184,7 @@ impl Checker<'_> {
                     Some(e) => self.host_value_of(e, frame)?,
                     None => self.lookup(&report.name, frame)?,
                 };
-                let h = self.to_host(value, span)?;
+                let h = self.hosted(value, span)?;
                 self.push(StmtKind::Report(Arc::clone(&report.name.name), h.expr), span);
             }
             ast::StmtKind::Assert(assert) => match self.host_value_of(&assert.condition, frame)? {
@@ -192,7 +192,7 @@ impl Checker<'_> {
                     let why = match &assert.message {
                         Some(m) => {
                             let value = self.host_value_of(m, frame)?;
-                            Some(self.to_host(value, m.span)?.expr)
+                            Some(self.hosted(value, m.span)?.expr)
                         }
                         None => None,
                     };
@@ -272,7 +272,7 @@ impl Checker<'_> {
             && let Some(Binding { var: Some(id), value, span: declared, .. }) = self.find(ident, frame)?
         {
             let new = self.host_value_of(&update.value, frame)?;
-            let h = self.to_host(new, update.value.span)?;
+            let h = self.hosted(new, update.value.span)?;
             let kind = match &value {
                 Value::Host(old) => old.kind.clone(),
                 Value::Tensor(t) => HostKind::Tensor(t.elem, t.axes.clone()),

@@ -49,6 +49,9 @@ pub(super) enum World {
     Schedule,
 }
 
+/// What a step reports: name, element type, axes.
+pub(super) type Reported = (Arc<str>, Elem, Vec<Axis>);
+
 /// A body under construction.
 pub(super) struct Build {
     /// Serial number, so that a tensor knows its body.
@@ -155,7 +158,7 @@ pub(super) struct Checker<'a> {
     /// Steps and functions under evaluation, for names: `learn/below.forward`.
     pub path: Vec<String>,
     /// What the step under evaluation reports so far.
-    pub reported: Vec<(Arc<str>, Elem, Vec<Axis>)>,
+    pub reported: Vec<Reported>,
     /// Path prefix of what is made now, and the name it is made under.
     pub prefix: String,
     pub hint: Option<(String, usize)>,
@@ -163,7 +166,7 @@ pub(super) struct Checker<'a> {
     /// Steps made, by code, frame and form.
     pub made: BTreeMap<String, usize>,
     /// What each step reports: name, element type, axes.
-    pub reports: Vec<Vec<(Arc<str>, Elem, Vec<Axis>)>>,
+    pub reports: Vec<Vec<Reported>>,
     pub resident_of: BTreeMap<ValueId, usize>,
     /// Whether reading a changed place is meant (by `grad`).
     pub reading_for_grad: bool,

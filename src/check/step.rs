@@ -323,7 +323,7 @@ impl Checker<'_> {
     }
 
     /// A value as the host can hold it.
-    pub fn to_host(&mut self, value: Value, span: Span) -> Outcome<HostValue> {
+    pub fn hosted(&mut self, value: Value, span: Span) -> Outcome<HostValue> {
         match value {
             Value::Tensor(t) => match t.source.clone() {
                 Source::Host(expr) => Ok(HostValue { expr: *expr, kind: HostKind::Tensor(t.elem, t.axes) }),
@@ -341,12 +341,12 @@ impl Checker<'_> {
                     };
                     let local = Tensor { source: Source::Local(build.serial, id), ..t };
                     let exported = self.export(Value::Tensor(local), build, span)?;
-                    self.to_host(exported, span)
+                    self.hosted(exported, span)
                 }
             },
             Value::Tuple(items) => {
                 let parts =
-                    items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
+                    items.iter().map(|v| self.hosted(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
                 let kinds = parts.iter().map(|p| p.kind.clone()).collect();
                 let expr = host::Expr {
                     kind: host::ExprKind::Tuple(parts.into_iter().map(|p| p.expr).collect()),
@@ -356,7 +356,7 @@ impl Checker<'_> {
             }
             Value::List(items) => {
                 let parts =
-                    items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
+                    items.iter().map(|v| self.hosted(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
                 let kind = parts.first().map_or(HostKind::Unknown, |p| p.kind.clone());
                 let expr = host::Expr {
                     kind: host::ExprKind::List(parts.into_iter().map(|p| p.expr).collect()),
