@@ -98,7 +98,7 @@ pub(super) fn backward(s: &mut Sweep, y: NodeId, results: &BTreeMap<usize, NodeI
     let report = |(i, value)| Report { name: format!("adjoint {i}").into(), value, span: None };
     b.graph.reports = reports.into_iter().enumerate().map(report).collect();
     let body = super::derive(b.graph, true).expect("a path has been found");
-    let (body, scanned, captured) = compact(crate::passes::drop_dead(body));
+    let (body, scanned, captured) = compact(crate::rules::drop_dead(body));
 
     let mut operands: Vec<NodeId> = Vec::new();
     for i in &active {

@@ -231,7 +231,7 @@ pub struct StepDraw {
     pub dist: StepDist,
     /// The stream's seed.
     pub seed: u64,
-    /// The draw's identity within the stream: `learn/rbm.gibbs/v`.
+    /// The draw's identity within the stream: `learn/below.corrupt/kept`.
     pub path: String,
 }
 
