@@ -8,9 +8,11 @@
 
 mod block;
 mod call;
+mod dims;
 mod draws;
 mod eval;
 mod finish;
+mod header;
 mod items;
 mod layer;
 mod modules;
@@ -21,6 +23,7 @@ mod own;
 mod resolve;
 mod scan;
 mod schedule;
+mod sequences;
 mod state;
 mod step;
 mod value;
