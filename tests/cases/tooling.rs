@@ -145,6 +145,8 @@ fn c115_deep_nesting() {
         match output.status.code() {
             Some(0) => assert!(n <= 300 && form != "unclosed", "{name} was accepted"),
             Some(1) if form == "unclosed" => {}
+            // Lists have a limit of their own, which is lower.
+            Some(1) if form == "lists" && said.contains("lists nest at most") => {}
             Some(1) => {
                 assert!(said.contains("DL0102") && said.contains("nested more than"), "{name}: {said}");
                 assert!(said.contains(&format!("{name}:")), "{said}");
