@@ -13,7 +13,7 @@
 //! | C044, C046, C049 | far from zero | `rules.rs` and `grad.rs`, on graphs |
 //! | C070 | packed or not, by the content | `data/idx.rs` |
 //! | C072 | labels | `src/data/labels.rs`, `train/faults.rs` |
-//! | C056, C059 | convolution, pooling | `suite/conv/values.rs`, with the padding of C059 |
+//! | C056, C059 | convolution, pooling | `suite/conv/values.rs` |
 //! | C073 | pickles of every protocol | `data/pickles.rs`; not here |
 //! | C076 | order and type of arrays | `data/npy.rs` |
 //! | C078 | empty cells | `data/csv.rs` |
@@ -28,7 +28,7 @@
 //!
 //! Not yet, for what they need is not built: the remainder of the minibatches (those parts of C020
 //! and C094), resumed runs (C106, those parts of C085 and C092), a plan of memory (C114), other
-//! devices and thread counts.
+//! devices and thread counts. Pooling has no stride of its own, as C059 (a) would want it.
 
 #[path = "cases/data.rs"]
 mod data;
