@@ -13,20 +13,22 @@
 //! | C044, C046, C049 | far from zero | `rules.rs` and `grad.rs`, on graphs |
 //! | C070 | packed or not, by the content | `data/idx.rs` |
 //! | C072 | labels | `src/data/labels.rs`, `train/faults.rs` |
+//! | C056, C059 | convolution, pooling | `suite/conv/values.rs` |
 //! | C073 | pickles of every protocol | `data/pickles.rs`; not here |
 //! | C076 | order and type of arrays | `data/npy.rs` |
 //! | C078 | empty cells | `data/csv.rs` |
 //! | C082 | patience | `train/schedule.rs`, on a schedule built by hand |
 //! | C092 | rates | `train/schedule.rs` |
-//! | C102 | Philox | `random.rs`; not here |
+//! | C098 | draws in a loop | `scan.rs` |
+//! | C102 | Philox, draws | `random.rs`, `draws.rs`; not here |
 //! | C104 | NumPy's generator | `random.rs` |
 //! | C109 | values that go bad | `train/faults.rs` |
 //! | C115 | nesting | `syntax/robust.rs`, `errors/nesting.dl` |
 //! | C117 | saving | `data/write.rs`, `train/files.rs` |
 //!
-//! Not yet, for what they need is not built: convolution and pooling (C056, C059, those parts of C012
-//! and C029), scan (C098, C114, those parts of C038 and C049), the remainder of the minibatches (those
-//! parts of C020 and C094), resumed runs (C106, those parts of C085 and C092), other devices.
+//! Not yet, for what they need is not built: the remainder of the minibatches (those parts of C020
+//! and C094), resumed runs (C106, those parts of C085 and C092), a plan of memory (C114), other
+//! devices and thread counts. Pooling has no stride of its own, as C059 (a) would want it.
 
 #[path = "cases/data.rs"]
 mod data;
@@ -36,6 +38,8 @@ mod gradients;
 mod lab;
 #[path = "cases/language.rs"]
 mod language;
+#[path = "cases/loops.rs"]
+mod loops;
 #[path = "cases/numerics.rs"]
 mod numerics;
 #[path = "cases/shapes.rs"]

@@ -135,7 +135,8 @@ fn times(h) = h * w
 five = [times for i in 0..5]
 last = sum(five(ones([1])))
 slope = grad(last, w)
-run { print(\"{last} {slope} {grad(sum(slope), w)}\") }
+curve = grad(sum(slope), w)
+run { print(\"{last} {slope} {curve}\") }
 ",
     );
     close(&told.row(), &[32.0, 80.0, 160.0], 0.0);

@@ -120,6 +120,8 @@ fn c115_deep_nesting() {
     let mut lab = Lab::new();
     let mut names = Vec::new();
     for n in [200, 300, 6_000, 100_000] {
+        // A text of megabytes takes an unoptimised build its time.
+        let choices = n.min(20_000);
         let forms = [
             ("parentheses", format!("run {{ print({}) }}\n", repeat("(", "1", ")", n))),
             ("unclosed", format!("run {{ print({}\n", "(".repeat(n))),
@@ -129,7 +131,7 @@ fn c115_deep_nesting() {
             ("not", format!("run {{ print({}true) }}\n", "not ".repeat(n))),
             ("calls", format!("fn f(x) = x\nrun {{ print({}) }}\n", repeat("f(", "1", ")", n))),
             ("powers", format!("run {{ print(1{}) }}\n", " ^ 1".repeat(n))),
-            ("choices", format!("run {{ print({}1) }}\n", "if true then 1 else ".repeat(n))),
+            ("choices", format!("run {{ print({}1) }}\n", "if true then 1 else ".repeat(choices))),
         ];
         for (form, text) in forms {
             let name = format!("{form}_{n}.dl");
@@ -140,11 +142,13 @@ fn c115_deep_nesting() {
     for (name, form, n) in names {
         let began = std::time::Instant::now();
         let output = lab.dlc(&["run", &name]);
-        assert!(began.elapsed().as_secs() < 20, "{name} took {:?}", began.elapsed());
+        assert!(began.elapsed().as_secs() < 15, "{name} took {:?}", began.elapsed());
         let said = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
             Some(0) => assert!(n <= 300 && form != "unclosed", "{name} was accepted"),
             Some(1) if form == "unclosed" => {}
+            // Lists have a limit of their own, which is lower.
+            Some(1) if form == "lists" && said.contains("lists nest at most") => {}
             Some(1) => {
                 assert!(said.contains("DL0102") && said.contains("nested more than"), "{name}: {said}");
                 assert!(said.contains(&format!("{name}:")), "{said}");
