@@ -13,5 +13,7 @@ mod lenet;
 mod messages;
 #[path = "suite/conv/programs.rs"]
 mod programs;
+#[path = "suite/conv/ties.rs"]
+mod ties;
 #[path = "suite/conv/values.rs"]
 mod values;

@@ -1,7 +1,7 @@
 //! Reductions, and the functions made of them: softmax and its logarithm.
 
 use super::Lower;
-use crate::ir::{ArgReduce, Binary, Compare, DType, NodeId, Reduce, Type, Unary};
+use crate::ir::{ArgReduce, Binary, Compare, DType, NodeId, Reduce, Ties, Type, Unary, Window, Windows};
 use crate::program::{ArgExtreme, ReduceOp};
 
 impl Lower<'_> {
@@ -23,6 +23,12 @@ impl Lower<'_> {
             ReduceOp::Prod => self.b.reduce(Reduce::Prod, a, axes),
             ReduceOp::Max => self.b.reduce(Reduce::Max, a, axes),
             ReduceOp::Min => self.b.reduce(Reduce::Min, a, axes),
+            ReduceOp::MaxAll => self.largest_of_all_ties(a, axes),
+            ReduceOp::MinAll => {
+                let negated = self.b.neg(a);
+                let largest = self.largest_of_all_ties(negated, axes);
+                self.b.neg(largest)
+            }
             ReduceOp::Any => self.b.reduce(Reduce::Any, a, axes),
             ReduceOp::All => self.b.reduce(Reduce::All, a, axes),
             ReduceOp::LogSumExp => self.log_sum_exp(a, axes),
@@ -54,6 +60,23 @@ impl Lower<'_> {
         let total = self.log_sum_exp(z, &[axis]);
         let total = self.b.unreduce(total, &[axis], &shape);
         self.b.sub(z, total)
+    }
+
+    /// The largest over axes, as one window over all of them: its gradient goes to every one of equal
+    /// elements.
+    fn largest_of_all_ties(&mut self, a: NodeId, axes: &[usize]) -> NodeId {
+        let shape = self.b.shape(a);
+        let size: Vec<usize> = axes.iter().map(|d| shape[*d]).collect();
+        if size.is_empty() || size.contains(&0) {
+            return self.b.reduce(Reduce::Max, a, axes);
+        }
+        let kept: Vec<usize> = (0..shape.len()).filter(|d| !axes.contains(d)).collect();
+        let perm: Vec<usize> = kept.iter().chain(axes).copied().collect();
+        let last = self.b.transpose(a, &perm);
+        let windows = Windows { stride: size.clone(), size };
+        let found = self.b.window_reduce(Window::Max(Ties::All), windows, last, &vec![1; axes.len()]);
+        let result: Vec<usize> = kept.iter().map(|d| shape[*d]).collect();
+        self.b.reshape(found, &result)
     }
 
     /// A sum over the number of its terms.

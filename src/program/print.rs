@@ -174,13 +174,17 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
                 ReduceOp::Sum => "sum",
                 ReduceOp::Mean => "mean",
                 ReduceOp::Prod => "prod",
-                ReduceOp::Max => "max",
-                ReduceOp::Min => "min",
+                ReduceOp::Max | ReduceOp::MaxAll => "max",
+                ReduceOp::Min | ReduceOp::MinAll => "min",
                 ReduceOp::Any => "any",
                 ReduceOp::All => "all",
                 ReduceOp::LogSumExp => "logsumexp",
             };
-            format!("{name}({all}, axis: {}{})", list(axes), kept(*keep))
+            let ties = match op {
+                ReduceOp::MaxAll | ReduceOp::MinAll => ", ties: \"all\"",
+                _ => "",
+            };
+            format!("{name}({all}, axis: {}{}{ties})", list(axes), kept(*keep))
         }
         ValueOp::ArgExtreme { op, axis, keep } => {
             let name = match op {

@@ -356,6 +356,10 @@ pub enum ReduceOp {
     Max,
     /// Smallest.
     Min,
+    /// Largest, each of equal ones given the whole gradient: `ties: "all"`.
+    MaxAll,
+    /// Smallest, likewise.
+    MinAll,
     /// Whether any is true.
     Any,
     /// Whether all are true.

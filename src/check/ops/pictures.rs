@@ -137,7 +137,7 @@ impl Checker<'_> {
     }
 
     /// One of a few words: its position among them.
-    fn word(&self, what: &str, words: &[&str], value: &Value, at: Span) -> Outcome<usize> {
+    pub(super) fn word(&self, what: &str, words: &[&str], value: &Value, at: Span) -> Outcome<usize> {
         let listed = words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
         let Value::Text(text) = value else {
             return self.wrong_kind(what, &format!("one of {listed}"), value, at);

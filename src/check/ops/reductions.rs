@@ -13,8 +13,8 @@ fn name(op: ReduceOp) -> &'static str {
         ReduceOp::Sum => "`sum`",
         ReduceOp::Mean => "`mean`",
         ReduceOp::Prod => "`prod`",
-        ReduceOp::Max => "`max`",
-        ReduceOp::Min => "`min`",
+        ReduceOp::Max | ReduceOp::MaxAll => "`max`",
+        ReduceOp::Min | ReduceOp::MinAll => "`min`",
         ReduceOp::Any => "`any`",
         ReduceOp::All => "`all`",
         ReduceOp::LogSumExp => "`logsumexp`",
@@ -61,9 +61,14 @@ impl Checker<'_> {
     ) -> Outcome<Value> {
         let (value, at) = given.first();
         self.refuse(&value, name(op), at, span)?;
-        if let Some((_, ties)) = given.option("ties") {
-            return fail(codes::NOT_BUILT, "`ties:` is not built yet", ties, "given here");
-        }
+        let op = match given.option("ties") {
+            None => op,
+            Some((ties, at)) => match (self.word("`ties:`", &["first", "all"], &ties, at)?, op) {
+                (1, ReduceOp::Max) => ReduceOp::MaxAll,
+                (1, ReduceOp::Min) => ReduceOp::MinAll,
+                _ => op,
+            },
+        };
         if !given.has_options()
             && let Some(result) = self.reduce_list(op, &value, at, name_span, span)?
         {
@@ -147,6 +152,8 @@ impl Checker<'_> {
             ReduceOp::Prod => MapOp::Mul,
             ReduceOp::Max => MapOp::Max,
             ReduceOp::Min => MapOp::Min,
+            // A list of tensors becomes one tensor first.
+            ReduceOp::MaxAll | ReduceOp::MinAll => return Ok(None),
             ReduceOp::Any => MapOp::Or,
             ReduceOp::All => MapOp::And,
             ReduceOp::LogSumExp => return Ok(None),
