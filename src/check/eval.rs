@@ -38,6 +38,14 @@ impl Checker<'_> {
         let value = self.expr_within(e, frame);
         self.depth = self.depth.saturating_sub(1);
         let value = value?;
+        if let Some((made, used)) = self.crossed.take() {
+            let title = "a value that one expression of the schedule computes is used inside another";
+            return Err(Diagnostic::error(codes::WORLD, title)
+                .label(used, "used here, in a step of its own")
+                .label(made, "computed here")
+                .help("define it in the schedule first, and give it as an argument")
+                .into());
+        }
         if let Some((elements, span)) = self.oversize.take() {
             let title = format!("a tensor of {elements} elements is more than any machine holds");
             return fail(codes::TOO_LARGE, title, span, "made here");

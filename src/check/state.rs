@@ -149,6 +149,8 @@ pub(super) struct Checker<'a> {
     pub depth: usize,
     /// A tensor made that no machine holds.
     pub oversize: Option<(u128, Span)>,
+    /// A value used in another step than the one that computes it: where it is made, and used.
+    pub crossed: Option<(Span, Span)>,
     /// Calls under evaluation: the code's span and the call's; guards against recursion.
     pub calls: Vec<(Span, Span)>,
     /// The bodies under evaluation in a step or schedule, outermost first: the paths of draws.
@@ -199,6 +201,7 @@ impl<'a> Checker<'a> {
             work: 0,
             depth: 0,
             oversize: None,
+            crossed: None,
             calls: Vec::new(),
             identity: super::draws::Identity::default(),
             families: super::step::Families::default(),
@@ -303,9 +306,12 @@ impl Checker<'_> {
                 if build.serial == *serial {
                     return *id;
                 }
-                // A tensor of the schedule's expression around this one cannot occur: those are
-                // given to the host first.
-                unreachable!("a tensor crossed from one step into another")
+                // A value of the expression around this one, such as a function's, which its own
+                // step has not given to the host yet. The expression under evaluation will refuse it.
+                self.crossed = Some((t.span, span));
+                let build = self.build();
+                build.body.values.push(Node { op: ValueOp::Number(0.0), args: vec![], ty, name: None, span });
+                build.body.values.len() - 1
             }
             Source::Place(p) => {
                 if self.world == World::Compile {

@@ -83,6 +83,16 @@ impl Checker<'_> {
                     form.push(format!("{formal}{}", self.shape_text(axes)));
                     format!("{elem:?} {axes:?}")
                 }
+                Value::Tensor(Tensor { source: Source::Local(serial, _), span: made, .. })
+                    if *serial != self.setup.serial =>
+                {
+                    let title = "a value that one expression of the schedule computes is used inside another";
+                    return Err(Diagnostic::error(codes::WORLD, title)
+                        .label(g.span, "given to a step here")
+                        .label(*made, "computed here")
+                        .help("define it in the schedule first, and give it as an argument")
+                        .into());
+                }
                 other => {
                     let text = self.value_key(other);
                     if let Some((v, _)) = self.number(other) {
