@@ -290,9 +290,13 @@ impl Checker<'_> {
             return Ok(());
         }
         if let ast::ExprKind::Index { base, .. } = &update.place.kind
-            && matches!(self.expr(base, frame)?, Value::Tensor(Tensor { source: Source::Place(_), .. }))
+            && matches!(
+                self.host_value_of(base, frame)?,
+                Value::Tensor(Tensor { source: Source::Place(_), .. })
+            )
         {
-            return not_built("changing a part of a place, `place[i] <- e`,", update.place.span);
+            let name = self.sources.text(update.place.span).to_string();
+            return self.schedule_update(&name, update, frame, span);
         }
         let place = self.expr(&update.place, frame)?;
         let held = self.held(&place, frame);
@@ -306,14 +310,14 @@ impl Checker<'_> {
             .help(format!("var {text} = …   declares what a schedule may change"));
             return Err(d.into());
         }
-        if let Value::Tensor(t) = &place {
-            let t = t.clone();
+        if let Value::Tensor(Tensor { source: Source::Place(p), .. }) = &place {
+            let name = self.program.places[*p].name.to_string();
             if let Value::Host(HostValue { kind: HostKind::Snapshot(_), .. }) =
                 self.host_value_of(&update.value, frame)?
             {
                 // Falls through to the snapshot below.
             } else {
-                return self.schedule_update(&t, &update.value, frame, span);
+                return self.schedule_update(&name, update, frame, span);
             }
         }
         match self.host_value_of(&update.value, frame)? {

@@ -331,28 +331,16 @@ impl Checker<'_> {
         }
     }
 
-    /// `place <- tensor` in the schedule: a step that changes it.
+    /// `place <- tensor` or `place[i] <- tensor` in the schedule: a step that changes it.
     pub fn schedule_update(
         &mut self,
-        place: &Tensor,
-        value: &ast::Expr,
+        name: &str,
+        update: &ast::Update,
         frame: FrameId,
         span: Span,
     ) -> Outcome<()> {
-        let Source::Place(p) = place.source else { return Ok(()) };
-        let name = self.program.places[p].name.to_string();
         let outer = std::mem::take(&mut self.builds);
-        let made = self.expr(value, frame).and_then(|v| {
-            let Some(t) = self.as_tensor(&v, Some(place.elem), value.span) else {
-                return fail(
-                    codes::KIND,
-                    format!("{name} is a tensor, and the new value is {}", v.kind()),
-                    value.span,
-                    v.kind(),
-                );
-            };
-            self.place_change(place, p, &t, &name, value.span, span)
-        });
+        let made = self.arrow(update, frame, span);
         let mut inner = std::mem::replace(&mut self.builds, outer);
         made?;
         let Some(mut build) = inner.pop() else { return Ok(()) };

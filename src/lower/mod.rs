@@ -6,13 +6,14 @@
 //! composite functions (softmax, mean, `x[i, y[i]]`) are the primitives they stand for. Every node
 //! bears the user's name of the value that it computes, the value's span and the rule `lower`.
 //!
-//! One file a subject: `elementwise`, `indexing`, `products`, `reductions`; here are the frame of a
+//! One file a subject: `elementwise`, `indexing`, `products`, `reductions`, `replacing`; here are the frame of a
 //! graph, leaves, and what is common.
 
 mod elementwise;
 mod indexing;
 mod products;
 mod reductions;
+mod replacing;
 
 use crate::ir::{
     Builder, Compare, DType, Graph, Leaf, LeafKind, Module, NodeId, Op, PlaceDecl, Report, ResidentDecl,
@@ -179,6 +180,7 @@ impl<'a> Lower<'a> {
             ValueOp::Reshape => self.b.reshape(args[0], &ty.shape),
             ValueOp::Broadcast => self.operand(args[0], ty.dtype, &ty.shape),
             ValueOp::Index(items) => self.index(items, &args),
+            ValueOp::Replace(items) => self.replace(items, &args),
             ValueOp::Concat { axis } => {
                 let parts: Vec<NodeId> = args.iter().map(|a| self.convert(*a, ty.dtype)).collect();
                 self.b.concat(&parts, *axis)

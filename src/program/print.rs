@@ -143,14 +143,9 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::Rearrange { perm } => format!("rearrange({all}, order: {})", list(perm)),
         ValueOp::Reshape => format!("reshape({all})"),
         ValueOp::Broadcast => format!("broadcast({all})"),
-        ValueOp::Index(items) => {
-            let mut tensors = args[1..].iter();
-            let item = |item: &IndexItem| match item {
-                IndexItem::Slice(from, to) => format!("{from}..{to}"),
-                IndexItem::At(position) => position.to_string(),
-                IndexItem::Tensor => tensors.next().cloned().unwrap_or_default(),
-            };
-            format!("{}[{}]", args[0], items.iter().map(item).collect::<Vec<_>>().join(", "))
+        ValueOp::Index(items) => format!("{}[{}]", args[0], positions(items, &args[1..])),
+        ValueOp::Replace(items) => {
+            format!("replace({}[{}], {})", args[0], positions(items, &args[2..]), args[1])
         }
         ValueOp::Concat { axis } => format!("concat([{all}], axis: {axis})"),
         ValueOp::Stack { axis } => format!("stack([{all}], axis: {axis})"),
@@ -183,6 +178,17 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::StopGradient => format!("stop_gradient({all})"),
         ValueOp::Grad => format!("grad({all})"),
     }
+}
+
+/// The positions of an index.
+fn positions(items: &[IndexItem], tensors: &[String]) -> String {
+    let mut tensors = tensors.iter();
+    let item = |item: &IndexItem| match item {
+        IndexItem::Slice(from, to) => format!("{from}..{to}"),
+        IndexItem::At(position) => position.to_string(),
+        IndexItem::Tensor => tensors.next().cloned().unwrap_or_default(),
+    };
+    items.iter().map(item).collect::<Vec<_>>().join(", ")
 }
 
 fn kept(keep: bool) -> &'static str {
