@@ -7,6 +7,7 @@
 use dlc::check::{Files, Settings};
 use dlc::diag::{Diagnostic, Problems, render::render_plain};
 use dlc::program::{Precision, RawSource};
+use dlc::random::{identity_key, named_seed, philox4x32_10, uniform01};
 use dlc::source::SourceMap;
 use dlc::train::{Cut, Event, Options, Sink, run};
 use std::path::Path;
@@ -77,4 +78,59 @@ fn programs_print_what_they_should() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The numbers of a draw of the schedule are those of its identity and of how often it was made.
+#[test]
+fn draws_of_a_schedule_have_an_identity_and_a_count() {
+    let text = r#"
+stream s = 7
+five = indices(5)
+
+schedule train(n) {
+  for turn in 0..n {
+    order ~ permutation(6) from s
+    print("{order}")
+  }
+}
+
+run {
+  a ~ uniform(0, 1)
+  z[3] ~ uniform(2, 4) from s
+  print("{a}")
+  print("{z}")
+  train(2)
+  for bs in batches(five, 2, rest: "keep") {
+    k ~ integers(100) from s
+    print("{k}")
+  }
+  train(1)
+}
+"#;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let drawn = printed(text, Precision::F32, Cut::Work, folder.path()).expect("the program is right");
+    let words = |seed: u64, path: &str, run: u32, n: usize| -> Vec<u32> {
+        let key = identity_key(seed, path);
+        (0..2).flat_map(|block| philox4x32_10([block, 0, 0, run], key)).take(n).collect()
+    };
+    let list = |values: Vec<String>| format!("[{}]", values.join(", "));
+    let order = |path: &str, run: u32| {
+        let words = words(7, path, run, 6);
+        let mut order: Vec<usize> = (0..6).collect();
+        order.sort_by_key(|i| words[*i]);
+        list(order.iter().map(usize::to_string).collect())
+    };
+    let below = |run| ((u64::from(words(7, "run/k", run, 1)[0]) * 100) >> 32).to_string();
+    let z = words(7, "run/z", 0, 3).into_iter().map(|w| (2.0 + 2.0 * uniform01(w)).to_string());
+    let expected = [
+        f64::from(uniform01(words(named_seed("main", 0), "run/a", 0, 1)[0])).to_string(),
+        list(z.collect()),
+        order("run/train/order", 0),
+        order("run/train/order", 1),
+        below(0),
+        below(1),
+        below(2),
+        order("run/train/order#2", 0),
+    ];
+    assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
 }

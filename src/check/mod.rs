@@ -88,6 +88,8 @@ pub fn check(
         made: BTreeMap::new(),
         reports: Vec::new(),
         reported: Vec::new(),
+        schedules: vec!["run".into()],
+        met: BTreeMap::new(),
         resident_of: BTreeMap::new(),
         reading_for_grad: false,
         taken: Vec::new(),

@@ -215,14 +215,19 @@ impl Checker<'_> {
     /// `batches(split, size)`.
     fn batches(&mut self, given: Vec<Given>, span: Span) -> Outcome<Value> {
         let mut positional = Vec::new();
+        let (mut keep, mut order) = (false, None);
         for g in given {
             match g.name.as_ref().map(|n| Arc::clone(&n.name)) {
                 None => positional.push(g),
                 Some(n) if &*n == "rest" => match &g.value {
-                    Value::Text(t) if &**t == "drop" => {}
-                    _ => return not_built("`rest: \"keep\"` of batches", g.span),
+                    Value::Text(t) if &**t == "drop" => keep = false,
+                    Value::Text(t) if &**t == "keep" => keep = true,
+                    other => {
+                        let title = "`rest:` is \"drop\" or \"keep\"";
+                        return fail(codes::KIND, title, g.span, other.kind());
+                    }
                 },
-                Some(n) if &*n == "order" => return not_built("`order:` of batches", g.span),
+                Some(n) if &*n == "order" => order = Some(g),
                 Some(n) if &*n == "size" || &*n == "split" => positional.push(g),
                 Some(n) => {
                     return fail(
@@ -305,8 +310,46 @@ impl Checker<'_> {
             residents.push(self.resident(v));
         }
         let extent = count.map_or(0, |(n, _)| n);
-        let batches = host::Batches { fields: residents, size: axis.extent, count: extent / axis.extent };
-        Ok(Value::Batches(Arc::new(Batches { batches, fields: types })))
+        let order = match order {
+            Some(g) => Some(Box::new(self.order_of(g, extent)?)),
+            None => None,
+        };
+        let count = extent / axis.extent;
+        let over = host::Batches { fields: residents, start: 0, size: axis.extent, count, order };
+        let left = extent % axis.extent;
+        let rest = (keep && left > 0).then(|| {
+            let mut fields = types.clone();
+            fields.iter_mut().for_each(|(_, _, axes)| axes[0] = Axis::plain(left));
+            let batches = host::Batches { start: extent - left, size: left, count: 1, ..over.clone() };
+            Arc::new(Batches { batches, fields, before: count, rest: None })
+        });
+        Ok(Value::Batches(Arc::new(Batches { batches: over, fields: types, before: 0, rest })))
+    }
+
+    /// `order:` of batches: a position for each example, an int tensor that the host holds.
+    fn order_of(&mut self, g: Given, extent: usize) -> Outcome<host::Expr> {
+        if self.world != World::Schedule {
+            return fail(codes::WORLD, "`order:` stands in a schedule", g.span, "given here");
+        }
+        let wrong = |what: String| {
+            let title = format!("an order is an int tensor of shape [{extent}], a position for each example");
+            Diagnostic::error(codes::SHAPE, title).label(g.span, what)
+        };
+        let value = self.in_expression(g.span, |checker| {
+            let t = checker.as_tensor(&g.value, Some(Elem::Int), g.span);
+            t.map(Value::Tensor).ok_or_else(|| wrong(g.value.kind().to_string()).into())
+        })?;
+        let h = self.to_host(value, g.span)?;
+        match &h.kind {
+            HostKind::Tensor(Elem::Int, axes) if axes.len() == 1 && axes[0].extent == extent => {}
+            HostKind::Tensor(elem, axes) => {
+                return Err(wrong(format!("this is {} {}", elem.name(), self.shape_full(axes))).into());
+            }
+            other => return Err(wrong(other.describe().to_string()).into()),
+        }
+        // Once, also where a loop over it has two forms.
+        let kept = self.keep_host(super::schedule::host_value(h.expr, h.kind, g.span), "order");
+        Ok(self.to_host(kept, g.span)?.expr)
     }
 
     /// `print`, `save`, `load`, `snapshot`.

@@ -1,6 +1,5 @@
 //! The schedule: evaluated symbolically, it leaves the statements that the host interprets.
 
-use super::block::not_built;
 use super::ops::Given;
 use super::state::{Binding, Checker, Fail, FrameKind, Outcome, World, fail};
 use super::value::*;
@@ -51,7 +50,9 @@ impl Checker<'_> {
         self.bind_formals(&code.params, given, frame, &code.name.name, code.header, span)?;
         self.calls.push((code.span, span));
         let builds = std::mem::take(&mut self.builds);
+        self.schedules.push(code.name.name.to_string());
         let result = self.schedule_statements(&code.body.stmts, frame);
+        self.schedules.pop();
         self.builds = builds;
         self.calls.pop();
         let value = result?.unwrap_or(Value::Unit);
@@ -156,10 +157,14 @@ impl Checker<'_> {
                         }
                     }
                 } else {
-                    let inner = self.push_frame(Some(frame), FrameKind::Block);
-                    let header = self.loop_header(&f.pattern, over, inner, f.iter.span)?;
-                    let body = self.nested(&f.body, inner)?;
-                    self.push(StmtKind::For(header, body), span);
+                    let met = self.met.clone();
+                    for form in forms(over) {
+                        self.met.clone_from(&met);
+                        let inner = self.push_frame(Some(frame), FrameKind::Block);
+                        let header = self.loop_header(&f.pattern, form, inner, f.iter.span)?;
+                        let body = self.nested(&f.body, inner)?;
+                        self.push(StmtKind::For(header, body), span);
+                    }
                 }
             }
             ast::StmtKind::If(chosen) => {
@@ -194,7 +199,7 @@ impl Checker<'_> {
                 }
                 _ => self.static_assert(assert, frame)?,
             },
-            ast::StmtKind::Draw(draw) => return not_built("a random draw in a schedule", draw.span),
+            ast::StmtKind::Draw(draw) => self.schedule_draw(draw, frame, span)?,
             ast::StmtKind::Call(call) => match self.host_value_of(call, frame)? {
                 Value::Unit => {}
                 Value::Host(h) if matches!(h.kind, HostKind::Record(_) | HostKind::Unknown) => {
@@ -366,6 +371,13 @@ impl Checker<'_> {
                         format!("{} names", parts.len()),
                     );
                 };
+                if let Value::Batches(b) = &*inner
+                    && b.before > 0
+                {
+                    // The smaller last minibatch: a loop of one turn, whose number is known.
+                    self.bind_pattern(frame, number, Value::whole(b.before), None)?;
+                    return self.loop_header(element, *inner, frame, span);
+                }
                 let mut header = self.loop_header(element, *inner, frame, span)?;
                 let index = self.new_var("index");
                 header.index = Some(index);
@@ -528,6 +540,19 @@ impl Checker<'_> {
             }
             other => other,
         }
+    }
+}
+
+/// What a loop runs over in each of its forms: minibatches of one size, then the smaller last one.
+pub(super) fn forms(over: Value) -> Vec<Value> {
+    match over {
+        Value::Batches(b) => match &b.rest {
+            Some(rest) if b.batches.count == 0 => vec![Value::Batches(Arc::clone(rest))],
+            Some(rest) => vec![Value::Batches(Arc::clone(&b)), Value::Batches(Arc::clone(rest))],
+            None => vec![Value::Batches(b)],
+        },
+        Value::Enumerate(inner) => forms(*inner).into_iter().map(|v| Value::Enumerate(Box::new(v))).collect(),
+        other => vec![other],
     }
 }
 

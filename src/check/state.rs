@@ -138,6 +138,9 @@ pub(super) struct Checker<'a> {
     pub calls: Vec<(Span, Span)>,
     /// Steps and functions under evaluation, for names: `learn/below.forward`.
     pub path: Vec<String>,
+    /// Schedules under evaluation, for the identities of draws, and how often each was met.
+    pub schedules: Vec<String>,
+    pub met: BTreeMap<String, usize>,
     /// What the step under evaluation reports so far.
     pub reported: Vec<(Arc<str>, Elem, Vec<Axis>)>,
     /// Path prefix of what is made now, and the name it is made under.

@@ -232,11 +232,20 @@ impl Checker<'_> {
         if self.world != World::Schedule {
             return self.expr(e, frame);
         }
+        self.in_expression(e.span, |checker| checker.expr(e, frame))
+    }
+
+    /// A value of the schedule: what is computed on tensors for it is a step of its own.
+    pub fn in_expression(
+        &mut self,
+        span: Span,
+        value: impl FnOnce(&mut Self) -> Outcome<Value>,
+    ) -> Outcome<Value> {
         let outer = std::mem::take(&mut self.builds);
-        let value = self.expr(e, frame);
+        let value = value(self);
         let mut inner = std::mem::replace(&mut self.builds, outer);
         match inner.pop() {
-            Some(build) => self.export(value?, build, e.span),
+            Some(build) => self.export(value?, build, span),
             None => value,
         }
     }

@@ -7,8 +7,8 @@
 mod host;
 
 use super::{
-    ArgExtreme, Body, Dist, Hyper, IndexItem, MapOp, PlaceKind, Program, RawSource, Reader, ReduceOp, Step,
-    StreamSource, TensorType, Value, ValueId, ValueOp,
+    ArgExtreme, Body, Dist, Draw, Hyper, IndexItem, MapOp, PlaceKind, Program, RawSource, Reader, ReduceOp,
+    Step, StreamSource, TensorType, Value, ValueId, ValueOp,
 };
 use std::fmt::{self, Display, Write};
 
@@ -69,10 +69,7 @@ fn setup_lines(program: &Program) -> Vec<String> {
     for raw in &setup.raws {
         lines.push(format!("  raw {}: {} = {}", raw.name, raw.ty, raw_source(&raw.source)));
     }
-    for draw in &setup.draws {
-        let (dist, stream) = (dist(&draw.dist), stream(&draw.stream));
-        lines.push(format!("  draw {}: {} ~ {dist} from {stream}", draw.path, draw.ty));
-    }
+    lines.extend(setup.draws.iter().map(|draw| format!("  draw {}", drawn(draw))));
     lines.extend(value_lines(program, None, &setup.body));
     for resident in &setup.residents {
         lines.push(format!("  resident {} = %{}", resident.name, resident.value));
@@ -84,6 +81,11 @@ fn setup_lines(program: &Program) -> Vec<String> {
         lines.clear();
     }
     lines
+}
+
+/// `below.W: real[784, 500] ~ uniform(-1, 1) from 7`.
+fn drawn(draw: &Draw) -> String {
+    format!("{}: {} ~ {} from {}", draw.path, draw.ty, dist(&draw.dist), stream(&draw.stream))
 }
 
 fn place_line(place: &super::Place) -> String {
