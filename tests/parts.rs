@@ -134,3 +134,54 @@ run {
     ];
     assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
 }
+
+/// Pixels and their number of samples of a PNG file, read by the crate alone.
+fn png_file(path: &Path) -> (u32, u32, usize, Vec<u8>) {
+    let file = std::io::BufReader::new(std::fs::File::open(path).expect("the picture is there"));
+    let mut reader = png::Decoder::new(file).read_info().expect("it is a PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("it is small")];
+    let frame = reader.next_frame(&mut pixels).expect("it is whole");
+    (frame.width, frame.height, frame.color_type.samples(), pixels)
+}
+
+#[test]
+fn pictures_go_out_and_come_in() {
+    let text = r#"
+use std.viz: tiles
+
+state grey[2, 3] = [[0, 0.5, 1], [-1, 2, 0.99]]
+state colour[1, 2, 3] = [[[0, 1, 0.25], [1, 0, 0.75]]]
+
+run {
+  write_png("grey.png", grey)
+  for i in 0..2 { write_png("some/colour_{i}.png", colour) }
+  write_png("tiles.png", tiles([[0, 1], [2, 0], [1, 1]], [1, 2], grid: [2, 2], stretch: false))
+}
+"#;
+    let out = tempfile::tempdir().expect("a folder can be made");
+    printed(text, Precision::F32, Cut::Work, out.path()).unwrap_or_else(|p| panic!("{p}"));
+    let grey = vec![0, 127, 255, 0, 255, 252];
+    assert_eq!(png_file(&out.path().join("grey.png")), (3, 2, 1, grey.clone()));
+    let colour = vec![0, 255, 63, 255, 0, 191];
+    assert_eq!(png_file(&out.path().join("some/colour_1.png")), (2, 1, 3, colour));
+    // Two tiles of a row and a column between them.
+    let sheet = vec![0, 255, 0, 255, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0];
+    assert_eq!(png_file(&out.path().join("tiles.png")), (5, 3, 1, sheet));
+
+    let path = out.path().join("grey.png").display().to_string();
+    let text = format!(
+        "data d {{ image[_, _, 3] = png(\"{path}\") }}\nrun {{ print(\"{{d.image[.., .., 0]}} {{shape(d.image)}}\") }}\n"
+    );
+    let read = printed(&text, Precision::F32, Cut::Work, out.path()).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(read, "[[0, 127, 255],\n [0, 255, 252]] [2, 3, 3]\n");
+
+    // Content decides: bytes of a JPEG are taken for one, and others refused.
+    let picture = dlc::data::picture::parse(&[0xff, 0xd8, 0xff, 0xe0, 0, 4], "cut.png");
+    assert!(picture.is_err());
+    let other = dlc::data::picture::parse(b"GIF89a", "a.png").expect_err("it is no picture of ours");
+    assert!(other.title.contains("neither a PNG nor a JPEG"), "{}", other.title);
+    let whole = std::fs::read(out.path().join("grey.png")).expect("the picture is there");
+    for cut in 0..whole.len() - 12 {
+        assert!(dlc::data::picture::parse(&whole[..cut], "cut.png").is_err(), "cut at {cut}");
+    }
+}

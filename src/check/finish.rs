@@ -185,7 +185,7 @@ fn walk_expr(e: &mut Expr, f: &mut impl FnMut(Node<'_>)) {
         ExprKind::Map(_, parts) | ExprKind::Tuple(parts) | ExprKind::List(parts) => {
             parts.iter_mut().for_each(|p| walk_expr(p, f))
         }
-        ExprKind::Index(a, b) => {
+        ExprKind::Index(a, b) | ExprKind::WritePng(a, b) => {
             walk_expr(a, f);
             walk_expr(b, f);
         }

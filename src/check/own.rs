@@ -46,12 +46,13 @@ impl Checker<'_> {
                 Ok(Value::Dist(Arc::new(Distribution { name, args, span })))
             }
             "numpy" => self.numpy_stream(&given, span),
-            "idx" | "pickle" | "npy" | "npz" | "csv" => {
+            "idx" | "pickle" | "npy" | "npz" | "csv" | "png" => {
                 let reader = match name {
                     "idx" => Reader::Idx,
                     "pickle" => Reader::Pickle,
                     "npy" => Reader::Npy,
                     "npz" => Reader::Npz,
+                    "png" => Reader::Png,
                     _ => Reader::Csv,
                 };
                 match given.as_slice() {
@@ -62,7 +63,9 @@ impl Checker<'_> {
                 }
             }
             "batches" => self.batches(given, span),
-            "print" | "save" | "load" | "snapshot" => self.host_effect(name, given, callee, span, frame),
+            "print" | "save" | "load" | "snapshot" | "write_png" => {
+                self.host_effect(name, given, callee, span, frame)
+            }
             other => not_built(&format!("`{other}`"), callee),
         }
     }
@@ -352,7 +355,7 @@ impl Checker<'_> {
         Ok(self.to_host(kept, g.span)?.expr)
     }
 
-    /// `print`, `save`, `load`, `snapshot`.
+    /// `print`, `save`, `load`, `snapshot`, `write_png`.
     fn host_effect(
         &mut self,
         name: &'static str,
@@ -392,6 +395,31 @@ impl Checker<'_> {
                 };
                 (HostKind::Unknown, kind)
             }
+            ("write_png", [path, picture]) => {
+                let name = self.to_host(path.value.clone(), path.span)?;
+                if name.kind != HostKind::Text {
+                    return fail(
+                        codes::KIND,
+                        "write_png takes the name of a file",
+                        path.span,
+                        "this is none",
+                    );
+                }
+                let h = self.to_host(picture.value.clone(), picture.span)?;
+                let title = "a picture is a real tensor, [height, width] or [height, width, 3]";
+                match &h.kind {
+                    HostKind::Tensor(Elem::Real, axes)
+                        if axes.len() == 2 || axes.len() == 3 && axes[2].extent == 3 => {}
+                    HostKind::Tensor(elem, axes) => {
+                        let what = format!("this is {} {}", elem.name(), self.shape_full(axes));
+                        return fail(codes::SHAPE, title, picture.span, what);
+                    }
+                    other => return fail(codes::KIND, title, picture.span, other.describe()),
+                }
+                let kind = host::ExprKind::WritePng(Box::new(name.expr), Box::new(h.expr));
+                (HostKind::Unknown, kind)
+            }
+            ("write_png", _) => return arity(name, "the name of a file and a tensor", span),
             ("print", _) => return arity(name, "one argument", span),
             ("snapshot", _) => return arity(name, "one argument, what to copy", span),
             _ => return arity(name, "what to keep and the name of a file", span),

@@ -152,6 +152,8 @@ pub enum ExprKind {
     Snapshot(Vec<PlaceId>),
     /// Prints a line.
     Print(Box<Expr>),
+    /// Writes a tensor as a picture under the run's folder: the name, the tensor.
+    WritePng(Box<Expr>, Box<Expr>),
     /// Writes places to a file under the run's folder.
     Save(Vec<PlaceId>, Box<Expr>),
     /// Reads places from a file.

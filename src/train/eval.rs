@@ -82,6 +82,17 @@ impl Host<'_> {
                 self.recorder().print(&text);
                 Value::Nothing
             }
+            ExprKind::WritePng(name, picture) => {
+                let (name, value) = (self.text(name)?, self.awaited_expr(picture)?);
+                let Value::Tensor(tensor) = value else {
+                    return Err(wrong_kind(&value, "a tensor", picture.span));
+                };
+                // What was reported before it is in the log before the file is there.
+                self.queue.flush()?;
+                files::write_png(&self.out, &name, &tensor)
+                    .map_err(|error| Diagnostic::from(error).label(span, "is written here"))?;
+                Value::Nothing
+            }
             ExprKind::Save(places, name) => {
                 let name = self.text(name)?;
                 let values = self.queue.read(places)?;

@@ -14,7 +14,7 @@ const REDUCE: Params = &["x", "axis:", "keep:"];
 /// Not carried out yet, whatever the arguments.
 const LATER: Params = &["?"];
 
-const TABLE: [(&str, Params); 58] = [
+const TABLE: [(&str, Params); 56] = [
     ("exp", X),
     ("log", X),
     ("log1p", X),
@@ -69,8 +69,6 @@ const TABLE: [(&str, Params); 58] = [
     ("max_pool", LATER),
     ("mean_pool", LATER),
     ("scan", LATER),
-    ("png", LATER),
-    ("write_png", LATER),
     ("write_curves", LATER),
     ("categorical", LATER),
 ];

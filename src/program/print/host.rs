@@ -134,6 +134,7 @@ impl<'a> Printer<'a> {
             | ExprKind::Draw(_)
             | ExprKind::Snapshot(_)
             | ExprKind::Print(_)
+            | ExprKind::WritePng(..)
             | ExprKind::Save(..)
             | ExprKind::Load(..) => false,
         };
@@ -196,6 +197,9 @@ impl<'a> Printer<'a> {
             ExprKind::Draw(at) => format!("({})", super::drawn(&self.program.host.draws[*at])),
             ExprKind::Snapshot(places) => format!("snapshot({})", self.places(places)),
             ExprKind::Print(text) => format!("print({})", self.expr(text)),
+            ExprKind::WritePng(path, picture) => {
+                format!("write_png({}, {})", self.expr(path), self.expr(picture))
+            }
             ExprKind::Save(places, path) => format!("save({}, {})", self.places(places), self.expr(path)),
             ExprKind::Load(places, path) => format!("load({}, {})", self.places(places), self.expr(path)),
         }
