@@ -29,7 +29,10 @@ pub fn compile(
 ) -> Result<Compiled, Problems> {
     let mut module = lower::lower(program, precision);
     let mut traces = Vec::new();
-    module.setup = crate::passes::drop_dead(std::mem::take(&mut module.setup));
+    // What is computed before the run may hold gradients, and is as stable as what steps compute.
+    let (setup, _) = run_pipeline(std::mem::take(&mut module.setup), BEFORE_GRADIENT, |_, _| {});
+    let setup = grad::differentiate(setup).map_err(|e| no_path(&e))?;
+    (module.setup, _) = run_pipeline(setup, AFTER_GRADIENT, |_, _| {});
     for (index, step) in module.steps.iter_mut().enumerate() {
         let graph = std::mem::take(step);
         observer(index, "lowered", &graph);

@@ -154,9 +154,8 @@ fn check_lists_params_steps_and_data() {
 #[test]
 fn ir_is_shown_at_every_stage() {
     let folder = folder_with(&[("line.dl", SMALL)]);
-    let ir = |more: &[&str]| {
-        good(&dlc_in(folder.path(), &[&["ir", "line.dl", "--step", "learn"], more].concat()))
-    };
+    let ir =
+        |more: &[&str]| good(&dlc_in(folder.path(), &[&["ir", "line.dl", "--step", "learn"], more].concat()));
     assert!(ir(&["--stage", "lowered"]).contains("grad"));
     for (more, has) in [
         (vec![], "update w"),
@@ -194,7 +193,8 @@ fn no_escape_sequences_where_no_terminal_listens() {
     let output = dlc(&["check", "tests/errors/syntax.dl"]);
     assert!(!output.stderr.contains(&0x1b), "{}", text(&output.stderr));
     let mut ascii = Command::new(env!("CARGO_BIN_EXE_dlc"));
-    let output = ascii.args(["check", "tests/errors/syntax.dl"]).env("LC_ALL", "C").output().expect("it runs");
+    let output =
+        ascii.args(["check", "tests/errors/syntax.dl"]).env("LC_ALL", "C").output().expect("it runs");
     assert!(output.stderr.is_ascii(), "{}", text(&output.stderr));
 }
 

@@ -130,7 +130,7 @@ run {
         below(0),
         below(1),
         below(2),
-        order("run/train/order#2", 0),
+        order("run/train#2/order", 0),
     ];
     assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
 }

@@ -52,10 +52,14 @@ impl Checker<'_> {
                         .help("scan(f, start, over: xs)   which goes along an axis of a tensor")
                         .into());
                 };
-                for item in items {
+                let turns = self.identity.begin_loop();
+                for (at, item) in items.into_iter().enumerate() {
                     let inner = self.push_frame(Some(frame), FrameKind::Block);
                     self.bind_pattern(inner, &f.pattern, item, None)?;
-                    self.no_return(&f.body, inner)?;
+                    self.identity.enter_turn(&turns, at);
+                    let result = self.no_return(&f.body, inner);
+                    self.identity.leave();
+                    result?;
                 }
             }
             ast::StmtKind::If(chosen) => {
@@ -273,6 +277,14 @@ impl Checker<'_> {
                 None => d,
             };
             return Err(d.help("call it from a step, which the schedule calls").into());
+        }
+        if self.builds.last().is_some_and(|b| b.captured.is_some()) {
+            let text = self.sources.text(update.place.span).to_string();
+            let d =
+                Diagnostic::error(codes::UPDATE_OUTSIDE, "a scan's turns carry, and do not change places")
+                    .label(span, "changed in a turn of a scan")
+                    .help(format!("carry the new value and change {text} once, after the scan"));
+            return Err(d.into());
         }
         self.arrow(update, frame, span)
     }

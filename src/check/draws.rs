@@ -5,10 +5,86 @@ use super::ops::Given;
 use super::state::{Checker, Outcome, World, fail};
 use super::value::*;
 use crate::diag::{Diagnostic, codes};
-use crate::program::{Dist, Draw, Elem, StreamSource, ValueOp, host};
+use crate::program::{Dist, Draw, Elem, StepDist, StepDraw, StreamSource, ValueOp, host};
 use crate::source::Span;
 use crate::syntax::ast;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The most trials of a binomial inside a step: each is a term of the graph.
+const MOST_TRIALS: u32 = 64;
+/// The longest permutation inside a step: every two of its numbers are compared.
+const MOST_PERMUTED: f64 = 4096.0;
+
+/// The path of a draw: the bodies from the step (or `run`) down to the one that draws.
+///
+/// A path is the step's name, a part for each call on the way, then the name drawn:
+/// `pretrain/daes[0].loss/corrupt/kept`.
+///
+/// - A method's part begins with its instance. A step's name does too, and if two steps have the same
+///   name the later is `learn#2`.
+/// - Within one body the first call of a function is just its name, the others in source order
+///   `f#2`, `f#3`, …; draws of one name (in two `if`s) likewise.
+/// - A turn of a loop or comprehension that is unrolled is a part of its own and numbers what is in
+///   it by itself: `for[0]`, of the body's second loop `for#2[0]`. A `scan` calls its function once;
+///   its turns are told apart by the counter, not by the path.
+///
+/// So adding a draw changes no other path, and one more call of a function only those of the calls
+/// of that function after it in that body.
+#[derive(Clone, Default)]
+pub(super) struct Identity {
+    bodies: Vec<Body>,
+}
+
+#[derive(Clone)]
+struct Body {
+    part: String,
+    /// How often each part and name was seen in it.
+    seen: BTreeMap<String, usize>,
+}
+
+impl Identity {
+    /// The path of a step's body, or of the schedule's.
+    pub fn of(name: &str) -> Identity {
+        Identity { bodies: vec![Body { part: name.to_string(), seen: BTreeMap::new() }] }
+    }
+
+    /// The name, numbered if the body has it already.
+    fn numbered(&mut self, name: &str) -> String {
+        let Some(body) = self.bodies.last_mut() else { return name.to_string() };
+        let count = body.seen.entry(name.to_string()).or_insert(0);
+        *count += 1;
+        if *count == 1 { name.to_string() } else { format!("{name}#{count}") }
+    }
+
+    /// Enters the body of a call.
+    pub fn enter(&mut self, name: &str) {
+        let part = self.numbered(name);
+        self.bodies.push(Body { part, seen: BTreeMap::new() });
+    }
+
+    /// Begins an unrolled loop; gives what its turns are called.
+    pub fn begin_loop(&mut self) -> String {
+        self.numbered("for")
+    }
+
+    /// Enters a turn of an unrolled loop.
+    pub fn enter_turn(&mut self, turns: &str, at: usize) {
+        self.bodies.push(Body { part: format!("{turns}[{at}]"), seen: BTreeMap::new() });
+    }
+
+    /// Leaves the innermost body.
+    pub fn leave(&mut self) {
+        self.bodies.pop();
+    }
+
+    /// The path of a draw in the innermost body.
+    fn path(&mut self, name: &str) -> String {
+        let own = self.numbered(name);
+        let parts = self.bodies.iter().map(|b| b.part.as_str()).chain([own.as_str()]);
+        parts.collect::<Vec<_>>().join("/")
+    }
+}
 
 /// A stream of random numbers.
 pub(super) struct Stream {
@@ -118,7 +194,8 @@ impl Checker<'_> {
     /// `x[shape] ~ dist [from s]` as a statement.
     pub fn draw_statement(&mut self, draw: &ast::Draw, frame: FrameId) -> Outcome<()> {
         if self.world != World::Compile {
-            return not_built("a random draw inside a step", draw.span);
+            let value = self.step_draw(draw, frame)?;
+            return self.define(frame, &draw.name, value, draw.span);
         }
         let axes = match &draw.shape {
             Some(shape) => Some(self.known_axes(shape, frame)?),
@@ -153,12 +230,7 @@ impl Checker<'_> {
             let d = Diagnostic::error(codes::WORLD, title).label(draw.source.span, "drawn here");
             return Err(d.help("stream s = 7   a stream whose draws depend on no order").into());
         }
-        let mut path = format!("{}/{}", self.schedules.join("/"), draw.name.name);
-        let met = self.met.entry(path.clone()).or_default();
-        *met += 1;
-        if *met > 1 {
-            path = format!("{path}#{met}");
-        }
+        let path = self.identity.path(&draw.name.name);
         // The second form of a loop, for the smaller last minibatch, has the draws of the first.
         let known = self.program.host.draws.iter().position(|d| d.path == path && d.span == draw.source.span);
         let at = known.unwrap_or_else(|| {
@@ -170,6 +242,147 @@ impl Checker<'_> {
         let expr = host::Expr { kind: host::ExprKind::Draw(at), span: draw.source.span };
         let value = self.keep_host(super::schedule::host_value(expr, kind, draw.name.span), &draw.name.name);
         self.define(frame, &draw.name, value, span)
+    }
+
+    /// A draw inside a step, or in a function that the schedule calls.
+    fn step_draw(&mut self, draw: &ast::Draw, frame: FrameId) -> Outcome<Value> {
+        let (dist, stream) = self.drawn_from(&draw.source, frame)?;
+        let seed = match self.streams[stream].source {
+            StreamSource::Philox { seed } => seed,
+            StreamSource::Numpy { .. } => {
+                let from = draw.source.from.as_ref().map_or(draw.source.span, |e| e.span);
+                let d = Diagnostic::error(codes::WORLD, "a NumPy stream is drawn from before the run alone")
+                    .label(from, "sequential, so a step cannot draw from it in any order")
+                    .note("it serves initial values, data, and draws outside functions and steps")
+                    .help("draw from `main`, or from a stream of its own: stream noise");
+                return Err(d.into());
+            }
+        };
+        let declared = match &draw.shape {
+            Some(shape) => Some(self.known_axes(shape, frame)?),
+            None => None,
+        };
+        let path = self.identity.path(&draw.name.name);
+        let known: Vec<Option<f64>> = dist.args.iter().map(|a| self.number(a).map(|(v, _)| v)).collect();
+        if known.iter().all(Option::is_some) && dist.name != "categorical" {
+            self.settled(&dist)?;
+        }
+        let (kind, elem) = self.step_dist(&dist, &known)?;
+        let mut params = Vec::new();
+        for arg in &dist.args[dist.args.len() - kind.operands().min(dist.args.len())..] {
+            params.push(self.parameter(arg, kind, &dist)?);
+        }
+        if kind == StepDist::Integers && params.len() == 1 {
+            params.insert(0, self.emit(ValueOp::Number(0.0), vec![], Elem::Int, vec![], dist.span));
+        }
+        let natural = match kind {
+            StepDist::Permutation => vec![Axis::plain(known[0].unwrap_or(0.0) as usize)],
+            StepDist::Categorical => {
+                let p = &params[0];
+                match p.axes.split_last() {
+                    Some((last, rows)) if last.extent > 0 => rows.to_vec(),
+                    _ => {
+                        return fail(
+                            codes::SHAPE,
+                            "categorical takes probabilities along the last axis",
+                            dist.span,
+                            format!("this is {}", self.shape_full(&p.axes)),
+                        );
+                    }
+                }
+            }
+            _ => {
+                let operands: Vec<(&Tensor, Span)> = params.iter().map(|p| (p, dist.span)).collect();
+                self.broadcast_axes(&operands, draw.span)?
+            }
+        };
+        let axes = match declared {
+            None => natural,
+            Some(axes) => {
+                let aligned = axes.iter().rev().zip(natural.iter().rev());
+                let stretch = kind != StepDist::Permutation;
+                let mut fits = natural.len() <= axes.len() && (stretch || natural.len() == axes.len());
+                for (wanted, own) in aligned {
+                    let one = stretch && *own == Axis::plain(1);
+                    fits &= one || self.agree_outside(*wanted, *own);
+                }
+                if !fits {
+                    let title = format!("{} does not give this shape", dist.name);
+                    let at = draw.shape.as_ref().map_or(draw.span, |s| s.span);
+                    let d = Diagnostic::error(codes::BROADCAST, title)
+                        .label(at, format!("wanted here: {}", self.shape_full(&axes)))
+                        .label(dist.span, format!("its arguments give {}", self.shape_full(&natural)));
+                    return Err(d.into());
+                }
+                axes
+            }
+        };
+        let args = params.iter().map(|p| self.import(p, dist.span)).collect();
+        let op = ValueOp::Draw(Box::new(StepDraw { dist: kind, seed, path }));
+        let tensor = self.emit(op, args, elem, axes, draw.span);
+        self.name_tensor(&tensor, &draw.name.name);
+        Ok(Value::Tensor(tensor))
+    }
+
+    /// A distribution as steps draw from it, and what it gives.
+    fn step_dist(&self, dist: &Distribution, known: &[Option<f64>]) -> Outcome<(StepDist, Elem)> {
+        let not_known = |what: &str| {
+            fail(codes::KIND, format!("{what} is known before the run"), dist.span, "this distribution")
+        };
+        Ok(match (dist.name, known) {
+            ("uniform", [_, _]) => (StepDist::Uniform, Elem::Real),
+            ("normal", [_, _]) => (StepDist::Normal, Elem::Real),
+            ("bernoulli", [_]) => (StepDist::Bernoulli, Elem::Real),
+            ("binomial", [Some(n), _]) if *n <= f64::from(MOST_TRIALS) && *n >= 0.0 && n.fract() == 0.0 => {
+                (StepDist::Binomial { trials: *n as u32 }, Elem::Real)
+            }
+            ("binomial", [Some(_), _]) => {
+                let what = format!("a binomial of more than {MOST_TRIALS} trials inside a step");
+                return not_built(&what, dist.span);
+            }
+            ("binomial", [None, _]) => return not_known("the number of trials of a binomial"),
+            ("integers", [_] | [_, _]) => (StepDist::Integers, Elem::Int),
+            ("permutation", [Some(n)]) if *n <= MOST_PERMUTED => (StepDist::Permutation, Elem::Int),
+            ("permutation", [Some(_)]) => {
+                let what = format!("a permutation of more than {MOST_PERMUTED} numbers inside a step");
+                return not_built(&what, dist.span);
+            }
+            ("permutation", [None]) => return not_known("the length of a permutation"),
+            ("categorical", [_]) => (StepDist::Categorical, Elem::Int),
+            (name, args) => {
+                return fail(
+                    codes::NUMBER,
+                    format!("{name} does not take these arguments ({} of them)", args.len()),
+                    dist.span,
+                    "this distribution",
+                );
+            }
+        })
+    }
+
+    /// A parameter of a distribution as a tensor of the step.
+    fn parameter(&mut self, arg: &Value, kind: StepDist, dist: &Distribution) -> Outcome<Tensor> {
+        let elem = if kind == StepDist::Integers { Elem::Int } else { Elem::Real };
+        if elem == Elem::Int
+            && let Some((v, _)) = self.number(arg)
+            && v.abs() > f64::from(i32::MAX)
+        {
+            let title = format!("{v} is beyond the numbers of a step, which have 32 bits");
+            return fail(codes::NUMBER, title, dist.span, "this distribution");
+        }
+        match self.as_tensor(arg, Some(elem), dist.span) {
+            Some(t) if t.elem == elem || (elem == Elem::Real && t.elem == Elem::Int) => Ok(t),
+            Some(t) => {
+                let title = format!("{} takes {}, and is given {}", dist.name, elem.name(), t.elem.name());
+                fail(codes::DTYPE, title, dist.span, "this distribution")
+            }
+            None => fail(
+                codes::KIND,
+                format!("{} takes numbers and tensors, and is given {}", dist.name, arg.kind()),
+                dist.span,
+                "this distribution",
+            ),
+        }
     }
 
     /// The axes of a shape without `_`.

@@ -1,7 +1,7 @@
 //! Expressions, in any world.
 
 use super::ops::{At, Given};
-use super::state::{Checker, Fail, FrameKind, Outcome, World, fail};
+use super::state::{Checker, Fail, Outcome, World, fail};
 use super::value::*;
 use crate::diag::{Diagnostic, codes};
 use crate::program::{MapOp, host};
@@ -9,12 +9,50 @@ use crate::source::Span;
 use crate::syntax::ast;
 use std::sync::Arc;
 
-/// What a step reports: name, element type, axes.
-type Reported = (Arc<str>, crate::program::Elem, Vec<Axis>);
+/// Expressions and calls inside each other.
+const MOST_DEPTH: usize = 3_000;
+/// Expressions evaluated, which bounds time and the number of operations.
+const MOST_WORK: usize = 4_000_000;
+/// Elements of a compile-time list.
+const MOST_ITEMS: usize = 100_000;
+/// Lists in lists.
+const MOST_LISTS: usize = 12;
+/// Bytes of a compile-time text.
+pub(super) const MOST_TEXT: usize = 1 << 20;
 
 impl Checker<'_> {
-    /// The value of an expression.
+    /// The value of an expression, within the bounds that keep any text from taking the compiler down.
     pub fn expr(&mut self, e: &ast::Expr, frame: FrameId) -> Outcome<Value> {
+        self.work += 1;
+        self.depth += 1;
+        if self.depth > MOST_DEPTH || self.work > MOST_WORK {
+            self.depth = 0;
+            let title = if self.work > MOST_WORK {
+                format!("the program comes to more than {MOST_WORK} operations")
+            } else {
+                format!("expressions and calls are nested more than {MOST_DEPTH} deep")
+            };
+            self.work = 0;
+            return fail(codes::TOO_LARGE, title, e.span, "reached here");
+        }
+        let value = self.expr_within(e, frame);
+        self.depth = self.depth.saturating_sub(1);
+        let value = value?;
+        if let Some((elements, span)) = self.oversize.take() {
+            let title = format!("a tensor of {elements} elements is more than any machine holds");
+            return fail(codes::TOO_LARGE, title, span, "made here");
+        }
+        if let Value::List(items) = &value
+            && (items.len() > MOST_ITEMS || list_depth(&value, 0) > MOST_LISTS)
+        {
+            let title =
+                format!("a list has at most {MOST_ITEMS} elements, and lists nest at most {MOST_LISTS} deep");
+            return fail(codes::TOO_LARGE, title, e.span, format!("{} elements", items.len()));
+        }
+        Ok(value)
+    }
+
+    fn expr_within(&mut self, e: &ast::Expr, frame: FrameId) -> Outcome<Value> {
         match &e.kind {
             ast::ExprKind::Number { value, whole, .. } => Ok(Value::Number { value: *value, whole: *whole }),
             ast::ExprKind::Bool(b) => Ok(Value::Bool(*b)),
@@ -94,7 +132,13 @@ impl Checker<'_> {
             ast::ExprKind::Range { lo, hi } => {
                 let (a, b) = (self.expr(lo, frame)?, self.expr(hi, frame)?);
                 match (self.number(&a), self.number(&b)) {
-                    (Some((a, true)), Some((b, true))) => Ok(Value::Range(a as i64, b as i64)),
+                    (Some((a, true)), Some((b, true))) => {
+                        if self.world != World::Schedule && b - a > MOST_ITEMS as f64 {
+                            let title = format!("a list has at most {MOST_ITEMS} elements");
+                            return fail(codes::TOO_LARGE, title, e.span, format!("{} elements", b - a));
+                        }
+                        Ok(Value::Range(a as i64, b as i64))
+                    }
                     (Some((_, false)), _) => {
                         fail(codes::KIND, "a range runs over whole numbers", lo.span, "this is not whole")
                     }
@@ -203,74 +247,6 @@ impl Checker<'_> {
         })
     }
 
-    /// A text with holes.
-    fn text(&mut self, parts: &[ast::StrPart], frame: FrameId, span: Span) -> Outcome<Value> {
-        let mut pieces = Vec::new();
-        let mut known = Some(String::new());
-        for part in parts {
-            match part {
-                ast::StrPart::Text(t) => {
-                    if let Some(k) = &mut known {
-                        k.push_str(t);
-                    }
-                    pieces.push(host::Part::Text(t.clone()));
-                }
-                ast::StrPart::Hole { expr, format, span } => {
-                    let value = if self.world == World::Schedule {
-                        self.host_value_of(expr, frame)?
-                    } else {
-                        self.expr(expr, frame)?
-                    };
-                    let format = host::Format {
-                        digits: format.digits,
-                        style: match format.style {
-                            ast::Style::Plain => host::Style::Plain,
-                            ast::Style::Percent => host::Style::Percent,
-                            ast::Style::Exponent => host::Style::Exponent,
-                        },
-                    };
-                    known = match (known, self.known_text(&value, format)) {
-                        (Some(k), Some(t)) => Some(k + &t),
-                        _ => None,
-                    };
-                    match self.to_host(value.clone(), *span) {
-                        Ok(h) => pieces.push(host::Part::Hole(h.expr, format)),
-                        Err(_) if known.is_some() => {}
-                        Err(e) => return Err(e),
-                    }
-                }
-            }
-        }
-        if let Some(known) = known {
-            return Ok(Value::Text(known.into()));
-        }
-        if self.world != World::Schedule {
-            return fail(
-                codes::WORLD,
-                "a text outside the schedule holds only what is known before the run",
-                span,
-                "this text",
-            );
-        }
-        let expr = host::Expr { kind: host::ExprKind::Format(pieces), span };
-        Ok(Value::Host(HostValue { expr, kind: HostKind::Text }))
-    }
-
-    /// What a hole shows of a compile-time value.
-    fn known_text(&self, value: &Value, format: host::Format) -> Option<String> {
-        if let Value::Text(t) = value {
-            return Some(t.to_string());
-        }
-        let (v, _) = self.number(value)?;
-        Some(match (format.style, format.digits) {
-            (host::Style::Plain, None) => format!("{v}"),
-            (host::Style::Plain, Some(d)) => format!("{v:.d$}"),
-            (host::Style::Percent, None) => format!("{}%", v * 100.0),
-            (host::Style::Percent, Some(d)) => format!("{:.d$}%", v * 100.0),
-            (host::Style::Exponent, _) => return None,
-        })
-    }
-
     /// The field of a value.
     fn field(&mut self, value: Value, name: &ast::Ident, frame: FrameId, base: Span) -> Outcome<Value> {
         match value {
@@ -343,163 +319,6 @@ impl Checker<'_> {
         Err(d.into())
     }
 
-    /// `[body for pattern in iter if cond]`.
-    fn comprehension(
-        &mut self,
-        body: &ast::Expr,
-        pattern: &ast::Pattern,
-        iter: &ast::Expr,
-        cond: Option<&ast::Expr>,
-        frame: FrameId,
-        span: Span,
-    ) -> Outcome<Value> {
-        let outer = self.hint.take();
-        let over = self.iterable(iter, frame)?;
-        if let Some(items) = self.unrolled(&over, self.world != World::Schedule) {
-            let mut values = Vec::new();
-            for item in items {
-                let inner = self.push_frame(Some(frame), FrameKind::Block);
-                self.bind_pattern(inner, pattern, item, None)?;
-                if let Some(cond) = cond {
-                    match self.expr(cond, inner)? {
-                        Value::Bool(true) => {}
-                        Value::Bool(false) => continue,
-                        other => return Err(self.runtime_condition(other, cond).into()),
-                    }
-                }
-                self.hint = outer.as_ref().map(|(base, at)| (format!("{base}[{}]", at + values.len()), 0));
-                let value = self.expr(body, inner);
-                self.hint = None;
-                values.push(value?);
-            }
-            self.hint = outer;
-            return Ok(Value::list(values));
-        }
-        self.hint = outer;
-        if self.world != World::Schedule {
-            return fail(
-                codes::WORLD,
-                format!("a comprehension here goes through a list, and this is {}", over.kind()),
-                iter.span,
-                "this",
-            );
-        }
-        let met = self.met.clone();
-        let mut joined: Option<HostValue> = None;
-        for form in super::schedule::forms(over) {
-            self.met.clone_from(&met);
-            let part = self.collect(body, pattern, (form, iter.span), cond, frame, span)?;
-            joined = Some(match joined {
-                None => part,
-                Some(before) => self.join(before, part, body.span, span)?,
-            });
-        }
-        Ok(joined.map_or(Value::Unit, Value::Host))
-    }
-
-    /// A comprehension of the schedule over what has one form.
-    fn collect(
-        &mut self,
-        body: &ast::Expr,
-        pattern: &ast::Pattern,
-        (over, at): (Value, Span),
-        cond: Option<&ast::Expr>,
-        frame: FrameId,
-        span: Span,
-    ) -> Outcome<HostValue> {
-        let inner = self.push_frame(Some(frame), FrameKind::Block);
-        let header = self.loop_header(pattern, over, inner, at)?;
-        let before = std::mem::take(&mut self.block);
-        let condition = match cond {
-            Some(c) => {
-                let value = self.host_value_of(c, inner)?;
-                Some(self.to_host(value, c.span)?.expr)
-            }
-            None => None,
-        };
-        let value = self.host_value_of(body, inner)?;
-        let value = self.to_host(value, body.span)?;
-        let statements = std::mem::replace(&mut self.block, before);
-        let expr = host::Expr {
-            kind: host::ExprKind::Collect {
-                over: Box::new(header),
-                body: statements,
-                condition: condition.map(Box::new),
-                value: Box::new(value.expr),
-            },
-            span,
-        };
-        Ok(HostValue { expr, kind: HostKind::List(Box::new(value.kind)) })
-    }
-
-    /// The list of the full minibatches and that of the smaller last one, as one.
-    fn join(&self, a: HostValue, b: HostValue, body: Span, span: Span) -> Outcome<HostValue> {
-        if !self.alike(&a.kind, &b.kind) {
-            let d = Diagnostic::error(codes::SHAPE, "the elements of this list differ in shape")
-                .label(body, "has another shape for the last minibatch, which is smaller")
-                .help("a number for each minibatch, or rest: \"drop\"");
-            return Err(d.into());
-        }
-        let kind = a.kind.clone();
-        let expr = host::Expr { kind: host::ExprKind::Map(MapOp::Add, vec![a.expr, b.expr]), span };
-        Ok(HostValue { expr, kind })
-    }
-
-    /// Whether values of two kinds may be elements of one list; records if what they report is alike.
-    fn alike(&self, a: &HostKind, b: &HostKind) -> bool {
-        let same =
-            |a: &[Axis], b: &[Axis]| a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.extent == y.extent);
-        match (a, b) {
-            (HostKind::List(a), HostKind::List(b)) => self.alike(a, b),
-            (HostKind::Tuple(a), HostKind::Tuple(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| self.alike(x, y))
-            }
-            (HostKind::Tensor(e, a), HostKind::Tensor(f, b)) => e == f && same(a, b),
-            (HostKind::Record(a), HostKind::Record(b)) => {
-                let (a, b) = (&self.reports[*a], &self.reports[*b]);
-                let alike = |((n, e, x), (m, f, y)): (&Reported, &Reported)| n == m && e == f && same(x, y);
-                a.len() == b.len() && a.iter().zip(b).all(alike)
-            }
-            (a, b) => a == b,
-        }
-    }
-
-    /// What a loop or comprehension goes through. A range may have ends that only the host knows.
-    pub fn iterable(&mut self, iter: &ast::Expr, frame: FrameId) -> Outcome<Value> {
-        if self.world == World::Schedule
-            && let ast::ExprKind::Range { lo, hi } = &iter.kind
-        {
-            let (a, b) = (self.host_value_of(lo, frame)?, self.host_value_of(hi, frame)?);
-            if self.number(&a).is_none() || self.number(&b).is_none() {
-                let (a, b) = (self.to_host(a, lo.span)?, self.to_host(b, hi.span)?);
-                let expr = host::Expr { kind: host::ExprKind::Tuple(vec![a.expr, b.expr]), span: iter.span };
-                return Ok(Value::Host(HostValue { expr, kind: HostKind::Tuple(vec![a.kind, b.kind]) }));
-            }
-        }
-        if self.world == World::Schedule { self.host_value_of(iter, frame) } else { self.expr(iter, frame) }
-    }
-
-    /// The elements of a compile-time sequence; a range only where ranges are lists.
-    pub fn unrolled(&self, value: &Value, ranges: bool) -> Option<Vec<Value>> {
-        match value {
-            Value::List(items) | Value::Tuple(items) => Some(items.to_vec()),
-            Value::Range(a, b) if ranges => {
-                Some((*a..*b).map(|v| Value::Number { value: v as f64, whole: true }).collect())
-            }
-            Value::Enumerate(inner) => {
-                let items = self.unrolled(inner, ranges)?;
-                Some(
-                    items
-                        .into_iter()
-                        .enumerate()
-                        .map(|(i, v)| Value::Tuple(Arc::new(vec![Value::whole(i), v])))
-                        .collect(),
-                )
-            }
-            _ => None,
-        }
-    }
-
     /// A call as it stands in the text.
     fn call_expr(
         &mut self,
@@ -565,6 +384,17 @@ impl Checker<'_> {
                 other => fail(codes::KIND, "the sizes of a layer are numbers", other.span(), "not a size"),
             })
             .collect()
+    }
+}
+
+/// How deeply lists nest, along the first elements that are lists.
+fn list_depth(value: &Value, depth: usize) -> usize {
+    match value {
+        Value::List(items) if depth <= MOST_LISTS => items
+            .iter()
+            .find(|v| matches!(v, Value::List(_)))
+            .map_or(depth + 1, |inner| list_depth(inner, depth + 1)),
+        _ => depth,
     }
 }
 

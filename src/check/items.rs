@@ -17,6 +17,7 @@ struct Aside {
     prefix: String,
     hint: Option<(String, usize)>,
     path: Vec<String>,
+    identity: super::draws::Identity,
     calls: Vec<(Span, Span)>,
 }
 
@@ -28,6 +29,7 @@ impl Checker<'_> {
             prefix: std::mem::take(&mut self.prefix),
             hint: self.hint.take(),
             path: std::mem::take(&mut self.path),
+            identity: std::mem::take(&mut self.identity),
             calls: std::mem::take(&mut self.calls),
         };
         let result = run(self);
@@ -35,6 +37,7 @@ impl Checker<'_> {
         self.prefix = aside.prefix;
         self.hint = aside.hint;
         self.path = aside.path;
+        self.identity = aside.identity;
         self.calls = aside.calls;
         result
     }

@@ -387,10 +387,8 @@ impl Checker<'_> {
 
     fn collect_held(&self, value: &Value, frame: FrameId, found: &mut Vec<(PlaceId, Value)>) {
         match value {
-            Value::Tensor(Tensor { source: Source::Place(p), .. }) => {
-                if !found.iter().any(|(q, _)| q == p) {
-                    found.push((*p, value.clone()));
-                }
+            Value::Tensor(Tensor { source: Source::Place(p), .. }) if !found.iter().any(|(q, _)| q == p) => {
+                found.push((*p, value.clone()));
             }
             Value::Instance(id) => {
                 let instance = &self.instances[*id];

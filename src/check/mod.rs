@@ -8,9 +8,11 @@
 
 mod block;
 mod call;
+mod dims;
 mod draws;
 mod eval;
 mod finish;
+mod header;
 mod items;
 mod layer;
 mod modules;
@@ -19,7 +21,9 @@ mod nearest;
 mod ops;
 mod own;
 mod resolve;
+mod scan;
 mod schedule;
+mod sequences;
 mod state;
 mod step;
 mod value;
@@ -28,10 +32,12 @@ use crate::diag::{Diagnostic, Problems, Severity, codes};
 use crate::program::{Precision, Program, RawSource};
 use crate::source::{Source, SourceMap};
 use crate::syntax::ast;
-use state::{Build, Checker, Fail, FrameKind, Outcome, World};
-use std::collections::BTreeMap;
+use state::{Checker, Fail, FrameKind, Outcome, World};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Room for the deepest evaluation; only what is used is ever touched.
+const STACK: usize = 256 << 20;
 
 /// What the command line says about a program.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +53,7 @@ pub struct Settings {
 }
 
 /// What the checker may ask of the outside: the shape of an array in a file, for an extent `_`.
-pub trait Files {
+pub trait Files: Sync {
     /// The shape of an array that a file holds.
     fn shape(&self, source: &RawSource) -> Result<Vec<usize>, Diagnostic>;
 }
@@ -61,40 +67,21 @@ pub fn check(
     sources: &mut SourceMap,
     files: &dyn Files,
 ) -> Result<(Program, Problems), Problems> {
-    let mut checker = Checker {
-        sources,
-        files,
-        settings,
-        modules: Vec::new(),
-        entry: usize::MAX,
-        module_of_file: BTreeMap::new(),
-        frames: Vec::new(),
-        dims: Vec::new(),
-        instances: Vec::new(),
-        data: Vec::new(),
-        streams: vec![draws::Stream::named("main", settings.seed)],
-        program: Program::default(),
-        problems: Vec::new(),
-        world: World::Compile,
-        setup: Build::new(0),
-        builds: Vec::new(),
-        block: Vec::new(),
-        serial: 0,
-        calls: Vec::new(),
-        path: Vec::new(),
-        prefix: String::new(),
-        hint: None,
-        anonymous: 0,
-        made: BTreeMap::new(),
-        reports: Vec::new(),
-        reported: Vec::new(),
-        schedules: vec!["run".into()],
-        met: BTreeMap::new(),
-        resident_of: BTreeMap::new(),
-        reading_for_grad: false,
-        taken: Vec::new(),
-    };
-    let outcome = checker.whole(entry, source);
+    let mut checker = Checker::new(sources, files, settings);
+    // Calls inside calls are bounded, and the bound needs more room than a thread has by default.
+    let outcome = std::thread::scope(|scope| {
+        let whole = std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, || checker.whole(entry, source));
+        match whole.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(e) => {
+                let d = Diagnostic::error(codes::TOO_LARGE, "there is no memory to check the program in");
+                Err(d.note(e.to_string()).into())
+            }
+        }
+    });
     let Checker { mut program, mut problems, setup, .. } = checker;
     if let Err(Fail::Message(d)) = &outcome {
         problems.push((**d).clone());
@@ -113,7 +100,8 @@ impl Checker<'_> {
     fn whole(&mut self, entry: &Path, source: &Arc<Source>) -> Outcome<()> {
         let name = entry.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let folder = entry.parent().map(Path::to_path_buf).unwrap_or_default();
-        let mut chain = vec![(name.clone(), crate::source::Span::new(source.id, 0, 0))];
+        let by = crate::source::Span::new(source.id, 0, 0);
+        let mut chain = vec![modules::UnderWay { name: name.clone(), by, file: modules::one_name(entry) }];
         let module = self.load(name.clone(), Arc::clone(source), folder, &mut chain)?;
         self.entry = module;
         let file = Arc::clone(&self.modules[module].file);
@@ -142,6 +130,7 @@ impl Checker<'_> {
         }
         if let Some(run) = runs.first() {
             self.world = World::Schedule;
+            self.identity = draws::Identity::of("run");
             let parent = self.modules[module].frame;
             let frame = self.push_frame(Some(parent), FrameKind::Call);
             if self.schedule_statements(&run.body.stmts, frame)?.is_some() {

@@ -25,6 +25,21 @@ pub(super) struct Module {
     pub imports: Vec<(ast::Ident, usize)>,
 }
 
+/// A module that is being read.
+pub(super) struct UnderWay {
+    /// Its name, for the message.
+    pub name: String,
+    /// The `use` that led to it.
+    pub by: Span,
+    /// Its file, however it was reached; the name of an embedded one.
+    pub file: PathBuf,
+}
+
+/// The one path of a file that several lead to, as links do.
+pub(super) fn one_name(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 /// The name a declaration binds, if one.
 pub(super) fn item_names(item: &ast::Item) -> Vec<ast::Ident> {
     fn pattern(p: &ast::Pattern, out: &mut Vec<ast::Ident>) {
@@ -55,13 +70,13 @@ pub(super) fn item_names(item: &ast::Item) -> Vec<ast::Ident> {
 }
 
 impl Checker<'_> {
-    /// Reads a module and those it uses; `chain` holds those under way, with the `use` that led here.
+    /// Reads a module and those it uses; `chain` holds those under way.
     pub fn load(
         &mut self,
         name: String,
         source: Arc<Source>,
         folder: PathBuf,
-        chain: &mut Vec<(String, Span)>,
+        chain: &mut Vec<UnderWay>,
     ) -> Outcome<usize> {
         let (file, problems) = syntax::parse(&source);
         let broken = problems.iter().any(|p| p.severity == crate::diag::Severity::Error);
@@ -106,28 +121,34 @@ impl Checker<'_> {
     }
 
     /// The module of a `use`.
-    fn used(&mut self, taken: &ast::Use, folder: &Path, chain: &mut Vec<(String, Span)>) -> Outcome<usize> {
+    fn used(&mut self, taken: &ast::Use, folder: &Path, chain: &mut Vec<UnderWay>) -> Outcome<usize> {
         let name = taken.module();
         let span = taken.path_span();
-        if let Some(at) = chain.iter().position(|(n, _)| *n == name) {
-            let mut steps: Vec<&str> = chain[at..].iter().map(|(n, _)| n.as_str()).collect();
+        let embedded = library::text(&name);
+        let path = match embedded {
+            Some(_) => PathBuf::from(&name),
+            None => folder.join(name.replace('.', "/")).with_extension("dl"),
+        };
+        let file = one_name(&path);
+        if let Some(at) = chain.iter().position(|module| module.file == file) {
+            let mut steps: Vec<&str> = chain[at..].iter().map(|module| module.name.as_str()).collect();
             steps.push(&name);
             let mut d = Diagnostic::error(
                 codes::IMPORT_CYCLE,
                 format!("modules use each other in a circle: {}", steps.join(" uses ")),
             )
             .label(span, format!("uses {name}, which is still being read"));
-            for (n, s) in chain[at + 1..].iter().take(3) {
-                d = d.label(*s, format!("{n} is used here"));
+            for module in chain[at + 1..].iter().take(3) {
+                d = d.label(module.by, format!("{} is used here", module.name));
             }
             return Err(d.help("move what both need into a third module").into());
         }
-        if let Some(text) = library::text(&name) {
+        if let Some(text) = embedded {
             if let Some(id) = self.modules.iter().position(|m| m.name == name) {
                 return Ok(id);
             }
             let source = self.sources.add(name.clone(), None, text);
-            chain.push((name.clone(), span));
+            chain.push(UnderWay { name: name.clone(), by: span, file });
             let id = self.load(name, source, PathBuf::new(), chain);
             chain.pop();
             return id;
@@ -145,12 +166,10 @@ impl Checker<'_> {
             };
             return Err(d.into());
         }
-        let parts: Vec<&str> = name.split('.').collect();
-        let path = folder.join(parts.join("/")).with_extension("dl");
         let key = path.display().to_string();
-        if let Some(id) =
-            self.modules.iter().position(|m| self.sources.get(m.file.id).path.as_ref() == Some(&path))
-        {
+        let same = |path: &PathBuf| one_name(path) == file;
+        let read = |m: &Module| self.sources.get(m.file.id).path.as_ref().is_some_and(same);
+        if let Some(id) = self.modules.iter().position(read) {
             return Ok(id);
         }
         let text = match std::fs::read(&path).map(String::from_utf8) {
@@ -168,8 +187,8 @@ impl Checker<'_> {
                 return Err(d.into());
             }
         };
-        let source = self.sources.add(key, Some(path.clone()), text);
-        chain.push((name.clone(), span));
+        let source = self.sources.add(key.clone(), Some(path.clone()), text);
+        chain.push(UnderWay { name: name.clone(), by: span, file });
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let id = self.load(name, source, folder, chain);
         chain.pop();

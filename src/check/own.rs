@@ -45,6 +45,7 @@ impl Checker<'_> {
                 let args = given.into_iter().map(|g| g.value).collect();
                 Ok(Value::Dist(Arc::new(Distribution { name, args, span })))
             }
+            "scan" => self.scan(given, callee, span, frame),
             "numpy" => self.numpy_stream(&given, span),
             "idx" | "pickle" | "npy" | "npz" | "csv" | "png" => {
                 let reader = match name {
@@ -142,10 +143,15 @@ impl Checker<'_> {
             if v == x {
                 return Ok(());
             }
-            if !seen.insert(v) || values[v].ty.elem != Elem::Real {
+            let is_loop = matches!(values[v].op, ValueOp::Scan(_));
+            if !seen.insert(v) || (values[v].ty.elem != Elem::Real && !is_loop) {
                 continue;
             }
-            let passes = !matches!(values[v].op, ValueOp::StopGradient | ValueOp::OneHot);
+            let passes = match &values[v].op {
+                ValueOp::StopGradient | ValueOp::OneHot => false,
+                ValueOp::Draw(draw) => draw.dist.is_smooth(),
+                _ => true,
+            };
             if passes {
                 stack.extend(values[v].args.iter().copied());
             }
@@ -342,7 +348,7 @@ impl Checker<'_> {
             let t = checker.as_tensor(&g.value, Some(Elem::Int), g.span);
             t.map(Value::Tensor).ok_or_else(|| wrong(g.value.kind().to_string()).into())
         })?;
-        let h = self.to_host(value, g.span)?;
+        let h = self.hosted(value, g.span)?;
         match &h.kind {
             HostKind::Tensor(Elem::Int, axes) if axes.len() == 1 && axes[0].extent == extent => {}
             HostKind::Tensor(elem, axes) => {
@@ -352,7 +358,7 @@ impl Checker<'_> {
         }
         // Once, also where a loop over it has two forms.
         let kept = self.keep_host(super::schedule::host_value(h.expr, h.kind, g.span), "order");
-        Ok(self.to_host(kept, g.span)?.expr)
+        Ok(self.hosted(kept, g.span)?.expr)
     }
 
     /// `print`, `save`, `load`, `snapshot`, `write_png`.
@@ -374,7 +380,7 @@ impl Checker<'_> {
         }
         let (kind, expr) = match (name, given.as_slice()) {
             ("print", [g]) => {
-                let h = self.to_host(g.value.clone(), g.span)?;
+                let h = self.hosted(g.value.clone(), g.span)?;
                 (HostKind::Unknown, host::ExprKind::Print(Box::new(h.expr)))
             }
             ("snapshot", [g]) => {
@@ -383,7 +389,7 @@ impl Checker<'_> {
             }
             ("save" | "load", [g, path]) => {
                 let places = self.places_of(g, frame)?;
-                let path = self.to_host(path.value.clone(), path.span)?;
+                let path = self.hosted(path.value.clone(), path.span)?;
                 if path.kind != HostKind::Text {
                     return fail(codes::KIND, format!("{name} takes the name of a file"), span, "this call");
                 }
@@ -396,7 +402,7 @@ impl Checker<'_> {
                 (HostKind::Unknown, kind)
             }
             ("write_png", [path, picture]) => {
-                let name = self.to_host(path.value.clone(), path.span)?;
+                let name = self.hosted(path.value.clone(), path.span)?;
                 if name.kind != HostKind::Text {
                     return fail(
                         codes::KIND,
@@ -405,7 +411,7 @@ impl Checker<'_> {
                         "this is none",
                     );
                 }
-                let h = self.to_host(picture.value.clone(), picture.span)?;
+                let h = self.hosted(picture.value.clone(), picture.span)?;
                 let title = "a picture is a real tensor, [height, width] or [height, width, 3]";
                 match &h.kind {
                     HostKind::Tensor(Elem::Real, axes)

@@ -49,11 +49,11 @@ impl Checker<'_> {
         let frame = self.push_frame(Some(schedule.frame), FrameKind::Call);
         self.bind_formals(&code.params, given, frame, &code.name.name, code.header, span)?;
         self.calls.push((code.span, span));
+        self.identity.enter(&code.name.name);
         let builds = std::mem::take(&mut self.builds);
-        self.schedules.push(code.name.name.to_string());
         let result = self.schedule_statements(&code.body.stmts, frame);
-        self.schedules.pop();
         self.builds = builds;
+        self.identity.leave();
         self.calls.pop();
         let value = result?.unwrap_or(Value::Unit);
         Ok(self.leave_value(value, frame, caller))
@@ -131,7 +131,7 @@ impl Checker<'_> {
             }
             ast::StmtKind::Var(var) => {
                 let value = self.host_value_of(&var.value, frame)?;
-                let h = self.to_host(value, var.value.span)?;
+                let h = self.hosted(value, var.value.span)?;
                 let id = self.new_var(&var.name.name);
                 self.push(StmtKind::Let(vec![id], h.expr), span);
                 let value = running(id, h.kind, var.name.span);
@@ -144,10 +144,14 @@ impl Checker<'_> {
             ast::StmtKind::For(f) => {
                 let over = self.iterable(&f.iter, frame)?;
                 if let Some(items) = self.unrolled(&over, false) {
-                    for item in items {
+                    let turns = self.identity.begin_loop();
+                    for (at, item) in items.into_iter().enumerate() {
                         let inner = self.push_frame(Some(frame), FrameKind::Block);
                         self.bind_pattern(inner, &f.pattern, item, None)?;
-                        if self.schedule_statements(&f.body.stmts, inner)?.is_some() {
+                        self.identity.enter_turn(&turns, at);
+                        let result = self.schedule_statements(&f.body.stmts, inner);
+                        self.identity.leave();
+                        if result?.is_some() {
                             return fail(
                                 codes::WORLD,
                                 "`return` is the last statement of a schedule, not inside a loop",
@@ -157,9 +161,9 @@ impl Checker<'_> {
                         }
                     }
                 } else {
-                    let met = self.met.clone();
+                    let identity = self.identity.clone();
                     for form in forms(over) {
-                        self.met.clone_from(&met);
+                        self.identity.clone_from(&identity);
                         let inner = self.push_frame(Some(frame), FrameKind::Block);
                         let header = self.loop_header(&f.pattern, form, inner, f.iter.span)?;
                         let body = self.nested(&f.body, inner)?;
@@ -172,7 +176,7 @@ impl Checker<'_> {
             }
             ast::StmtKind::Phase(phase) => {
                 let name = self.host_value_of(&phase.name, frame)?;
-                let name = self.to_host(name, phase.name.span)?;
+                let name = self.hosted(name, phase.name.span)?;
                 let inner = self.push_frame(Some(frame), FrameKind::Block);
                 let body = self.nested(&phase.body, inner)?;
                 self.push(StmtKind::Phase(name.expr, body), span);
@@ -183,7 +187,7 @@ impl Checker<'_> {
                     Some(e) => self.host_value_of(e, frame)?,
                     None => self.lookup(&report.name, frame)?,
                 };
-                let h = self.to_host(value, span)?;
+                let h = self.hosted(value, span)?;
                 self.push(StmtKind::Report(Arc::clone(&report.name.name), h.expr), span);
             }
             ast::StmtKind::Assert(assert) => match self.host_value_of(&assert.condition, frame)? {
@@ -191,7 +195,7 @@ impl Checker<'_> {
                     let why = match &assert.message {
                         Some(m) => {
                             let value = self.host_value_of(m, frame)?;
-                            Some(self.to_host(value, m.span)?.expr)
+                            Some(self.hosted(value, m.span)?.expr)
                         }
                         None => None,
                     };
@@ -271,7 +275,7 @@ impl Checker<'_> {
             && let Some(Binding { var: Some(id), value, span: declared, .. }) = self.find(ident, frame)?
         {
             let new = self.host_value_of(&update.value, frame)?;
-            let h = self.to_host(new, update.value.span)?;
+            let h = self.hosted(new, update.value.span)?;
             let kind = match &value {
                 Value::Host(old) => old.kind.clone(),
                 Value::Tensor(t) => HostKind::Tensor(t.elem, t.axes.clone()),

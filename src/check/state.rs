@@ -35,6 +35,9 @@ pub(super) fn fail<T>(
     Err(Diagnostic::error(code, title).label(span, label).into())
 }
 
+/// Elements of a tensor: 4 TB of f32.
+const MOST_ELEMENTS: u128 = 1 << 40;
+
 /// Which world the code under evaluation is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum World {
@@ -45,6 +48,9 @@ pub(super) enum World {
     /// The schedule.
     Schedule,
 }
+
+/// What a step reports: name, element type, axes.
+pub(super) type Reported = (Arc<str>, Elem, Vec<Axis>);
 
 /// A body under construction.
 pub(super) struct Build {
@@ -61,6 +67,9 @@ pub(super) struct Build {
     pub changed: BTreeMap<usize, Span>,
     /// Places read below their change, to warn of once.
     pub late: Vec<(usize, Span)>,
+    /// For the body of a scan: the values of the body around it that it captures, in order, with the
+    /// values here that stand for them.
+    pub captured: Option<Vec<(ValueId, ValueId)>>,
 }
 
 impl Build {
@@ -74,6 +83,7 @@ impl Build {
             residents: BTreeMap::new(),
             changed: BTreeMap::new(),
             late: Vec::new(),
+            captured: None,
         }
     }
 }
@@ -134,15 +144,21 @@ pub(super) struct Checker<'a> {
     /// The statements of the schedule's current block.
     pub block: Vec<program::host::Stmt>,
     pub serial: usize,
+    /// Expressions evaluated so far, and those under way.
+    pub work: usize,
+    pub depth: usize,
+    /// A tensor made that no machine holds.
+    pub oversize: Option<(u128, Span)>,
     /// Calls under evaluation: the code's span and the call's; guards against recursion.
     pub calls: Vec<(Span, Span)>,
+    /// The bodies under evaluation in a step or schedule, outermost first: the paths of draws.
+    pub identity: super::draws::Identity,
+    /// Families of steps so far: the names of declared ones, by the key of their code and frame.
+    pub families: super::step::Families,
     /// Steps and functions under evaluation, for names: `learn/below.forward`.
     pub path: Vec<String>,
-    /// Schedules under evaluation, for the identities of draws, and how often each was met.
-    pub schedules: Vec<String>,
-    pub met: BTreeMap<String, usize>,
     /// What the step under evaluation reports so far.
-    pub reported: Vec<(Arc<str>, Elem, Vec<Axis>)>,
+    pub reported: Vec<Reported>,
     /// Path prefix of what is made now, and the name it is made under.
     pub prefix: String,
     pub hint: Option<(String, usize)>,
@@ -150,7 +166,7 @@ pub(super) struct Checker<'a> {
     /// Steps made, by code, frame and form.
     pub made: BTreeMap<String, usize>,
     /// What each step reports: name, element type, axes.
-    pub reports: Vec<Vec<(Arc<str>, Elem, Vec<Axis>)>>,
+    pub reports: Vec<Vec<Reported>>,
     pub resident_of: BTreeMap<ValueId, usize>,
     /// Whether reading a changed place is meant (by `grad`).
     pub reading_for_grad: bool,
@@ -158,121 +174,50 @@ pub(super) struct Checker<'a> {
     pub taken: Vec<String>,
 }
 
+impl<'a> Checker<'a> {
+    /// A checker that has seen nothing yet.
+    pub fn new(sources: &'a mut SourceMap, files: &'a dyn Files, settings: &'a Settings) -> Checker<'a> {
+        Checker {
+            sources,
+            files,
+            settings,
+            modules: Vec::new(),
+            entry: usize::MAX,
+            module_of_file: BTreeMap::new(),
+            frames: Vec::new(),
+            dims: Vec::new(),
+            instances: Vec::new(),
+            data: Vec::new(),
+            streams: vec![super::draws::Stream::named("main", settings.seed)],
+            program: Program::default(),
+            problems: Vec::new(),
+            world: World::Compile,
+            setup: Build::new(0),
+            builds: Vec::new(),
+            block: Vec::new(),
+            serial: 0,
+            work: 0,
+            depth: 0,
+            oversize: None,
+            calls: Vec::new(),
+            identity: super::draws::Identity::default(),
+            families: super::step::Families::default(),
+            path: Vec::new(),
+            prefix: String::new(),
+            hint: None,
+            anonymous: 0,
+            made: BTreeMap::new(),
+            reports: Vec::new(),
+            reported: Vec::new(),
+            resident_of: BTreeMap::new(),
+            reading_for_grad: false,
+            taken: Vec::new(),
+        }
+    }
+}
+
 impl Checker<'_> {
     // ---- dimensions
-
-    /// Whether code in `frame` may use a name that `owner` holds.
-    pub fn sees(&self, frame: FrameId, owner: FrameId) -> bool {
-        let mut at = Some(frame);
-        while let Some(f) = at {
-            if f == owner {
-                return true;
-            }
-            at = self.frames[f].parent;
-        }
-        false
-    }
-
-    /// An axis of a value that leaves the code of frame `from` for that of `to`: names that only the
-    /// layer or call left behind knows give way to what they are outside.
-    pub fn leave(&self, axis: Axis, from: FrameId, to: FrameId) -> Axis {
-        let mut dim = axis.dim;
-        while let Some(d) = dim {
-            let owner = self.dims[d].owner;
-            let inner = matches!(self.frames[owner].kind, FrameKind::Call | FrameKind::Instance(_));
-            if !inner || !self.sees(from, owner) || self.sees(to, owner) {
-                break;
-            }
-            dim = self.dims[d].outer;
-        }
-        Axis { extent: axis.extent, dim }
-    }
-
-    /// A value that leaves the code of frame `from` for that of `to`.
-    pub fn leave_value(&self, value: Value, from: FrameId, to: FrameId) -> Value {
-        match value {
-            Value::Tensor(mut t) => {
-                for axis in &mut t.axes {
-                    *axis = self.leave(*axis, from, to);
-                }
-                Value::Tensor(t)
-            }
-            Value::Tuple(items) => {
-                Value::Tuple(Arc::new(items.iter().map(|v| self.leave_value(v.clone(), from, to)).collect()))
-            }
-            Value::List(items) => {
-                Value::list(items.iter().map(|v| self.leave_value(v.clone(), from, to)).collect())
-            }
-            Value::Dim(d) => match self.leave(Axis { extent: self.dims[d].extent, dim: Some(d) }, from, to) {
-                Axis { dim: Some(d), .. } => Value::Dim(d),
-                Axis { extent, .. } => Value::whole(extent),
-            },
-            other => other,
-        }
-    }
-
-    /// The outermost name of a dimension.
-    fn root(&self, mut dim: DimId) -> DimId {
-        while let Some(outer) = self.dims[dim].outer {
-            dim = outer;
-        }
-        dim
-    }
-
-    /// Whether two axes agree, and what they are together: equal extents, not two different names.
-    pub fn agree(&self, a: Axis, b: Axis) -> Option<Axis> {
-        if a.extent != b.extent {
-            return None;
-        }
-        match (a.dim, b.dim) {
-            (Some(x), Some(y)) if x != y => None,
-            (Some(_), _) => Some(a),
-            (None, _) => Some(b),
-        }
-    }
-
-    /// Whether an argument's axis may stand for a dimension of the outside: by extent and by name,
-    /// seen from outside both.
-    pub fn agree_outside(&self, a: Axis, b: Axis) -> bool {
-        a.extent == b.extent
-            && match (a.dim, b.dim) {
-                (Some(x), Some(y)) => x == y || self.root(x) == self.root(y),
-                _ => true,
-            }
-    }
-
-    /// An axis in messages: its name, or its extent.
-    pub fn axis_name(&self, axis: Axis) -> String {
-        match axis.dim {
-            Some(d) => self.dims[d].name.to_string(),
-            None => axis.extent.to_string(),
-        }
-    }
-
-    /// A shape in messages: `[n, visible]`.
-    pub fn shape_text(&self, axes: &[Axis]) -> String {
-        let names: Vec<String> = axes.iter().map(|a| self.axis_name(*a)).collect();
-        format!("[{}]", names.join(", "))
-    }
-
-    /// A shape in messages with extents: `[n = 20, 784]`.
-    pub fn shape_full(&self, axes: &[Axis]) -> String {
-        let names: Vec<String> = axes
-            .iter()
-            .map(|a| match a.dim {
-                Some(d) => format!("{} = {}", self.dims[d].name, a.extent),
-                None => a.extent.to_string(),
-            })
-            .collect();
-        format!("[{}]", names.join(", "))
-    }
-
-    /// Where a dimension's extent comes from, for a note.
-    pub fn dim_origin(&self, axis: Axis) -> Option<String> {
-        let d = axis.dim?;
-        let dim = &self.dims[d];
-        (!dim.origin.is_empty()).then(|| format!("{} is {}: {}", dim.name, dim.extent, dim.origin))
-    }
 
     // ---- bodies
 
@@ -309,6 +254,11 @@ impl Checker<'_> {
         span: Span,
     ) -> Tensor {
         let ty = self.tensor_type(elem, &axes);
+        self.work += 1;
+        let elements = axes.iter().fold(1u128, |n, a| n.saturating_mul(a.extent as u128));
+        if elements > MOST_ELEMENTS {
+            self.oversize = Some((elements, span));
+        }
         let build = self.build();
         build.body.values.push(Node { op, args, ty, name: None, span });
         let id = build.body.values.len() - 1;
@@ -318,6 +268,15 @@ impl Checker<'_> {
     /// The value of a tensor in the current body, which reads it as a leaf if it comes from outside.
     pub fn import(&mut self, t: &Tensor, span: Span) -> ValueId {
         let ty = self.tensor_type(t.elem, &t.axes);
+        if self.world != World::Compile && self.build().captured.is_some() {
+            let own = self.build().serial;
+            if let Source::Local(serial, id) = t.source
+                && serial == own
+            {
+                return id;
+            }
+            return self.capture(t, ty, span);
+        }
         match &t.source {
             Source::Setup(v) | Source::Local(0, v) => {
                 if self.world == World::Compile {
@@ -391,8 +350,34 @@ impl Checker<'_> {
         }
     }
 
+    /// A value from around the scan under evaluation, in its body.
+    fn capture(&mut self, t: &Tensor, ty: TensorType, span: Span) -> ValueId {
+        let Some(mut inner) = self.builds.pop() else { unreachable!("a scan has a body") };
+        let outer = self.import(t, span);
+        let name = self.build().body.values[outer].name.clone();
+        let captured = inner.captured.get_or_insert_default();
+        let id = match captured.iter().find(|(o, _)| *o == outer) {
+            Some((_, id)) => *id,
+            None => {
+                let op = ValueOp::Captured(captured.len());
+                inner.body.values.push(Node { op, args: vec![], ty, name, span: t.span });
+                captured.push((outer, inner.body.values.len() - 1));
+                inner.body.values.len() - 1
+            }
+        };
+        self.builds.push(inner);
+        id
+    }
+
     /// A host number or truth value as a scalar argument of the schedule's expression.
     pub fn import_host(&mut self, host: &HostValue, span: Span) -> Tensor {
+        if self.build().captured.is_some()
+            && let Some(inner) = self.builds.pop()
+        {
+            let outer = self.import_host(host, span);
+            self.builds.push(inner);
+            return outer;
+        }
         let elem = if host.kind == HostKind::Bool { Elem::Bool } else { Elem::Real };
         let ty = TensorType::scalar(elem);
         let expr = host.expr.clone();

@@ -10,6 +10,37 @@ use crate::source::Span;
 use crate::syntax::ast;
 use std::sync::Arc;
 
+/// Families of steps: the forms of one declared step, or one statement of the schedule, share a
+/// count of runs.
+#[derive(Default)]
+pub(super) struct Families {
+    /// The family and the identity of each declared step, by code and frame.
+    declared: std::collections::BTreeMap<String, (usize, String)>,
+    count: usize,
+}
+
+impl Families {
+    /// The family of a step that has no other form.
+    fn alone(&mut self) -> usize {
+        self.count += 1;
+        self.count - 1
+    }
+
+    /// The family of a declared step, and the name that the paths of its draws begin with: its own,
+    /// numbered if an earlier step has it.
+    fn declared(&mut self, key: String, name: &str) -> (usize, String) {
+        if let Some(found) = self.declared.get(&key) {
+            return found.clone();
+        }
+        let taken = |candidate: &str| self.declared.values().any(|(_, n)| n == candidate);
+        let numbered = (2..).map(|i| format!("{name}#{i}"));
+        let own = std::iter::once(name.to_string()).chain(numbered).find(|n| !taken(n));
+        let made = (self.alone(), own.unwrap_or_default());
+        self.declared.insert(key, made.clone());
+        made
+    }
+}
+
 impl Checker<'_> {
     /// A call of a step in the schedule.
     pub fn call_step(
@@ -86,6 +117,9 @@ impl Checker<'_> {
         span: Span,
     ) -> Outcome<StepId> {
         self.serial += 1;
+        let key = format!("{:p} {}", Arc::as_ptr(&step.code), step.frame);
+        let (family, own) = self.families.declared(key, name);
+        let identity = std::mem::replace(&mut self.identity, super::draws::Identity::of(&own));
         let builds = std::mem::replace(&mut self.builds, vec![Build::new(self.serial)]);
         let world = std::mem::replace(&mut self.world, World::Step);
         let path = std::mem::replace(&mut self.path, vec![name.to_string()]);
@@ -95,6 +129,7 @@ impl Checker<'_> {
         let build = self.builds.pop();
         let reports = std::mem::replace(&mut self.reported, reported);
         self.builds = builds;
+        self.identity = identity;
         self.world = world;
         self.path = path;
         self.block = block;
@@ -113,7 +148,7 @@ impl Checker<'_> {
             .help(format!("next = …; {short} <- next   and read next: changes stand last in a body"));
             self.warn(d);
         }
-        self.add_step(name.to_string(), form, build, true, step.code.header, reports)
+        self.add_step(name.to_string(), form, build, Some(family), step.code.header, reports)
     }
 
     fn step_body(
@@ -192,11 +227,21 @@ impl Checker<'_> {
         name: String,
         form: String,
         build: Build,
-        declared: bool,
+        family: Option<usize>,
         span: Span,
         reports: Vec<(Arc<str>, Elem, Vec<Axis>)>,
     ) -> Outcome<StepId> {
-        self.program.steps.push(Step { name, form, args: build.args, body: build.body, declared, span });
+        let declared = family.is_some();
+        let family = family.unwrap_or_else(|| self.families.alone());
+        self.program.steps.push(Step {
+            name,
+            form,
+            args: build.args,
+            body: build.body,
+            declared,
+            family,
+            span,
+        });
         self.reports.push(reports);
         Ok(self.program.steps.len() - 1)
     }
@@ -275,7 +320,7 @@ impl Checker<'_> {
             .chars()
             .take(60)
             .collect();
-        let id = self.add_step(text, String::new(), build, false, span, reports)?;
+        let id = self.add_step(text, String::new(), build, None, span, reports)?;
         let mut record = host::Expr { kind: host::ExprKind::Call(id, passed), span };
         if locals.len() > 1 {
             let var = self.new_var("value");
@@ -287,7 +332,7 @@ impl Checker<'_> {
     }
 
     /// A value as the host can hold it.
-    pub fn to_host(&mut self, value: Value, span: Span) -> Outcome<HostValue> {
+    pub fn hosted(&mut self, value: Value, span: Span) -> Outcome<HostValue> {
         match value {
             Value::Tensor(t) => match t.source.clone() {
                 Source::Host(expr) => Ok(HostValue { expr: *expr, kind: HostKind::Tensor(t.elem, t.axes) }),
@@ -305,12 +350,12 @@ impl Checker<'_> {
                     };
                     let local = Tensor { source: Source::Local(build.serial, id), ..t };
                     let exported = self.export(Value::Tensor(local), build, span)?;
-                    self.to_host(exported, span)
+                    self.hosted(exported, span)
                 }
             },
             Value::Tuple(items) => {
                 let parts =
-                    items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
+                    items.iter().map(|v| self.hosted(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
                 let kinds = parts.iter().map(|p| p.kind.clone()).collect();
                 let expr = host::Expr {
                     kind: host::ExprKind::Tuple(parts.into_iter().map(|p| p.expr).collect()),
@@ -320,7 +365,7 @@ impl Checker<'_> {
             }
             Value::List(items) => {
                 let parts =
-                    items.iter().map(|v| self.to_host(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
+                    items.iter().map(|v| self.hosted(v.clone(), span)).collect::<Outcome<Vec<_>>>()?;
                 let kind = parts.first().map_or(HostKind::Unknown, |p| p.kind.clone());
                 let expr = host::Expr {
                     kind: host::ExprKind::List(parts.into_iter().map(|p| p.expr).collect()),
@@ -354,7 +399,7 @@ impl Checker<'_> {
         made?;
         let Some(mut build) = inner.pop() else { return Ok(()) };
         let passed = std::mem::take(&mut build.passed);
-        let id = self.add_step(format!("{name} <-"), String::new(), build, false, span, Vec::new())?;
+        let id = self.add_step(format!("{name} <-"), String::new(), build, None, span, Vec::new())?;
         let call = host::Expr { kind: host::ExprKind::Call(id, passed), span };
         self.block.push(host::Stmt { kind: host::StmtKind::Do(call), span });
         Ok(())

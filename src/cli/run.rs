@@ -14,7 +14,7 @@ use std::time::Instant;
 
 /// The arguments of `dlc run`.
 #[derive(Debug, clap::Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, override_usage = "dlc run FILE [--set NAME=EXPR]… [OPTIONS]")]
 pub struct Args {
     /// The program
     #[arg(required_unless_present = "help")]

@@ -69,18 +69,10 @@ impl Summary {
         text.push('\n');
         tensors(&mut text, "params", &self.params);
         tensors(&mut text, "states", &self.states);
-        let row = |s: &Step| {
-            let name = if s.form.is_empty() { s.name.clone() } else { format!("{} {}", s.name, s.form) };
-            vec![name, format!("{} FLOPs", count(s.flops))]
-        };
         let (steps, expressions): (Vec<&Step>, Vec<&Step>) = self.steps.iter().partition(|s| s.declared);
         for (title, part) in [("steps", steps), ("expressions of the schedule", expressions)] {
             if !part.is_empty() {
-                let _ = write!(
-                    text,
-                    "\n{title}\n{}",
-                    table(&part.into_iter().map(row).collect::<Vec<_>>(), &[1])
-                );
+                let _ = write!(text, "\n{title}\n{}", table(&step_rows(&part), &[1]));
             }
         }
         tensors(&mut text, "data", &self.data);
@@ -91,6 +83,26 @@ impl Summary {
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers can be written as JSON") + "\n"
     }
+}
+
+/// Name, FLOPs, and how often if several look the same (an expression that stands in two places).
+fn step_rows(steps: &[&Step]) -> Vec<Vec<String>> {
+    let mut rows: Vec<(Vec<String>, usize)> = Vec::new();
+    for s in steps {
+        let name = if s.form.is_empty() { s.name.clone() } else { format!("{} {}", s.name, s.form) };
+        let row = vec![name, format!("{} FLOPs", count(s.flops))];
+        match rows.iter_mut().find(|(r, _)| *r == row) {
+            Some((_, times)) => *times += 1,
+            None => rows.push((row, 1)),
+        }
+    }
+    let often = |(mut row, times): (Vec<String>, usize)| {
+        if times > 1 {
+            row.push(format!("in {times} places"));
+        }
+        row
+    };
+    rows.into_iter().map(often).collect()
 }
 
 fn tensor(name: &str, ty: &TensorType) -> Tensor {

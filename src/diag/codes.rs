@@ -57,6 +57,7 @@ codes! {
     ASSERT            "DL0406" "an assertion that does not hold"
     HYPER_VALUE       "DL0407" "a `--set` value of another type than the hyper-parameter"
     NUMBER            "DL0408" "compile-time arithmetic without a result"
+    TOO_LARGE         "DL0409" "a program or value beyond what can be evaluated"
     // Effects
     CHANGED_TWICE     "DL0501" "a place changed twice in one step"
     UPDATE_OUTSIDE    "DL0502" "a change of a place where none may happen"

@@ -1,7 +1,7 @@
 //! Diagnostics as text for people, drawn by miette.
 //!
 //! miette draws labels of one source only, loses those at the end of a file, lets overlapping ones
-//! push each other aside and never cuts a line. So it is not given the files but a [`Page`]: the
+//! push each other aside and never cuts a line. So it is not given the files but a page: the
 //! lines that labels stand in, laid out again, in the order in which the diagnostic names its
 //! places. What a page promises:
 //!
@@ -78,7 +78,8 @@ pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, style: Style) -> 
         out.push_str(&tally(diagnostics));
         out.push('\n');
     }
-    out
+    // The only sign of our own messages that ASCII lacks; nothing to the right of one is marked.
+    if style.unicode { out } else { out.replace('…', "...") }
 }
 
 /// `3 errors, 1 warning`.
@@ -94,7 +95,8 @@ fn tally(diagnostics: &[Diagnostic]) -> String {
 
 fn draw(out: &mut String, diagnostic: &Diagnostic, sources: &SourceMap, style: Style) {
     // Left of a line of source stand its number and the frame.
-    let (page, labels, displaced) = Page::lay_out(diagnostic, sources, style.width.saturating_sub(10));
+    let (room, mark) = (style.width.saturating_sub(10), if style.unicode { '…' } else { '~' });
+    let (page, labels, displaced) = Page::lay_out(diagnostic, sources, room, mark);
     let report = Report { diagnostic, page, labels };
     let handler = GraphicalReportHandler::new_themed(theme(style))
         .with_width(style.width)

@@ -4,7 +4,7 @@
 //! cone is already free of `grad` nodes (inner gradients come first by themselves), so one sweep from
 //! the cost down gives the adjoint of everything that a `grad` of this cost asks for. A node takes
 //! part only if it lies on a path from an asked-for node to the cost. The derivative of each
-//! operation is an arm of one match, in [`table`]; [`contract`], [`reduce`] and [`views`] hold what
+//! operation is an arm of one match, in `table`; `contract`, `reduce` and `views` hold what
 //! needs more than a line. All that is emitted is made of the same operations, so a gradient can be
 //! differentiated again.
 //!
@@ -34,9 +34,11 @@
 mod contract;
 mod path;
 mod reduce;
+mod scan;
 mod sweep;
 mod table;
 mod views;
+mod windows;
 
 pub use path::{Break, NoPath, Place, Why, depends};
 
@@ -50,6 +52,18 @@ use std::collections::HashMap;
 /// Names, spans and rules of the other nodes are kept; the node that becomes a gradient keeps the
 /// name of its `grad` node, or is called `grad(cost)/W`.
 pub fn differentiate(graph: Graph) -> Result<Graph, Box<NoPath>> {
+    derive(graph, false)
+}
+
+/// The same; `chosen` says whether a choice outside the graph may hide elements of its costs.
+fn derive(graph: Graph, chosen: bool) -> Result<Graph, Box<NoPath>> {
+    let mut graph = graph;
+    for node in &mut graph.nodes {
+        if let Op::Scan(scan) = &mut node.op {
+            // What a scan gives of a gradient, too, may be hidden by a choice outside.
+            scan.body = derive(std::mem::take(&mut scan.body), true)?;
+        }
+    }
     if !graph.nodes.iter().any(|n| n.op == Op::Grad) {
         return Ok(graph);
     }
@@ -86,7 +100,7 @@ pub fn differentiate(graph: Graph) -> Result<Graph, Box<NoPath>> {
                 depends(&b.graph, new[cost.index()], *seed)
                     .map_err(|e| Box::new(NoPath { cost, wrt: *w, span: node.span, ..*e }))?;
             }
-            let found = sweep::gradients(&mut b, new[cost.index()], &seeds);
+            let found = sweep::gradients(&mut b, new[cost.index()], &seeds, chosen);
             done.extend(wrts.iter().zip(found).map(|(w, g)| ((cost, *w), g)));
         }
         let gradient = done[&(cost, wrt)];

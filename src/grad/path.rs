@@ -1,7 +1,7 @@
 //! Whether a value depends on another in a way a gradient can follow, and if not, where it breaks.
 
 use crate::ir::op_name;
-use crate::ir::{Graph, NodeId, Op, Type};
+use crate::ir::{Graph, LeafKind, NodeId, Op, Scan, Type};
 use crate::source::Span;
 use std::sync::Arc;
 
@@ -126,6 +126,14 @@ pub(super) fn reach(graph: &Graph, cost: NodeId, wrt: &[NodeId]) -> Vec<bool> {
         }
     }
     for id in graph.ids().take(cost.index() + 1) {
+        if let Op::Result(at) = graph.op(id) {
+            let scan = graph.inputs(id)[0];
+            let operands: Vec<bool> = graph.inputs(scan).iter().map(|i| reached[i.index()]).collect();
+            if let Op::Scan(of) = graph.op(scan) {
+                reached[id.index()] |= flow(of, &operands).1[*at];
+            }
+            continue;
+        }
         let from = graph.inputs(id).iter().enumerate();
         if from.into_iter().any(|(k, i)| reached[i.index()] && passes(graph, id, k).is_ok()) {
             reached[id.index()] = true;
@@ -134,16 +142,54 @@ pub(super) fn reach(graph: &Graph, cost: NodeId, wrt: &[NodeId]) -> Vec<bool> {
     reached
 }
 
+/// For a scan, given from which operands a gradient comes, which carried values (at the beginning of
+/// some turn) and which results have one.
+pub(super) fn flow(scan: &Scan, operands: &[bool]) -> (Vec<bool>, Vec<bool>) {
+    let (body, c) = (&scan.body, scan.carried);
+    let mut carried = operands[..c].to_vec();
+    let Some(last) = body.nodes.len().checked_sub(1).map(|last| NodeId(last as u32)) else {
+        return (carried, vec![false; body.reports.len()]);
+    };
+    loop {
+        let from = |id: &NodeId| match body.op(*id) {
+            Op::Leaf(at) => {
+                let leaf = &body.leaves[*at];
+                match leaf.kind {
+                    LeafKind::Carried => carried[leaf.index],
+                    LeafKind::Scanned => operands[c + leaf.index],
+                    LeafKind::Captured => operands[c + scan.scanned + leaf.index],
+                    _ => false,
+                }
+            }
+            _ => false,
+        };
+        let seeds: Vec<NodeId> = body.ids().filter(from).collect();
+        let reached = reach(body, last, &seeds);
+        let of = |r: &crate::ir::Report| reached[r.value.index()];
+        let results: Vec<bool> = body.reports.iter().map(of).collect();
+        let next: Vec<bool> = carried.iter().zip(&results).map(|(before, after)| *before || *after).collect();
+        if next == carried {
+            let last = |i: usize| results[i] || (i < c && scan.turns == 0 && operands[i]);
+            let results = (0..results.len()).map(last).collect();
+            return (carried, results);
+        }
+        carried = next;
+    }
+}
+
 /// Whether a gradient passes from a node to its operand of that position.
 pub(super) fn passes(graph: &Graph, id: NodeId, operand: usize) -> Result<(), Why> {
     let node = graph.node(id);
     if node.op == Op::StopGradient {
         return Err(Why::Stopped);
     }
+    if let Op::Result(_) = node.op {
+        return if node.ty.dtype.is_real() { Ok(()) } else { Err(Why::Discrete) };
+    }
     if !graph.ty(node.inputs[operand]).dtype.is_real() {
         return Err(Why::DiscreteOperand);
     }
-    if !node.ty.dtype.is_real() {
+    if !node.ty.dtype.is_real() && !matches!(node.op, Op::Scan(_)) {
         return Err(Why::Discrete);
     }
     Ok(())

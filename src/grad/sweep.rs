@@ -1,9 +1,10 @@
 //! One reverse sweep: from a cost down to everything its gradients are asked for.
 
 use super::path::{passes, reach};
-use super::{table};
-use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary};
+use super::{scan, table};
+use crate::ir::{Binary, Builder, Compare, NodeId, Op, Reduce, Unary, Window};
 use crate::rules::Facts;
+use std::collections::BTreeMap;
 
 /// The state of a sweep. The arms of the derivative table read the forward graph through it, emit
 /// nodes with its builder and hand adjoints on with [`Sweep::give`].
@@ -17,19 +18,36 @@ pub(super) struct Sweep<'a> {
     chosen: Vec<bool>,
     /// Whether that holds for the operands of the node under work.
     choice: bool,
+    /// The adjoints of the results of scans.
+    results: BTreeMap<NodeId, BTreeMap<usize, NodeId>>,
 }
 
 /// The gradients of `cost` by each of `wrt`, to all of which paths lead.
-pub(super) fn gradients(b: &mut Builder, cost: NodeId, wrt: &[NodeId]) -> Vec<NodeId> {
+/// `chosen` says whether a choice stands between the cost and what it is taken for.
+pub(super) fn gradients(b: &mut Builder, cost: NodeId, wrt: &[NodeId], chosen: bool) -> Vec<NodeId> {
     let count = cost.index() + 1;
     let outer = (b.span, std::mem::take(&mut b.rules));
     let wanted = reach(&b.graph, cost, wrt);
-    let mut sweep =
-        Sweep { b, wrt, wanted, adjoints: vec![None; count], chosen: vec![false; count], choice: false };
+    let mut sweep = Sweep {
+        b,
+        wrt,
+        wanted,
+        adjoints: vec![None; count],
+        chosen: vec![chosen; count],
+        choice: false,
+        results: BTreeMap::new(),
+    };
     sweep.enter(cost);
     let one = sweep.b.fill_like(cost, 1.0);
     sweep.give(cost, one);
     for id in (0..count as u32).rev().map(NodeId) {
+        if let Some(results) = sweep.results.remove(&id) {
+            if sweep.wanted[id.index()] {
+                sweep.enter(id);
+                scan::backward(&mut sweep, id, &results);
+            }
+            continue;
+        }
         if let (true, Some(g)) = (sweep.wanted[id.index()], sweep.adjoints[id.index()]) {
             sweep.enter(id);
             table::backward(&mut sweep, id, g);
@@ -85,6 +103,16 @@ impl Sweep<'_> {
         self.choice
     }
 
+    /// Adds to the adjoint of a result of a scan.
+    pub fn give_result(&mut self, scan: NodeId, at: usize, value: NodeId) {
+        self.chosen[scan.index()] |= self.choice;
+        let sum = match self.results.get(&scan).and_then(|of| of.get(&at)) {
+            Some(sum) => self.b.add(*sum, value),
+            None => value,
+        };
+        self.results.entry(scan).or_default().insert(at, sum);
+    }
+
     /// What can be read off the graph so far.
     pub fn facts(&self) -> Facts<'_> {
         Facts::new(&self.b.graph, &[])
@@ -108,7 +136,8 @@ impl Sweep<'_> {
 /// Whether some elements of the operands may not matter for the result.
 fn chooses(op: &Op) -> bool {
     match op {
-        Op::Select | Op::Slice { .. } | Op::Gather { .. } => true,
+        Op::Select | Op::Slice { .. } | Op::Gather { .. } | Op::WindowPick { .. } => true,
+        Op::WindowReduce { op, .. } => matches!(op, Window::Max(_)),
         Op::Unary(f) => *f == Unary::Relu,
         Op::Binary(f) => matches!(f, Binary::Max | Binary::Min),
         Op::Reduce { op, .. } => matches!(op, Reduce::Max | Reduce::Min),
@@ -125,7 +154,11 @@ fn chooses(op: &Op) -> bool {
         | Op::Reverse { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowSpread { .. }
         | Op::ScatterAdd { .. }
+        | Op::RandomBits { .. }
+        | Op::Scan(_)
+        | Op::Result(_)
         | Op::StopGradient
         | Op::Grad => false,
     }

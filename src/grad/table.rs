@@ -5,7 +5,7 @@
 //! said at the head of [`super`].
 
 use super::sweep::Sweep;
-use super::{contract, reduce, views};
+use super::{contract, reduce, views, windows};
 use crate::ir::{Binary, Compare, NodeId, Op, Reduce, Unary};
 use crate::rules::softmax::finite_total;
 
@@ -66,9 +66,14 @@ pub(super) fn backward(s: &mut Sweep, y: NodeId, g: NodeId) {
                 }
             }
         }
+        Op::WindowReduce { op, windows } => windows::reduce(s, *op, windows, inputs[0], g),
+        Op::WindowSpread { cells, windows } => windows::spread(s, y, *cells, windows, &inputs, g),
+        Op::WindowPick { ties, windows } => windows::pick(s, y, *ties, windows, [inputs[0], inputs[1]], g),
         Op::Gather { axes } => views::gather(s, &inputs, axes, g),
         Op::ScatterAdd { axes } => views::scatter_add(s, &inputs, axes, g),
-        Op::StopGradient => {}
+        Op::Result(at) => s.give_result(inputs[0], *at, g),
+        Op::Scan(_) => unreachable!("a scan has results, not a value"),
+        Op::RandomBits { .. } | Op::StopGradient => {}
         Op::Grad => panic!("inner gradients are differentiated first"),
     }
 }
@@ -251,7 +256,7 @@ fn binary(s: &mut Sweep, f: Binary, y: NodeId, [a, b]: [NodeId; 2], g: NodeId) {
                 s.give(b, db);
             }
         }
-        Binary::And | Binary::Or => {}
+        Binary::And | Binary::Or | Binary::ShiftRight | Binary::MulHigh => {}
     }
 }
 

@@ -5,7 +5,9 @@
 //! identity, a reshape to the same shape, a sum over no axes) return their operand.
 
 use super::graph::{Graph, Leaf, LeafKind, Node, NodeId};
-use super::op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Unary};
+use super::op::{
+    Affine, ArgReduce, Binary, Cells, Compare, Contract, Op, Reduce, Scan, Ties, Unary, Window, Windows,
+};
 use super::types::{DType, Scalar, Type};
 use crate::source::Span;
 use std::sync::Arc;
@@ -323,6 +325,45 @@ impl Builder {
         self.push(Op::Contract(spec), vec![a, b], ty)
     }
 
+    /// A number of each window over the last axes: `count` windows along each of these.
+    pub fn window_reduce(&mut self, op: Window, windows: Windows, a: NodeId, count: &[usize]) -> NodeId {
+        let mut shape = self.shape(a);
+        let lead = shape.len() - count.len();
+        shape.truncate(lead);
+        shape.extend_from_slice(count);
+        let ty = Type::new(self.dtype(a), shape);
+        self.push(Op::WindowReduce { op, windows }, vec![a], ty)
+    }
+
+    /// The number of each window, added to the cells of the window that are the largest of `a`.
+    pub fn window_spread(&mut self, ties: Ties, windows: Windows, a: NodeId, numbers: NodeId) -> NodeId {
+        assert_eq!(self.dtype(a), self.dtype(numbers));
+        let ty = self.ty(a).clone();
+        let cells = Cells::Largest(ties);
+        self.push(Op::WindowSpread { cells, windows }, vec![a, numbers], ty)
+    }
+
+    /// The number of each window, added to every cell of the window, of a tensor of `shape`.
+    pub fn window_fill(&mut self, windows: Windows, numbers: NodeId, shape: &[usize]) -> NodeId {
+        let ty = Type::new(self.dtype(numbers), shape);
+        self.push(Op::WindowSpread { cells: Cells::Every, windows }, vec![numbers], ty)
+    }
+
+    /// For each window, of which there are as many as `like` has elements, the sum of `values` over
+    /// the cells that are the largest of `a`.
+    pub fn window_pick(
+        &mut self,
+        ties: Ties,
+        windows: Windows,
+        a: NodeId,
+        values: NodeId,
+        like: &[usize],
+    ) -> NodeId {
+        assert_eq!(self.ty(a), self.ty(values));
+        let ty = Type::new(self.dtype(a), like);
+        self.push(Op::WindowPick { ties, windows }, vec![a, values], ty)
+    }
+
     /// Matrix product: contracts the last axis of a with the last but one (or only) of b; leading
     /// axes, equal in both, are batch axes.
     pub fn matmul(&mut self, a: NodeId, b: NodeId) -> NodeId {
@@ -365,6 +406,20 @@ impl Builder {
         inputs.extend_from_slice(indices);
         let ty = Type::new(self.dtype(values), shape);
         self.push(Op::ScatterAdd { axes: axes.to_vec() }, inputs, ty)
+    }
+
+    /// A loop; gives its results.
+    pub fn scan(&mut self, scan: Scan, inputs: Vec<NodeId>) -> Vec<NodeId> {
+        let results = scan.results().len();
+        let node = self.push(Op::Scan(Box::new(scan)), inputs, Type::scalar(DType::Bool));
+        (0..results).map(|i| self.result(node, i)).collect()
+    }
+
+    /// A result of a loop.
+    pub fn result(&mut self, scan: NodeId, position: usize) -> NodeId {
+        let Op::Scan(of) = self.graph.op(scan) else { panic!("results are of a scan") };
+        let ty = of.results().swap_remove(position);
+        self.push(Op::Result(position), vec![scan], ty)
     }
 
     /// The operand, through which no gradient passes.

@@ -17,7 +17,7 @@ impl NodeId {
 }
 
 /// One operation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
     /// What is computed.
     pub op: Op,
@@ -46,10 +46,28 @@ pub enum LeafKind {
     Raw,
     /// In the setup graph: what was drawn, by index of the program's initial draws.
     Drawn,
+    /// How often this step (all its compiled forms together, see [`super::Module::families`]) has run
+    /// before, modulo 2^32 (I32, index 0).
+    Run,
+    /// In the body of a scan: the carried value of that position before the turn.
+    Carried,
+    /// In the body of a scan: this turn's part of the scanned array of that position.
+    Scanned,
+    /// In the body of a scan: the captured value of that position, the same in all turns.
+    Captured,
+    /// In the body of a scan: the number of the turn (I32, index 0).
+    Turn,
+}
+
+impl LeafKind {
+    /// Whether it stands in the body of a scan, and in no other graph.
+    pub fn is_inside(self) -> bool {
+        matches!(self, LeafKind::Carried | LeafKind::Scanned | LeafKind::Captured | LeafKind::Turn)
+    }
 }
 
 /// A value from outside.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Leaf {
     /// Where it comes from.
     pub kind: LeafKind,
@@ -62,7 +80,7 @@ pub struct Leaf {
 }
 
 /// A place's new value, in force after the step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Update {
     /// Leaf (of kind `Place`) that changes; its type is the value's.
     pub leaf: usize,
@@ -73,7 +91,7 @@ pub struct Update {
 }
 
 /// A value the step gives to the host.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Report {
     /// Its name in the record.
     pub name: Arc<str>,
@@ -84,7 +102,7 @@ pub struct Report {
 }
 
 /// A step as a graph.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Graph {
     /// The step's name.
     pub name: String,

@@ -22,7 +22,9 @@ pub mod words;
 pub use build::Builder;
 pub use graph::{Graph, Leaf, LeafKind, Node, NodeId, Report, Update};
 pub use module::{Module, PlaceDecl, ResidentDecl};
-pub use op::{Affine, ArgReduce, Binary, Compare, Contract, Op, Reduce, Unary};
+pub use op::{
+    Affine, ArgReduce, Binary, Cells, Compare, Contract, Op, Reduce, Scan, Ties, Unary, Window, Windows,
+};
 pub use op_names::{grad_rule, op_name};
 pub use tensor::{Buffer, Tensor};
 pub use types::{DType, Scalar, Type};

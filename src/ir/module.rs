@@ -19,6 +19,9 @@ pub struct Module {
     pub setup: Graph,
     /// The steps, by the program's indices.
     pub steps: Vec<Graph>,
+    /// For each step its family: the compiled forms of one declared step, which share one count of
+    /// runs, that of leaves of kind `Run`. Numbers from 0, without gaps.
+    pub families: Vec<usize>,
 }
 
 /// A param or state.

@@ -1,7 +1,8 @@
 //! The operations. Matches over [`Op`] list every arm, so that a new operation does not compile
 //! until it has a type rule, a printed form, an interpretation and a derivative.
 
-use super::types::{DType, Scalar};
+use super::graph::Graph;
+use super::types::{DType, Scalar, Type};
 
 /// Elementwise functions of one operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +70,10 @@ pub enum Binary {
     And,
     /// Either, booleans.
     Or,
+    /// a shifted right by b bits, as an unsigned word: zeros come in; none are left from 32 on (I32).
+    ShiftRight,
+    /// The upper 32 bits of the 64-bit product, both as unsigned words (I32).
+    MulHigh,
 }
 
 /// Comparisons of two operands of equal type, giving booleans; false with NaN, but `Ne` true.
@@ -114,6 +119,43 @@ pub enum ArgReduce {
     Min,
 }
 
+/// Who is meant where several cells of a window are the largest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ties {
+    /// The first in row-major order.
+    First,
+    /// All of them, each in full.
+    All,
+}
+
+/// What is computed of a window's cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Window {
+    /// The largest; NaN if any is. The gradient goes to the one or the ones that [`Ties`] names.
+    Max(Ties),
+    /// The sum.
+    Sum,
+}
+
+/// Which cells of a window are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cells {
+    /// The largest (a NaN, if there is one): the first of them, or all.
+    Largest(Ties),
+    /// Every cell.
+    Every,
+}
+
+/// Windows over the last axes of a tensor. Window `o` covers the cells `stride * o + t` with `t`
+/// below `size` along each axis; cells beyond the tensor's end are not there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Windows {
+    /// Extent along each of the last axes.
+    pub size: Vec<usize>,
+    /// Distance from window to window along each of them, at least 1.
+    pub stride: Vec<usize>,
+}
+
 /// An affine index: `offset + sum(coefficient * variable)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Affine {
@@ -143,6 +185,40 @@ pub struct Contract {
     pub output: Vec<usize>,
     /// For each operand, the index of each of its axes.
     pub operands: [Vec<Affine>; 2],
+}
+
+/// A loop with a known number of turns (see [`Op::Scan`]).
+///
+/// The body is a graph without updates. Its leaves are of the kinds `Carried`, `Scanned`, `Captured`
+/// and `Turn`; its first `carried` reports are the carried values for the next turn, the others are
+/// stacked along a new first axis. What belongs to turn t (its part of a scanned array, its place in
+/// a stack) does not depend on the order in which turns are taken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scan {
+    /// One turn.
+    pub body: Graph,
+    /// How many turns.
+    pub turns: usize,
+    /// Values carried from turn to turn: the first operands.
+    pub carried: usize,
+    /// Arrays gone through along the first axis: the next operands. All others are captured.
+    pub scanned: usize,
+    /// Whether turns are taken from the last to the first.
+    pub reverse: bool,
+}
+
+impl Scan {
+    /// The type of each result: the last carried values, then the stacks.
+    pub fn results(&self) -> Vec<Type> {
+        let of = |(i, report): (usize, &super::graph::Report)| {
+            let ty = self.body.ty(report.value);
+            if i < self.carried {
+                return ty.clone();
+            }
+            Type::new(ty.dtype, [&[self.turns], &ty.shape[..]].concat())
+        };
+        self.body.reports.iter().enumerate().map(of).collect()
+    }
 }
 
 /// The operations. Operands are the node's `inputs`, in the order named here.
@@ -227,6 +303,32 @@ pub enum Op {
     /// A sum of products in index notation, reals.
     Contract(Contract),
 
+    /// One number of each window over the last axes of the operand. How many windows there are is
+    /// said by the node's shape; each has at least one cell.
+    WindowReduce {
+        /// What is computed.
+        op: Window,
+        /// The windows.
+        windows: Windows,
+    },
+    /// The adjoint of `WindowReduce`: zeros of the node's shape, to which the number of each window,
+    /// an element of the last input, is added at the window's chosen cells. For `Largest`, inputs[0]
+    /// is the tensor of that shape among whose cells is chosen; for `Every` there is no such input.
+    WindowSpread {
+        /// Which cells.
+        cells: Cells,
+        /// The windows.
+        windows: Windows,
+    },
+    /// The adjoint of `WindowSpread`: for each window, the sum of `inputs[1]` over those cells that
+    /// are the largest of `inputs[0]`.
+    WindowPick {
+        /// Which of several largest.
+        ties: Ties,
+        /// The windows.
+        windows: Windows,
+    },
+
     /// `out[s..., r...] = inputs[0][axes <- inputs[1..][s...], other axes <- r...]`: inputs are the
     /// operand and one I32 tensor for each of `axes` (ascending), all of one shape s. An index
     /// outside its axis stops the run with value and place.
@@ -240,6 +342,20 @@ pub enum Op {
         /// The result's axes that are indexed.
         axes: Vec<usize>,
     },
+
+    /// Random words (I32) of the node's shape by Philox 4x32-10. The element at row-major position i
+    /// is word `i % 4` of the block with counter `[b, b >> 32, turn, run]`, b = i / 4; `inputs[0]` is
+    /// run, `inputs[1]` turn (scalars, I32, taken as unsigned).
+    RandomBits {
+        /// The key: a hash of the draw's identity.
+        key: [u32; 2],
+    },
+
+    /// A loop. Its results are taken by `Result`; the node itself is of type `bool[]` and serves no
+    /// other operation.
+    Scan(Box<Scan>),
+    /// The result of that position of the `Scan` that is the operand.
+    Result(usize),
 
     /// The operand, through which no gradient passes.
     StopGradient,

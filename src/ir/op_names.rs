@@ -1,6 +1,6 @@
 //! What operations are called in rule chains and messages.
 
-use super::op::{ArgReduce, Binary, Compare, Op, Reduce, Unary};
+use super::op::{ArgReduce, Binary, Cells, Compare, Op, Reduce, Unary, Window};
 
 /// The operation's name in the texts people read: `log`, `stop_gradient`, `sum`.
 pub fn op_name(op: &Op) -> &'static str {
@@ -55,6 +55,8 @@ fn names(op: &Op) -> (&'static str, &'static str) {
             Binary::Min => both!("min"),
             Binary::And => both!("and"),
             Binary::Or => both!("or"),
+            Binary::ShiftRight => both!("shift_right"),
+            Binary::MulHigh => both!("mul_high"),
         },
         Op::Compare(f) => match f {
             Compare::Eq => both!("eq"),
@@ -86,8 +88,20 @@ fn names(op: &Op) -> (&'static str, &'static str) {
             ArgReduce::Min => both!("argmin"),
         },
         Op::Contract(_) => both!("contract"),
+        Op::WindowReduce { op, .. } => match op {
+            Window::Max(_) => both!("window max"),
+            Window::Sum => both!("window sum"),
+        },
+        Op::WindowSpread { cells, .. } => match cells {
+            Cells::Largest(_) => both!("window spread"),
+            Cells::Every => both!("window fill"),
+        },
+        Op::WindowPick { .. } => both!("window pick"),
         Op::Gather { .. } => both!("gather"),
         Op::ScatterAdd { .. } => both!("scatter_add"),
+        Op::RandomBits { .. } => both!("random_bits"),
+        Op::Scan(_) => both!("scan"),
+        Op::Result(_) => both!("result of scan"),
         Op::StopGradient => both!("stop_gradient"),
         Op::Grad => both!("grad"),
     }

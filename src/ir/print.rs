@@ -19,12 +19,16 @@
 //! Constants are the shortest digits that read back to the same bits. What follows `#` is the place
 //! in the source (file index and bytes) and, in brackets, the chain of rules.
 //!
+//! The body of a scan follows its node, each line of it after `| `.
+//!
 //! [`super::read`] reads this form back to an equal graph, whatever the graph holds.
 
 use super::graph::{Graph, NodeId};
-use super::op::{Affine, Contract, Op};
+use super::op::{Affine, Cells, Contract, Op, Window, Windows};
 use super::types::Scalar;
-use super::words::{arg_reduce_name, binary_name, compare_name, kind_name, reduce_name, unary_name};
+use super::words::{
+    arg_reduce_name, binary_name, compare_name, kind_name, reduce_name, ties_name, unary_name,
+};
 use crate::source::{SourceMap, Span};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -55,6 +59,11 @@ fn write_graph(graph: &Graph, place: &dyn Fn(Span) -> String) -> String {
         let _ = write!(out, "%{label}{own} = {} : {}", labels.operation(&node.op, &node.inputs), node.ty);
         out.push_str(&trailer(node.span, &node.rules, place));
         out.push('\n');
+        if let Op::Scan(scan) = &node.op {
+            for line in write_graph(&scan.body, place).lines() {
+                let _ = writeln!(out, "{}", format!("| {line}").trim_end());
+            }
+        }
     }
     out.push('\n');
     for update in &graph.updates {
@@ -140,8 +149,28 @@ impl Labels {
             Op::Reduce { op, axes } => (reduce_name(*op), format!(" axes={}", list(axes))),
             Op::ArgReduce { op, axis } => (arg_reduce_name(*op), format!(" axis={axis}")),
             Op::Contract(spec) => ("contract", contract(spec)),
+            Op::WindowReduce { op, windows: w } => match op {
+                Window::Max(ties) => ("window_max", format!("{} ties={}", windows(w), ties_name(*ties))),
+                Window::Sum => ("window_sum", windows(w)),
+            },
+            Op::WindowSpread { cells, windows: w } => match cells {
+                Cells::Largest(ties) => {
+                    ("window_spread", format!("{} ties={}", windows(w), ties_name(*ties)))
+                }
+                Cells::Every => ("window_fill", windows(w)),
+            },
+            Op::WindowPick { ties, windows: w } => {
+                ("window_pick", format!("{} ties={}", windows(w), ties_name(*ties)))
+            }
             Op::Gather { axes } => ("gather", format!(" axes={}", list(axes))),
             Op::ScatterAdd { axes } => ("scatter_add", format!(" axes={}", list(axes))),
+            Op::RandomBits { key: [a, b] } => ("random_bits", format!(" key=[{a},{b}]")),
+            Op::Scan(scan) => {
+                let order = if scan.reverse { " reverse" } else { "" };
+                let (turns, carried, scanned) = (scan.turns, scan.carried, scan.scanned);
+                ("scan", format!(" turns={turns} carried={carried} scanned={scanned}{order}"))
+            }
+            Op::Result(at) => ("result", format!(" at={at}")),
             Op::StopGradient => ("stop_gradient", String::new()),
             Op::Grad => ("grad", String::new()),
         };
@@ -221,6 +250,10 @@ pub(super) fn scalar(value: Scalar) -> String {
         Scalar::Int(v) => v.to_string(),
         Scalar::Bool(v) => v.to_string(),
     }
+}
+
+fn windows(windows: &Windows) -> String {
+    format!(" size={} stride={}", list(&windows.size), list(&windows.stride))
 }
 
 fn contract(spec: &Contract) -> String {

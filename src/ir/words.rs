@@ -2,7 +2,7 @@
 //! for the reader the other. A function without a word does not compile.
 
 use super::graph::LeafKind;
-use super::op::{ArgReduce, Binary, Compare, Reduce, Unary};
+use super::op::{ArgReduce, Binary, Compare, Reduce, Ties, Unary};
 use super::types::DType;
 
 macro_rules! words {
@@ -31,6 +31,11 @@ words! {
     Resident "resident"
     Raw "raw"
     Drawn "drawn"
+    Run "run"
+    Carried "carried"
+    Scanned "scanned"
+    Captured "captured"
+    Turn "turn"
 }
 
 words! {
@@ -68,6 +73,8 @@ words! {
     Min "min"
     And "and"
     Or "or"
+    ShiftRight "shift_right"
+    MulHigh "mul_high"
 }
 
 words! {
@@ -94,6 +101,12 @@ words! {
     "the index of an extreme element", ArgReduce, arg_reduce_name, arg_reduce_of,
     Max "argmax"
     Min "argmin"
+}
+
+words! {
+    "a rule for ties", Ties, ties_name, ties_of,
+    First "first"
+    All "all"
 }
 
 words! {

@@ -6,14 +6,17 @@
 //! composite functions (softmax, mean, `x[i, y[i]]`) are the primitives they stand for. Every node
 //! bears the user's name of the value that it computes, the value's span and the rule `lower`.
 //!
-//! One file a subject: `elementwise`, `indexing`, `products`, `reductions`, `replacing`; here are the frame of a
-//! graph, leaves, and what is common.
+//! One file a subject: `draws`, `elementwise`, `indexing`, `pictures`, `products`, `reductions`,
+//! `replacing`, `scan`; here are the frame of a graph, leaves, and what is common.
 
+mod draws;
 mod elementwise;
 mod indexing;
+mod pictures;
 mod products;
 mod reductions;
 mod replacing;
+mod scan;
 
 use crate::ir::{
     Builder, Compare, DType, Graph, Leaf, LeafKind, Module, NodeId, Op, PlaceDecl, Report, ResidentDecl,
@@ -43,6 +46,7 @@ pub fn lower(program: &Program, precision: Precision) -> Module {
         residents: residents.collect(),
         setup: lower_setup(program, precision),
         steps: program.steps.iter().map(|s| lower_step(program, s, precision)).collect(),
+        families: program.steps.iter().map(|s| s.family).collect(),
     }
 }
 
@@ -97,11 +101,23 @@ struct Lower<'a> {
     precision: Precision,
     /// The node of each value so far.
     values: Vec<NodeId>,
+    /// The number that each value so far is, if it is one, as the program has it.
+    numbers: Vec<Option<f64>>,
+    /// In the body of a scan: what it needs from outside.
+    inside: Option<scan::Inside>,
 }
 
 impl<'a> Lower<'a> {
     fn new(name: &str, program: &'a Program, args: &'a [StepArg], precision: Precision) -> Lower<'a> {
-        Lower { b: Builder::new(name), program, args, precision, values: Vec::new() }
+        Lower {
+            b: Builder::new(name),
+            program,
+            args,
+            precision,
+            values: Vec::new(),
+            numbers: Vec::new(),
+            inside: None,
+        }
     }
 
     /// What `real` is here.
@@ -134,6 +150,10 @@ impl<'a> Lower<'a> {
                 self.b.name(node, Arc::clone(name));
             }
             self.values.push(node);
+            self.numbers.push(match value.op {
+                ValueOp::Number(number) => Some(number),
+                _ => None,
+            });
         }
         self.b.span = None;
     }
@@ -172,6 +192,10 @@ impl<'a> Lower<'a> {
             ValueOp::Map(op) => self.map(*op, &args, &ty),
             ValueOp::Convert => self.convert(args[0], ty.dtype),
             ValueOp::MatMul => self.matmul(args[0], args[1], &ty),
+            ValueOp::Conv { flipped, mode, stride } => {
+                self.convolution(*flipped, *mode, *stride, [args[0], args[1]], &ty)
+            }
+            ValueOp::Pool { op, window, ignore_border: _ } => self.pool(*op, *window, args[0], &ty),
             ValueOp::Transpose => self.swap_last_axes(args[0]),
             ValueOp::Rearrange { perm } => {
                 let moved = self.b.transpose(args[0], perm);
@@ -192,6 +216,12 @@ impl<'a> Lower<'a> {
             ValueOp::Softmax { axis } => self.softmax(args[0], *axis),
             ValueOp::LogSoftmax { axis } => self.log_softmax(args[0], *axis),
             ValueOp::OneHot => self.one_hot(args[0], &ty),
+            ValueOp::Draw(draw) => self.draw(draw, value, &args, &ty),
+            ValueOp::Scan(of) => self.scan(of, value, &args),
+            ValueOp::Part(at) => self.b.result(args[0], *at),
+            ValueOp::Carried(at) => self.inside_leaf(LeafKind::Carried, *at, value, ty),
+            ValueOp::Scanned(at) => self.inside_leaf(LeafKind::Scanned, *at, value, ty),
+            ValueOp::Captured(at) => self.inside_leaf(LeafKind::Captured, *at, value, ty),
             ValueOp::StopGradient => self.b.stop_gradient(args[0]),
             ValueOp::Grad => self.b.grad(args[0], args[1]),
         }
@@ -238,6 +268,13 @@ impl<'a> Lower<'a> {
 fn is_leaf(op: &ValueOp) -> bool {
     matches!(
         op,
-        ValueOp::Arg(_) | ValueOp::Place(_) | ValueOp::Resident(_) | ValueOp::Raw(_) | ValueOp::Drawn(_)
+        ValueOp::Arg(_)
+            | ValueOp::Place(_)
+            | ValueOp::Resident(_)
+            | ValueOp::Raw(_)
+            | ValueOp::Drawn(_)
+            | ValueOp::Carried(_)
+            | ValueOp::Scanned(_)
+            | ValueOp::Captured(_)
     )
 }

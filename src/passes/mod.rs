@@ -99,10 +99,21 @@ pub fn run_pipeline(
     let mut trace = Trace::default();
     let mut graph = graph;
     for pass in passes {
-        graph = (pass.run)(graph, &mut trace);
+        graph = everywhere(pass, graph, &mut trace);
         observer(pass, &graph);
     }
     (graph, trace)
+}
+
+/// Runs a pass on a graph and on the bodies of its scans.
+fn everywhere(pass: &Pass, graph: Graph, trace: &mut Trace) -> Graph {
+    let mut graph = (pass.run)(graph, trace);
+    for node in &mut graph.nodes {
+        if let Op::Scan(scan) = &mut node.op {
+            scan.body = everywhere(pass, std::mem::take(&mut scan.body), trace);
+        }
+    }
+    graph
 }
 
 /// The stability rows; the order is that of preference.

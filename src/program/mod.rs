@@ -16,7 +16,10 @@ pub mod host;
 pub mod print;
 pub mod value;
 
-pub use value::{ArgExtreme, Body, Elem, IndexItem, MapOp, ReduceOp, TensorType, Value, ValueId, ValueOp};
+pub use value::{
+    ArgExtreme, Body, ConvMode, Elem, IndexItem, MapOp, PoolOp, ReduceOp, ScanLoop, StepDist, StepDraw,
+    TensorType, Ties, Value, ValueId, ValueOp,
+};
 
 use crate::source::Span;
 use std::sync::Arc;
@@ -235,6 +238,9 @@ pub struct Step {
     pub body: Body,
     /// Whether the program calls it a step; otherwise it is an expression of the schedule.
     pub declared: bool,
+    /// Which declared step (or statement of the schedule) it is a form of, numbered from 0 without
+    /// gaps: forms of one step share one count of runs, from which random numbers come.
+    pub family: usize,
     /// Where it is declared.
     pub span: Span,
 }

@@ -7,8 +7,8 @@
 mod host;
 
 use super::{
-    ArgExtreme, Body, Dist, Draw, Hyper, IndexItem, MapOp, PlaceKind, Program, RawSource, Reader, ReduceOp,
-    Step, StreamSource, TensorType, Value, ValueId, ValueOp,
+    ArgExtreme, Body, Dist, Draw, Hyper, IndexItem, MapOp, PlaceKind, PoolOp, Program, RawSource, Reader,
+    ReduceOp, Step, StepDist, StreamSource, TensorType, Ties, Value, ValueId, ValueOp,
 };
 use std::fmt::{self, Display, Write};
 
@@ -141,6 +141,18 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::Map(op) => applied(*op, &args),
         ValueOp::Convert => format!("{}({all})", value.ty.elem.name()),
         ValueOp::MatMul => args.join(" @ "),
+        ValueOp::Conv { flipped, mode, stride } => {
+            let name = if *flipped { "conv2d" } else { "correlate2d" };
+            format!("{name}({all}, mode: {}, stride: {})", quoted(mode.name()), list(stride))
+        }
+        ValueOp::Pool { op, window, ignore_border } => {
+            let (name, ties) = match op {
+                PoolOp::Max(Ties::First) => ("max_pool", ""),
+                PoolOp::Max(Ties::All) => ("max_pool", ", ties: \"all\""),
+                PoolOp::Mean => ("mean_pool", ""),
+            };
+            format!("{name}({all}, {}, ignore_border: {ignore_border}{ties})", list(window))
+        }
         ValueOp::Transpose => format!("{all}'"),
         ValueOp::Rearrange { perm } => format!("rearrange({all}, order: {})", list(perm)),
         ValueOp::Reshape => format!("reshape({all})"),
@@ -177,6 +189,28 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::Softmax { axis } => format!("softmax({all}, axis: {axis})"),
         ValueOp::LogSoftmax { axis } => format!("log_softmax({all}, axis: {axis})"),
         ValueOp::OneHot => format!("one_hot({all})"),
+        ValueOp::Draw(draw) => {
+            let trials = match draw.dist {
+                StepDist::Binomial { trials } => format!("{trials}, "),
+                StepDist::Permutation => value.ty.shape[0].to_string(),
+                _ => String::new(),
+            };
+            format!("~ {}({trials}{all}) from philox({}) as {}", draw.dist.name(), draw.seed, draw.path)
+        }
+        ValueOp::Scan(of) => {
+            let gives: Vec<String> = of.results.iter().map(|r| format!("%{r}")).collect();
+            let (carried, scanned) = (of.carried, of.scanned);
+            let head = format!("scan({all}, steps: {}, carried: {carried}, over: {scanned})", of.turns);
+            let mut text = head + "\n";
+            for line in value_lines(program, step, &of.body) {
+                text += &format!("  {}\n", line.replace('\n', "\n  "));
+            }
+            text + "    return " + &gives.join(", ")
+        }
+        ValueOp::Part(at) => format!("{all}.{at}"),
+        ValueOp::Carried(at) => format!("carried {at}"),
+        ValueOp::Scanned(at) => format!("scanned {at}"),
+        ValueOp::Captured(at) => format!("captured {at}"),
         ValueOp::StopGradient => format!("stop_gradient({all})"),
         ValueOp::Grad => format!("grad({all})"),
     }

@@ -54,7 +54,7 @@ impl TensorType {
 pub type ValueId = usize;
 
 /// Values in order, each from values before it; changes and reports at the end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Body {
     /// The values.
     pub values: Vec<Value>,
@@ -65,7 +65,7 @@ pub struct Body {
 }
 
 /// One value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     /// The operation.
     pub op: ValueOp,
@@ -105,6 +105,25 @@ pub enum ValueOp {
     /// Contracts the last axis of the left with the last but one (or only) of the right; leading
     /// axes broadcast. Operands are real after conversion.
     MatMul,
+    /// The convolution [n, c, h, w] with filters [k, c, a, b], summed over c: [n, k, h', w'].
+    Conv {
+        /// Whether the filters are turned round: true convolution, else cross-correlation.
+        flipped: bool,
+        /// Which positions of the filters count.
+        mode: ConvMode,
+        /// Down and across; of the positions that count, every so-manieth stays.
+        stride: [usize; 2],
+    },
+    /// A number of each window over the last two axes, windows side by side.
+    Pool {
+        /// Which number.
+        op: PoolOp,
+        /// Rows and columns of a window.
+        window: [usize; 2],
+        /// Whether rows and columns at the end that fill no window are left out; else windows there
+        /// are smaller.
+        ignore_border: bool,
+    },
     /// Swaps the last two axes.
     Transpose,
     /// Axes permuted (axis i of the middle form is axis `perm[i]` of the operand), then the shape
@@ -174,10 +193,101 @@ pub enum ValueOp {
     },
     /// Rows of the identity: `[..., k]`, real.
     OneHot,
+    /// Random numbers; the operands are the distribution's parameters and broadcast to the shape.
+    Draw(Box<StepDraw>),
+    /// A loop; its results are taken by `Part`, and its own type is a truth value that nothing reads.
+    Scan(Box<ScanLoop>),
+    /// The result of that position of the loop that is the operand.
+    Part(usize),
+    /// In a loop's body: the carried value of that position.
+    Carried(usize),
+    /// In a loop's body: this turn's part of the array of that position.
+    Scanned(usize),
+    /// In a loop's body: the value from outside of that position.
+    Captured(usize),
     /// The operand, as a constant to `grad`.
     StopGradient,
     /// The gradient of the first operand, a real scalar, by the second.
     Grad,
+}
+
+/// A loop of a known number of turns. The operands are the first carried values, then the arrays
+/// gone through along the first axis, then the values from outside that the body reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanLoop {
+    /// One turn; changes and reports nothing.
+    pub body: Body,
+    /// What a turn gives: the carried values for the next, then what is stacked along a new first
+    /// axis.
+    pub results: Vec<ValueId>,
+    /// How many turns.
+    pub turns: usize,
+    /// How many carried values.
+    pub carried: usize,
+    /// How many arrays.
+    pub scanned: usize,
+}
+
+/// A draw inside a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepDraw {
+    /// From which distribution.
+    pub dist: StepDist,
+    /// The stream's seed.
+    pub seed: u64,
+    /// The draw's identity within the stream: `learn/below.corrupt/kept`.
+    pub path: String,
+}
+
+/// Distributions of draws inside steps, with the operands they take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepDist {
+    /// Low and high, real.
+    Uniform,
+    /// Mean and standard deviation, real.
+    Normal,
+    /// The probability of a 1; the result is real.
+    Bernoulli,
+    /// The probability of one success; the result is real.
+    Binomial {
+        /// Trials.
+        trials: u32,
+    },
+    /// Low and high, int; high is not among the numbers.
+    Integers,
+    /// None: the numbers 0 … n-1 of the result, which has one axis of extent n.
+    Permutation,
+    /// Probabilities along the last axis, which the result lacks.
+    Categorical,
+}
+
+impl StepDist {
+    /// Its name in the language.
+    pub fn name(self) -> &'static str {
+        match self {
+            StepDist::Uniform => "uniform",
+            StepDist::Normal => "normal",
+            StepDist::Bernoulli => "bernoulli",
+            StepDist::Binomial { .. } => "binomial",
+            StepDist::Integers => "integers",
+            StepDist::Permutation => "permutation",
+            StepDist::Categorical => "categorical",
+        }
+    }
+
+    /// How many operands it takes.
+    pub fn operands(self) -> usize {
+        match self {
+            StepDist::Uniform | StepDist::Normal | StepDist::Integers => 2,
+            StepDist::Bernoulli | StepDist::Binomial { .. } | StepDist::Categorical => 1,
+            StepDist::Permutation => 0,
+        }
+    }
+
+    /// Whether what is drawn moves with the parameters by small amounts, so that `grad` passes.
+    pub fn is_smooth(self) -> bool {
+        matches!(self, StepDist::Uniform | StepDist::Normal)
+    }
 }
 
 /// Elementwise functions; the number of operands is the function's.
@@ -256,6 +366,46 @@ pub enum ReduceOp {
     All,
     /// log of the sum of e^x.
     LogSumExp,
+}
+
+/// Where filters may lie on a picture, which positions count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConvMode {
+    /// Wholly inside: h - a + 1 rows.
+    Valid,
+    /// Element (a - 1) // 2 of the filter, before turning, on the picture: h rows.
+    Same,
+    /// At least one element on the picture: h + a - 1 rows.
+    Full,
+}
+
+impl ConvMode {
+    /// `valid`, `same` or `full`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ConvMode::Valid => "valid",
+            ConvMode::Same => "same",
+            ConvMode::Full => "full",
+        }
+    }
+}
+
+/// What pooling computes of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolOp {
+    /// The largest.
+    Max(Ties),
+    /// The mean of the cells inside the picture, real.
+    Mean,
+}
+
+/// Who gets the gradient where several are the largest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ties {
+    /// The first.
+    First,
+    /// Each of them all of it.
+    All,
 }
 
 /// Which extreme.

@@ -183,8 +183,14 @@ impl<'a> Facts<'a> {
             | Op::Reduce { .. }
             | Op::ArgReduce { .. }
             | Op::Contract(_)
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
+            | Op::RandomBits { .. }
+            | Op::Scan(_)
+            | Op::Result(_)
             | Op::Grad => None,
         }
     }
@@ -230,7 +236,9 @@ impl<'a> Facts<'a> {
                 | Binary::Max
                 | Binary::Min
                 | Binary::And
-                | Binary::Or => false,
+                | Binary::Or
+                | Binary::ShiftRight
+                | Binary::MulHigh => false,
             },
             Op::Contract(spec) => same && spec.operands[0] == spec.operands[1],
             Op::Reduce { op, .. } => *op == Reduce::Sum && of(0),
@@ -247,8 +255,14 @@ impl<'a> Facts<'a> {
             | Op::Pad { .. }
             | Op::Concat { .. }
             | Op::ArgReduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
+            | Op::RandomBits { .. }
+            | Op::Scan(_)
+            | Op::Result(_)
             | Op::StopGradient
             | Op::Grad => false,
         })
@@ -288,7 +302,13 @@ impl<'a> Facts<'a> {
         let any = || inputs.iter().any(|i| self.infinite(*i, depth - 1));
         match self.graph.op(id) {
             Op::Const(value) => matches!(value, Scalar::Real(v) if !v.is_finite()),
-            Op::Leaf(_) | Op::Iota { .. } | Op::Compare(_) | Op::ArgReduce { .. } => false,
+            Op::Leaf(_)
+            | Op::Iota { .. }
+            | Op::Compare(_)
+            | Op::ArgReduce { .. }
+            | Op::RandomBits { .. }
+            | Op::Scan(_)
+            | Op::Result(_) => false,
             Op::Unary(f) => match f {
                 Unary::Exp => !self.at_most_zero(inputs[0]),
                 Unary::Log | Unary::Log1p | Unary::Expm1 => true,
@@ -311,7 +331,7 @@ impl<'a> Facts<'a> {
                     !self.constant(inputs[1]).is_some_and(|c| c >= 0.0) || self.infinite(inputs[0], depth - 1)
                 }
                 Binary::Add | Binary::Sub | Binary::Mul | Binary::Max | Binary::Min => any(),
-                Binary::And | Binary::Or => false,
+                Binary::And | Binary::Or | Binary::ShiftRight | Binary::MulHigh => false,
             },
             Op::Select
             | Op::Transpose { .. }
@@ -322,6 +342,9 @@ impl<'a> Facts<'a> {
             | Op::Concat { .. }
             | Op::Reverse { .. }
             | Op::Reduce { .. }
+            | Op::WindowReduce { .. }
+            | Op::WindowSpread { .. }
+            | Op::WindowPick { .. }
             | Op::Gather { .. }
             | Op::ScatterAdd { .. }
             | Op::StopGradient => any(),

@@ -39,8 +39,14 @@ fn fold(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
         | Op::Reduce { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowReduce { .. }
+        | Op::WindowSpread { .. }
+        | Op::WindowPick { .. }
         | Op::Gather { .. }
         | Op::ScatterAdd { .. }
+        | Op::RandomBits { .. }
+        | Op::Scan(_)
+        | Op::Result(_)
         | Op::StopGradient
         | Op::Grad => return None,
     };
@@ -80,7 +86,9 @@ fn binary(f: Binary, a: Scalar, b: Scalar, dtype: DType) -> Option<Scalar> {
             | Binary::Max
             | Binary::Min
             | Binary::And
-            | Binary::Or => None,
+            | Binary::Or
+            | Binary::ShiftRight
+            | Binary::MulHigh => None,
         },
         (Scalar::Int(a), Scalar::Int(b)) => match f {
             Binary::Add => Some(Scalar::Int(a.wrapping_add(b))),
@@ -88,7 +96,14 @@ fn binary(f: Binary, a: Scalar, b: Scalar, dtype: DType) -> Option<Scalar> {
             Binary::Mul => Some(Scalar::Int(a.wrapping_mul(b))),
             Binary::Max => Some(Scalar::Int(a.max(b))),
             Binary::Min => Some(Scalar::Int(a.min(b))),
-            Binary::Div | Binary::FloorDiv | Binary::Mod | Binary::Pow | Binary::And | Binary::Or => None,
+            Binary::Div
+            | Binary::FloorDiv
+            | Binary::Mod
+            | Binary::Pow
+            | Binary::And
+            | Binary::Or
+            | Binary::ShiftRight
+            | Binary::MulHigh => None,
         },
         (Scalar::Bool(a), Scalar::Bool(b)) => match f {
             Binary::And => Some(Scalar::Bool(a && b)),
@@ -101,7 +116,9 @@ fn binary(f: Binary, a: Scalar, b: Scalar, dtype: DType) -> Option<Scalar> {
             | Binary::Mod
             | Binary::Pow
             | Binary::Max
-            | Binary::Min => None,
+            | Binary::Min
+            | Binary::ShiftRight
+            | Binary::MulHigh => None,
         },
         (Scalar::Real(_) | Scalar::Int(_) | Scalar::Bool(_), _) => None,
     }

@@ -27,7 +27,7 @@ pub mod stability;
 pub mod structure;
 
 pub use facts::Facts;
-pub use rewriter::{Fired, Rewriter, Trace, rewrite};
+pub use rewriter::{Fired, Rewriter, Trace, drop_dead, rewrite};
 pub(crate) use rewriter::{finish, live, with_respect_to};
 
 use crate::ir::NodeId;

@@ -191,6 +191,20 @@ pub(crate) fn finish(rebuilt: Graph, old: &Graph, new: &[Option<NodeId>]) -> Gra
     result
 }
 
+/// The graph without its dead nodes. Leaves stay declared.
+pub fn drop_dead(graph: Graph) -> Graph {
+    let live = live(&graph);
+    let mut new: Vec<Option<NodeId>> = vec![None; graph.nodes.len()];
+    let mut kept = Graph { name: graph.name.clone(), leaves: graph.leaves.clone(), ..Graph::default() };
+    for id in graph.ids().filter(|id| live[id.index()]) {
+        let node = graph.node(id);
+        let inputs = node.inputs.iter().filter_map(|i| new[i.index()]).collect();
+        new[id.index()] = Some(NodeId(kept.nodes.len() as u32));
+        kept.nodes.push(Node { inputs, ..node.clone() });
+    }
+    finish(kept, &graph, &new)
+}
+
 /// By node, whether an update or report needs it.
 pub(crate) fn live(graph: &Graph) -> Vec<bool> {
     let mut live = vec![false; graph.nodes.len()];

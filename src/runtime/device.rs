@@ -21,6 +21,9 @@ pub struct Entry {
     pub first: CallId,
     /// How many calls.
     pub count: usize,
+    /// How often the step's family ([`crate::ir::Module::families`]) had run before the first call; it
+    /// goes up by one a call.
+    pub run: u64,
     /// The arguments, by position.
     pub args: Vec<Arg>,
 }
@@ -76,23 +79,25 @@ impl Arg {
 
 impl Entry {
     /// Lets a call join the queue: the last entry if it goes on with it, else a new one.
-    pub fn join(queue: &mut Vec<Entry>, step: StepId, call: CallId, args: Vec<Arg>) {
+    pub fn join(queue: &mut Vec<Entry>, step: StepId, call: CallId, run: u64, args: Vec<Arg>) {
         if let Some(last) = queue.last_mut() {
             let like = last.step == step
                 && last.first + last.count as u64 == call
+                && last.run + last.count as u64 == run
                 && args.iter().zip(&last.args).all(|(new, old)| new.continues(old, last.count));
             if like {
                 last.count += 1;
                 return;
             }
         }
-        queue.push(Entry { step, first: call, count: 1, args });
+        queue.push(Entry { step, first: call, count: 1, run, args });
     }
 
     /// Call number `at` of the entry, alone.
     pub fn call(&self, at: usize) -> Entry {
         let args = self.args.iter().map(|arg| arg.of_call(at)).collect();
-        Entry { step: self.step, first: self.first + at as u64, count: 1, args }
+        let (first, run) = (self.first + at as u64, self.run + at as u64);
+        Entry { step: self.step, first, count: 1, run, args }
     }
 }
 

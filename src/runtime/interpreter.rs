@@ -50,7 +50,11 @@ pub fn leaf_value(
             Arg::Tensor(tensor) => tensor.clone(),
             Arg::Report { call, report: at } => report(*call, *at),
         },
+        LeafKind::Run => Tensor::from_i32([], vec![entry.run as u32 as i32]),
         LeafKind::Raw | LeafKind::Drawn => panic!("a step reads the setup's {}", leaf.name),
+        LeafKind::Carried | LeafKind::Scanned | LeafKind::Captured | LeafKind::Turn => {
+            panic!("{} stands outside its scan", leaf.name)
+        }
     }
 }
 

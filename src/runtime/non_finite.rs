@@ -7,13 +7,13 @@
 
 use super::device::{CallId, Entry};
 use super::interpreter::leaf_value;
+use super::numbers;
 use super::trace::{self, Moment, Origin};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::tensor::Tensor;
 use crate::ir::{Binary, DType, Graph, LeafKind, Module, NodeId, Op, Unary, interp};
 use crate::program::{PlaceKind, Program};
 use crate::source::Span;
-use super::numbers;
 
 /// A call with all it read.
 pub struct Replay<'a> {
@@ -233,7 +233,8 @@ fn operation(op: &Op) -> String {
         Op::Cast(_) => "a conversion".into(),
         Op::Contract(_) => "a matrix product".into(),
         Op::Reduce { op, .. } => format!("{op:?}").to_lowercase(),
-        Op::ScatterAdd { .. } => "a sum of gradients".into(),
+        Op::ScatterAdd { .. } | Op::WindowSpread { .. } => "a sum of gradients".into(),
+        Op::WindowReduce { .. } | Op::WindowPick { .. } => "pooling".into(),
         Op::Const(_) => "a constant".into(),
         Op::Leaf(_)
         | Op::Iota { .. }
@@ -248,6 +249,9 @@ fn operation(op: &Op) -> String {
         | Op::Reverse { .. }
         | Op::ArgReduce { .. }
         | Op::Gather { .. }
+        | Op::RandomBits { .. }
+        | Op::Scan(_)
+        | Op::Result(_)
         | Op::StopGradient
         | Op::Grad => "this".into(),
     }

@@ -25,7 +25,14 @@ pub fn prepare(program: &Program, module: &Module, folder: &Path) -> Result<Read
         let of = match leaf.kind {
             LeafKind::Raw => &raws,
             LeafKind::Drawn => &drawn,
-            LeafKind::Arg | LeafKind::Place | LeafKind::Resident => {
+            LeafKind::Arg
+            | LeafKind::Place
+            | LeafKind::Resident
+            | LeafKind::Run
+            | LeafKind::Carried
+            | LeafKind::Scanned
+            | LeafKind::Captured
+            | LeafKind::Turn => {
                 panic!("the setup has a leaf {} of kind {:?}", leaf.name, leaf.kind)
             }
         };

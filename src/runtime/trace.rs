@@ -70,8 +70,14 @@ pub fn origin(graph: &Graph, node: NodeId, position: &[usize]) -> Option<Origin>
         | Op::Reduce { .. }
         | Op::ArgReduce { .. }
         | Op::Contract(_)
+        | Op::WindowReduce { .. }
+        | Op::WindowSpread { .. }
+        | Op::WindowPick { .. }
         | Op::Gather { .. }
         | Op::ScatterAdd { .. }
+        | Op::RandomBits { .. }
+        | Op::Scan(_)
+        | Op::Result(_)
         | Op::Grad => return None,
     };
     origin(graph, input?, &before)
@@ -110,7 +116,14 @@ pub fn named(graph: &Graph, module: &Module, entry: &Entry, origin: &Origin) -> 
             }
         },
         LeafKind::Resident => (leaf.name.to_string(), true, position),
-        LeafKind::Place | LeafKind::Raw | LeafKind::Drawn => (leaf.name.to_string(), false, position),
+        LeafKind::Place
+        | LeafKind::Raw
+        | LeafKind::Drawn
+        | LeafKind::Run
+        | LeafKind::Carried
+        | LeafKind::Scanned
+        | LeafKind::Captured
+        | LeafKind::Turn => (leaf.name.to_string(), false, position),
     }
 }
 

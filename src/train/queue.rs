@@ -42,6 +42,8 @@ pub struct Queue<'a> {
     entries: Vec<Entry>,
     pending: Vec<(Arc<Call>, Moment)>,
     next: CallId,
+    /// How often each family of steps has been called.
+    runs: Vec<u64>,
     cut: Cut,
     /// Seconds that a call of each step lasts, as far as known.
     lasts: Vec<f64>,
@@ -78,6 +80,7 @@ impl<'a> Queue<'a> {
             entries: Vec::new(),
             pending: Vec::new(),
             next: 0,
+            runs: vec![0; module.families.iter().max().map_or(0, |last| last + 1)],
             cut: options.cut,
             lasts: vec![UNKNOWN; module.steps.len()],
             queued: 0.0,
@@ -91,7 +94,9 @@ impl<'a> Queue<'a> {
     pub fn call(&mut self, step: StepId, args: Vec<Arg>, moment: Moment) -> Result<Arc<Call>, Flow> {
         let call = Arc::new(Call { id: self.next, step, result: OnceLock::new() });
         self.next += 1;
-        Entry::join(&mut self.entries, step, call.id, args);
+        let runs = &mut self.runs[self.module.families[step]];
+        let run = std::mem::replace(runs, *runs + 1);
+        Entry::join(&mut self.entries, step, call.id, run, args);
         self.pending.push((Arc::clone(&call), moment));
         self.queued += self.lasts[step];
         if self.cut.now(self.queued >= WORK) {

@@ -6,7 +6,7 @@
 
 use dlc::ir::{
     Affine, Binary, Builder, Compare, Contract, DType, Graph, Leaf, LeafKind, NodeId, Reduce, Report, Scalar,
-    Tensor, Type, Unary, Update,
+    Tensor, Ties, Type, Unary, Update, Window, Windows,
 };
 
 /// What may occur.
@@ -369,8 +369,25 @@ impl Maker {
         (0..rank).filter(|_| self.random.below(2) == 0).collect()
     }
 
+    /// Windows over all axes or the last few, often overlapping, the last ones perhaps clipped.
+    fn windows(&mut self, shape: &[usize]) -> (Windows, Vec<usize>) {
+        let over = &shape[self.random.below(shape.len() + 1)..];
+        let any = |random: &mut Random| over.iter().map(|_| 1 + random.below(3)).collect::<Vec<_>>();
+        let (size, stride) = (any(&mut self.random), any(&mut self.random));
+        let count = over.iter().zip(&stride).map(|(e, s)| self.random.below((e - 1) / s + 1) + 1);
+        let count = count.collect();
+        (Windows { size, stride }, count)
+    }
+
     fn sum_or_product(&mut self, v: Value) {
         let shape = self.shape(v);
+        if self.random.below(3) == 0 {
+            let (windows, count) = self.windows(&shape);
+            let cells = windows.size.iter().product::<usize>() as f64;
+            let id = self.b.window_reduce(Window::Sum, windows, v.id, &count);
+            self.keep(id, v.low.min(v.low * cells), v.high.max(v.high * cells));
+            return;
+        }
         let axes = self.some_axes(shape.len());
         let count = axes.iter().map(|a| shape[*a]).product::<usize>() as f64;
         if self.random.below(3) == 0 && v.most().powf(count) < 8.0 {
@@ -459,7 +476,15 @@ impl Maker {
             let id = self.b.select(condition, v.id, other.id);
             self.keep(id, v.low.min(other.low), v.high.max(other.high));
         } else {
-            let axes = self.some_axes(self.shape(v).len());
+            let shape = self.shape(v);
+            if self.random.below(2) == 0 {
+                let (windows, count) = self.windows(&shape);
+                let op = Window::Max(self.random.of(&[Ties::First, Ties::All]));
+                let id = self.b.window_reduce(op, windows, v.id, &count);
+                self.keep(id, v.low, v.high);
+                return;
+            }
+            let axes = self.some_axes(shape.len());
             let op = self.random.of(&[Reduce::Max, Reduce::Min]);
             let id = self.b.reduce(op, v.id, &axes);
             self.keep(id, v.low, v.high);

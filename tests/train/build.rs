@@ -71,7 +71,7 @@ impl Values {
     pub fn step(self, name: &str, args: &[(&str, TensorType)]) -> Step {
         let args = args.iter().map(|(name, ty)| StepArg { name: (*name).into(), ty: ty.clone() }).collect();
         let (name, form) = (name.to_owned(), String::new());
-        Step { name, form, args, body: self.body, declared: true, span: span(50) }
+        Step { name, form, args, body: self.body, declared: true, family: 0, span: span(50) }
     }
 }
 

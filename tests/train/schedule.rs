@@ -335,10 +335,10 @@ fn calls_of_one_kind_are_one_entry() {
     let batch = |at: usize| vec![Arg::Batch { resident: 0, start: at * 2, size: 2 }, Arg::Scalar(0.1)];
     let mut queue = Vec::new();
     for at in 0..4 {
-        Entry::join(&mut queue, 0, at as u64, batch(at));
+        Entry::join(&mut queue, 0, at as u64, at as u64, batch(at));
     }
-    Entry::join(&mut queue, 0, 4, batch(5));
-    Entry::join(&mut queue, 1, 5, batch(6));
+    Entry::join(&mut queue, 0, 4, 4, batch(5));
+    Entry::join(&mut queue, 1, 5, 0, batch(6));
     let shape: Vec<(usize, u64, usize)> = queue.iter().map(|e| (e.step, e.first, e.count)).collect();
     assert_eq!(shape, [(0, 0, 4), (0, 4, 1), (1, 5, 1)]);
     assert!(matches!(queue[0].call(3).args[0], Arg::Batch { start: 6, .. }));

@@ -11,10 +11,11 @@ type Params = &'static [&'static str];
 
 const X: Params = &["x"];
 const REDUCE: Params = &["x", "axis:", "keep:"];
+const CONV: Params = &["x", "filters", "mode:", "stride:"];
 /// Not carried out yet, whatever the arguments.
 const LATER: Params = &["?"];
 
-const TABLE: [(&str, Params); 56] = [
+const TABLE: [(&str, Params); 54] = [
     ("exp", X),
     ("log", X),
     ("log1p", X),
@@ -64,13 +65,11 @@ const TABLE: [(&str, Params); 56] = [
     ("zip", &["list..."]),
     ("enumerate", &["list"]),
     ("pairs", &["list"]),
-    ("conv2d", LATER),
-    ("correlate2d", LATER),
-    ("max_pool", LATER),
-    ("mean_pool", LATER),
-    ("scan", LATER),
+    ("conv2d", CONV),
+    ("correlate2d", CONV),
+    ("max_pool", &["x", "window", "ignore_border:", "ties:"]),
+    ("mean_pool", &["x", "window", "ignore_border:"]),
     ("write_curves", LATER),
-    ("categorical", LATER),
 ];
 
 /// Names of the functions, in the order of the table.

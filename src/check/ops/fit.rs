@@ -6,7 +6,7 @@ use crate::diag::{Code, Diagnostic, codes};
 use crate::source::Span;
 
 /// A tensor with the place it is used at.
-pub(super) type Operand<'a> = (&'a Tensor, Span);
+pub(in crate::check) type Operand<'a> = (&'a Tensor, Span);
 
 /// Whether an axis stretches: it is the plain number 1.
 pub(super) fn stretches(axis: Axis) -> bool {
@@ -49,7 +49,7 @@ impl Checker<'_> {
     }
 
     /// The axes of the operands together, by the rules of broadcasting.
-    pub(super) fn broadcast_axes(&self, operands: &[Operand], span: Span) -> Outcome<Vec<Axis>> {
+    pub(in crate::check) fn broadcast_axes(&self, operands: &[Operand], span: Span) -> Outcome<Vec<Axis>> {
         let rank = operands.iter().map(|o| o.0.axes.len()).max().unwrap_or(0);
         let mut axes = Vec::with_capacity(rank);
         for from_right in (0..rank).rev() {

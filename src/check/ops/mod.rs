@@ -11,6 +11,7 @@ mod hosted;
 mod indexing;
 mod lists;
 mod patterns;
+mod pictures;
 mod products;
 mod reductions;
 mod selecting;
@@ -95,6 +96,10 @@ impl Checker<'_> {
             "concat" => self.concat(given, span),
             "stack" => self.stack(given, span),
             "pad" => self.pad(given, span),
+            "conv2d" => self.convolution(true, given, span),
+            "correlate2d" => self.convolution(false, given, span),
+            "max_pool" => self.pool(false, given, span),
+            "mean_pool" => self.pool(true, given, span),
             "stop_gradient" => {
                 let (value, at) = given.first();
                 self.stop_gradient(value, at, span)

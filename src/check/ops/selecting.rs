@@ -94,11 +94,11 @@ impl Checker<'_> {
     fn index_raw(&mut self, source: RawSource, place: At, span: Span) -> Outcome<Value> {
         let count = |checker: &Self, value: &Value, at: Span| -> Outcome<usize> {
             let n = checker.known_whole("a position in a file's array", value, at)?;
-            usize::try_from(n).or_else(|_| {
-                Err(Diagnostic::error(codes::SHAPE, "this array from a file has no shape yet")
+            usize::try_from(n).map_err(|_| {
+                Diagnostic::error(codes::SHAPE, "this array from a file has no shape yet")
                     .label(at, "so its end is not known to count from")
                     .help("reshape(…, [rows, columns])   first")
-                    .into())
+                    .into()
             })
         };
         let source = Box::new(source);

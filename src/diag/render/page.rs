@@ -10,6 +10,8 @@ const APART: usize = 2;
 /// A text of shown lines with what miette must know about each.
 #[derive(Debug, Default)]
 pub(super) struct Page {
+    /// What stands where a line is cut.
+    mark: char,
     text: String,
     lines: Vec<Shown>,
 }
@@ -43,17 +45,19 @@ struct Spot {
 }
 
 impl Page {
-    /// Lays out the places of a diagnostic in lines of at most `room` characters. Gives the page,
-    /// the labels on it, and notes for the labels for which there was no room.
+    /// Lays out the places of a diagnostic in lines of at most `room` characters, with `mark` where
+    /// one is cut. Gives the page, the labels on it, and notes for the labels for which there was no
+    /// room.
     pub(super) fn lay_out(
         diagnostic: &Diagnostic,
         sources: &SourceMap,
         room: usize,
+        mark: char,
     ) -> (Page, Vec<LabeledSpan>, Vec<String>) {
         let spots = diagnostic.labels.iter().enumerate();
         let spots: Vec<Spot> = spots.map(|(i, label)| spot(label, sources, i == 0)).collect();
         let (spots, displaced) = separate(spots, sources);
-        let mut page = Page::default();
+        let mut page = Page { mark, ..Page::default() };
         let mut labels = Vec::new();
         for (frame, lines) in frames(&spots).into_iter().enumerate() {
             let (file, first, last) = lines;
@@ -79,7 +83,7 @@ impl Page {
         let (from, to) = window(&line, spots, room);
         let start = self.text.len();
         let cut = from > 0;
-        self.text.extend(cut.then_some('…'));
+        self.text.extend(cut.then_some(self.mark));
         // Byte offset on the page of a character of the line; what is cut off lies on the marks.
         let mut offsets = Vec::new();
         for c in &line[from..to] {
@@ -88,7 +92,7 @@ impl Page {
         }
         offsets.push(self.text.len());
         if to < line.len() {
-            self.text.push('…');
+            self.text.push(self.mark);
             offsets.push(self.text.len());
         }
         let offset = |column: usize| match column.checked_sub(from) {

@@ -118,7 +118,7 @@ fn odd_files_and_spans_do_no_harm() {
             for end in start..=text.len() + 2 {
                 let span = Span::new(crate::source::FileId(0), start, end);
                 let d = Diagnostic::error(codes::SYNTAX, "t").label(span, "here").label(span, "");
-                let drawn = render_plain(&[d.clone()], &sources);
+                let drawn = render_plain(std::slice::from_ref(&d), &sources);
                 assert!(
                     drawn.contains("here") && !drawn.contains('\u{1b}'),
                     "{text:?} {start}..{end}:\n{drawn}"

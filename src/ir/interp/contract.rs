@@ -3,18 +3,26 @@
 //! Affine accesses to row-major operands make the position in each operand an affine function of
 //! the variables: one stride a variable. [`contract_by_loops`] walks the variables so, whatever the
 //! accesses are. Where every access is one variable, the sum is a batched matrix product of some
-//! transposition of the operands, and `ndarray` multiplies.
+//! transposition of the operands, and `ndarray` multiplies; `windowed.rs` has the others.
 
 use super::element::Number;
 use super::reduce::pairwise;
 use super::view::{positions, strided};
+use super::windowed::Windowed;
 use crate::ir::op::{Affine, Contract};
 use crate::ir::tensor::{Buffer, Tensor, row_major};
 use ndarray::{ArrayView2, ArrayViewMut2, LinalgScalar, ShapeBuilder, linalg::general_mat_mul};
 
 /// A sum of products, the fast way where there is one.
 pub fn contract(spec: &Contract, a: &Tensor, b: &Tensor) -> Buffer {
-    let Some(product) = Product::recognise(spec) else { return contract_by_loops(spec, a, b) };
+    let Some(product) = Product::recognise(spec) else {
+        let plan = Windowed::plan(spec, &a.ty.shape, &b.ty.shape);
+        return match (plan, &*a.data, &*b.data) {
+            (Some(plan), Buffer::F32(x), Buffer::F32(y)) => Buffer::F32(plan.multiply(spec, x, y)),
+            (Some(plan), Buffer::F64(x), Buffer::F64(y)) => Buffer::F64(plan.multiply(spec, x, y)),
+            _ => contract_by_loops(spec, a, b),
+        };
+    };
     match (&*a.data, &*b.data) {
         (Buffer::F32(x), Buffer::F32(y)) => Buffer::F32(product.multiply(spec, (a, x), (b, y))),
         (Buffer::F64(x), Buffer::F64(y)) => Buffer::F64(product.multiply(spec, (a, x), (b, y))),
@@ -32,7 +40,7 @@ pub fn contract_by_loops(spec: &Contract, a: &Tensor, b: &Tensor) -> Buffer {
 }
 
 /// First position and stride a variable of an operand's access.
-fn access(spec: &Contract, axes: &[Affine], shape: &[usize]) -> (isize, Vec<isize>) {
+pub(super) fn access(spec: &Contract, axes: &[Affine], shape: &[usize]) -> (isize, Vec<isize>) {
     let mut first = 0;
     let mut strides = vec![0; spec.extents.len()];
     for (axis, own) in axes.iter().zip(row_major(shape)) {
@@ -45,11 +53,11 @@ fn access(spec: &Contract, axes: &[Affine], shape: &[usize]) -> (isize, Vec<isiz
 }
 
 /// The variables that are summed over, ascending.
-fn summed(spec: &Contract) -> Vec<usize> {
+pub(super) fn summed(spec: &Contract) -> Vec<usize> {
     (0..spec.extents.len()).filter(|v| !spec.output.contains(v)).collect()
 }
 
-fn pick<T: Copy>(from: &[T], variables: &[usize]) -> Vec<T> {
+pub(super) fn pick<T: Copy>(from: &[T], variables: &[usize]) -> Vec<T> {
     variables.iter().map(|v| from[*v]).collect()
 }
 
@@ -182,7 +190,7 @@ impl<'a, T: Number> Matrices<'a, T> {
 }
 
 /// The one stride of several axes taken together, if there is one.
-fn merged(extents: &[usize], strides: &[isize]) -> Option<isize> {
+pub(super) fn merged(extents: &[usize], strides: &[isize]) -> Option<isize> {
     let mut axes = extents.iter().zip(strides).rev().filter(|(e, _)| **e != 1);
     let Some((first, stride)) = axes.next() else { return Some(1) };
     let mut next = stride * *first as isize;

@@ -166,6 +166,9 @@ pub fn binary_integer(f: Binary, a: i32, b: i32) -> Result<i32, IntegerFault> {
         Binary::Pow => a.wrapping_pow(b as u32),
         Binary::Max => a.max(b),
         Binary::Min => a.min(b),
+        // A word has 32 bits: shifts by more leave none of them.
+        Binary::ShiftRight => (a as u32).checked_shr(b as u32).unwrap_or(0) as i32,
+        Binary::MulHigh => ((u64::from(a as u32) * u64::from(b as u32)) >> 32) as u32 as i32,
         Binary::Div | Binary::And | Binary::Or => unreachable!("{f:?} of integers"),
     })
 }

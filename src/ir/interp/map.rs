@@ -62,7 +62,9 @@ pub fn binary(f: Binary, a: &Tensor, b: &Tensor) -> Result<Buffer, FaultKind> {
             | Binary::Mod
             | Binary::Pow
             | Binary::Max
-            | Binary::Min => unreachable!("{f:?} of truth values"),
+            | Binary::Min
+            | Binary::ShiftRight
+            | Binary::MulHigh => unreachable!("{f:?} of truth values"),
         }),
         (x, y) => unreachable!("{f:?} of {} and {}", x.dtype().name(), y.dtype().name()),
     })
@@ -86,7 +88,9 @@ where
         Binary::Pow => zip(a, b, pow),
         Binary::Max => zip(a, b, T::larger),
         Binary::Min => zip(a, b, T::smaller),
-        Binary::And | Binary::Or => unreachable!("{f:?} of reals"),
+        Binary::And | Binary::Or | Binary::ShiftRight | Binary::MulHigh => {
+            unreachable!("{f:?} of reals")
+        }
     }
 }
 

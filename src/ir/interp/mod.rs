@@ -11,14 +11,19 @@ mod contract;
 mod element;
 mod index;
 mod map;
+mod random;
 mod reduce;
+mod scan;
 mod view;
+mod window;
+mod windowed;
 
 use super::graph::{Graph, Leaf, NodeId};
-use super::op::Op;
+use super::op::{Cells, Op};
 use super::tensor::{Buffer, Tensor};
 use super::types::Type;
 use crate::source::Span;
+use std::collections::BTreeMap;
 
 /// What a step gives: the places' new values and what the host is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,16 +110,18 @@ impl std::fmt::Display for FaultKind {
 pub fn run(graph: &Graph, leaves: &dyn Fn(&Leaf) -> Tensor) -> Result<Outcome, Fault> {
     let last_use = last_uses(graph);
     let mut values: Vec<Option<Tensor>> = vec![None; graph.nodes.len()];
+    let mut loops = Loops::new();
     for id in graph.ids() {
         if last_use[id.index()].is_none() {
             continue;
         }
         let inputs: Vec<Tensor> = graph.inputs(id).iter().map(|i| value(&values, *i)).collect();
-        values[id.index()] = Some(evaluate(graph, id, &inputs, leaves)?);
+        values[id.index()] = Some(evaluate(graph, id, &inputs, leaves, &mut loops)?);
         drop(inputs);
         for input in graph.inputs(id) {
             if last_use[input.index()] == Some(id.index()) {
                 values[input.index()] = None;
+                loops.remove(input);
             }
         }
     }
@@ -127,9 +134,10 @@ pub fn run(graph: &Graph, leaves: &dyn Fn(&Leaf) -> Tensor) -> Result<Outcome, F
 /// Computes every node: what an explanation of a non-finite value looks at. Indexed by node.
 pub fn run_all(graph: &Graph, leaves: &dyn Fn(&Leaf) -> Tensor) -> Result<Vec<Tensor>, Fault> {
     let mut values: Vec<Tensor> = Vec::with_capacity(graph.nodes.len());
+    let mut loops = Loops::new();
     for id in graph.ids() {
         let inputs: Vec<Tensor> = graph.inputs(id).iter().map(|i| values[i.index()].clone()).collect();
-        values.push(evaluate(graph, id, &inputs, leaves)?);
+        values.push(evaluate(graph, id, &inputs, leaves, &mut loops)?);
     }
     Ok(values)
 }
@@ -160,6 +168,7 @@ fn evaluate(
     id: NodeId,
     inputs: &[Tensor],
     leaves: &dyn Fn(&Leaf) -> Tensor,
+    loops: &mut Loops,
 ) -> Result<Tensor, Fault> {
     let node = graph.node(id);
     let fault = |message| Fault { node: id, span: node.span, message };
@@ -170,12 +179,23 @@ fn evaluate(
         }
         return Ok(given);
     }
-    apply(&node.op, &node.ty, inputs).map_err(fault)
+    match &node.op {
+        Op::Scan(of) => {
+            let results = scan::scan(of, inputs).map_err(|inner| Fault { node: id, ..inner })?;
+            loops.insert(id, results);
+            Ok(Tensor::zeros(&node.ty))
+        }
+        Op::Result(at) => Ok(loops[&graph.inputs(id)[0]][*at].clone()),
+        op => apply(op, &node.ty, inputs).map_err(fault),
+    }
 }
+
+/// The results of the scans so far.
+type Loops = BTreeMap<NodeId, Vec<Tensor>>;
 
 /// The value of one operation: the constant folder's way in. `ty` is the result's type.
 ///
-/// Panics on a leaf, and where the verifier would have refused the node.
+/// Panics on a leaf, a scan or a result of one, and where the verifier would have refused the node.
 pub fn apply(op: &Op, ty: &Type, inputs: &[Tensor]) -> Result<Tensor, FaultKind> {
     let same = |data: Buffer| Ok(Tensor::new(ty.shape.clone(), data));
     match op {
@@ -199,8 +219,20 @@ pub fn apply(op: &Op, ty: &Type, inputs: &[Tensor]) -> Result<Tensor, FaultKind>
         Op::Reduce { op, axes } => same(reduce::reduce(*op, &inputs[0], axes)),
         Op::ArgReduce { op, axis } => same(reduce::arg_reduce(*op, &inputs[0], *axis)),
         Op::Contract(spec) => same(contract::contract(spec, &inputs[0], &inputs[1])),
+        Op::WindowReduce { op, windows } => same(window::reduce(*op, windows, &inputs[0], &ty.shape)),
+        Op::WindowSpread { cells: Cells::Largest(ties), windows } => {
+            same(window::spread(*ties, windows, &inputs[0], &inputs[1]))
+        }
+        Op::WindowSpread { cells: Cells::Every, windows } => {
+            same(window::fill(windows, &inputs[0], &ty.shape))
+        }
+        Op::WindowPick { ties, windows } => {
+            same(window::pick(*ties, windows, &inputs[0], &inputs[1], &ty.shape))
+        }
         Op::Gather { axes } => same(index::gather(&inputs[0], axes, &inputs[1..])?),
         Op::ScatterAdd { axes } => same(index::scatter_add(&inputs[0], axes, &inputs[1..], &ty.shape)?),
+        Op::Scan(_) | Op::Result(_) => unreachable!("a scan is no single operation"),
+        Op::RandomBits { key } => same(random::bits(*key, &inputs[0], &inputs[1], ty.elements())),
         Op::Grad => Err(FaultKind::Grad),
     }
 }

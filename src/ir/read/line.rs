@@ -1,10 +1,10 @@
 //! One line of the printed form, piece by piece: names, numbers, lists, constants, index notation.
 
 use super::Read;
-use crate::ir::op::{Affine, Contract};
+use crate::ir::op::{Affine, Contract, Ties, Windows};
 use crate::ir::print::{LETTERS, is_plain, is_plain_char};
 use crate::ir::types::{DType, Scalar, Type};
-use crate::ir::words::dtype_of;
+use crate::ir::words::{dtype_of, ties_of};
 use crate::source::{FileId, Span};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -44,7 +44,7 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    fn found(&mut self, what: &str) -> bool {
+    pub fn found(&mut self, what: &str) -> bool {
         self.expect(what).is_ok()
     }
 
@@ -167,6 +167,16 @@ impl<'a> Line<'a> {
             return if value.is_finite() { Ok(Scalar::Real(value)) } else { Err(bad()) };
         }
         text.parse().map(Scalar::Int).map_err(|_| bad())
+    }
+
+    pub fn windows(&mut self) -> Read<Windows> {
+        Ok(Windows { size: self.list_of("size")?, stride: self.list_of("stride")? })
+    }
+
+    pub fn ties(&mut self) -> Read<Ties> {
+        self.expect("ties=")?;
+        let word = self.word()?;
+        ties_of(word).ok_or_else(|| format!("`{word}` is no rule for ties"))
     }
 
     pub fn contract(&mut self) -> Read<Contract> {

@@ -7,7 +7,7 @@
 mod line;
 
 use super::graph::{Graph, Leaf, Node, NodeId, Report, Update};
-use super::op::Op;
+use super::op::{Cells, Op, Scan, Window};
 use super::words::{arg_reduce_of, binary_of, compare_of, kind_of, reduce_of, unary_of};
 use line::Line;
 use std::collections::BTreeMap;
@@ -35,13 +35,22 @@ type Read<T> = Result<T, String>;
 /// Reads a graph.
 pub fn read(text: &str) -> Result<Graph, ReadError> {
     let mut reader = Reader::default();
+    let mut body: Option<(usize, String)> = None;
     for (i, line) in text.split('\n').enumerate() {
         let mut line_of = Line { rest: line.trim() };
+        if let Some(inner) = line_of.rest.strip_prefix('|') {
+            let (_, lines) = body.get_or_insert((i, String::new()));
+            lines.push_str(inner);
+            lines.push('\n');
+            continue;
+        }
+        reader.body(&mut body)?;
         if line_of.rest.is_empty() || line_of.rest.starts_with('#') {
             continue;
         }
         reader.line(&mut line_of).map_err(|message| ReadError { line: i + 1, message })?;
     }
+    reader.body(&mut body)?;
     if !reader.named {
         return Err(ReadError { line: 1, message: "a graph begins with `graph` and its name".to_owned() });
     }
@@ -58,6 +67,16 @@ struct Reader {
 }
 
 impl Reader {
+    /// Gives the lines after `|`, if there are any, to the scan that they follow.
+    fn body(&mut self, lines: &mut Option<(usize, String)>) -> Result<(), ReadError> {
+        let Some((first, text)) = lines.take() else { return Ok(()) };
+        let Some(Node { op: Op::Scan(scan), .. }) = self.graph.nodes.last_mut() else {
+            return Err(ReadError { line: first + 1, message: "a body follows a scan".to_owned() });
+        };
+        scan.body = read(&text).map_err(|e| ReadError { line: first + e.line, ..e })?;
+        Ok(())
+    }
+
     fn line(&mut self, line: &mut Line) -> Read<()> {
         if line.rest.starts_with('%') {
             return self.node(line);
@@ -186,8 +205,37 @@ impl Reader {
             "concat" => Op::Concat { axis: line.number_of("axis")? },
             "reverse" => Op::Reverse { axes: line.list_of("axes")? },
             "contract" => Op::Contract(line.contract()?),
+            "window_max" => {
+                let windows = line.windows()?;
+                Op::WindowReduce { op: Window::Max(line.ties()?), windows }
+            }
+            "window_sum" => Op::WindowReduce { op: Window::Sum, windows: line.windows()? },
+            "window_spread" => {
+                let windows = line.windows()?;
+                Op::WindowSpread { cells: Cells::Largest(line.ties()?), windows }
+            }
+            "window_fill" => Op::WindowSpread { cells: Cells::Every, windows: line.windows()? },
+            "window_pick" => {
+                let windows = line.windows()?;
+                Op::WindowPick { ties: line.ties()?, windows }
+            }
             "gather" => Op::Gather { axes: line.list_of("axes")? },
             "scatter_add" => Op::ScatterAdd { axes: line.list_of("axes")? },
+            "random_bits" => {
+                let key = line.list_of("key")?;
+                let word = |at: usize| key.get(at).and_then(|v: &usize| u32::try_from(*v).ok());
+                match (word(0), word(1), key.len()) {
+                    (Some(a), Some(b), 2) => Op::RandomBits { key: [a, b] },
+                    _ => return Err("a key is two words of 32 bits".to_owned()),
+                }
+            }
+            "scan" => {
+                let (turns, carried) = (line.number_of("turns")?, line.number_of("carried")?);
+                let scanned = line.number_of("scanned")?;
+                let reverse = line.found("reverse");
+                Op::Scan(Box::new(Scan { body: Graph::default(), turns, carried, scanned, reverse }))
+            }
+            "result" => Op::Result(line.number_of("at")?),
             "stop_gradient" => Op::StopGradient,
             "grad" => Op::Grad,
             word => {

@@ -12,6 +12,9 @@
 //!   variables; strides are positive; an extreme element is sought among at least one.
 //! - Numbers of elements do not overflow.
 //! - An update is of a leaf that is a place, at most one a place, and has its type.
+//! - The body of a scan holds to all this too, has no updates, reports its carried values first and
+//!   reads what the scan's operands are; no other graph has leaves of its kinds. A scan's node serves
+//!   only `result`.
 //! - Updates and reports name nodes of the graph.
 //!
 //! Types are derived here anew, not by the builder, so that each checks the other.
@@ -19,9 +22,9 @@
 mod shapes;
 
 use super::graph::{Graph, LeafKind, NodeId};
-use super::op::Op;
+use super::op::{Op, Scan};
 use super::print::print_node;
-use super::types::Type;
+use super::types::{DType, Type};
 use std::collections::BTreeSet;
 
 /// An invariant that does not hold.
@@ -44,8 +47,16 @@ impl std::fmt::Display for Violation {
 
 /// Checks every invariant; gives all violations, in the order of the graph.
 pub fn verify(graph: &Graph) -> Result<(), Vec<Violation>> {
+    checked(graph, false)
+}
+
+fn checked(graph: &Graph, inside: bool) -> Result<(), Vec<Violation>> {
     let mut found = Vec::new();
     leaves(graph, &mut found);
+    for leaf in graph.leaves.iter().filter(|l| l.kind.is_inside() != inside) {
+        let message = format!("leaf {} of kind {:?} stands in the wrong graph", leaf.name, leaf.kind);
+        found.push(Violation { node: None, message });
+    }
     for id in graph.ids() {
         if let Err(message) = node(graph, id) {
             let message = format!("{message}, in `{}`", print_node(graph, id));
@@ -87,7 +98,68 @@ fn node(graph: &Graph, id: NodeId) -> Result<(), String> {
         let leaf = graph.leaves.get(at).ok_or_else(|| format!("there is no leaf {at}"))?;
         return shapes::equal(&node.ty, &leaf.ty);
     }
+    let of_scan = |input: &NodeId| matches!(graph.op(*input), Op::Scan(_));
+    match &node.op {
+        Op::Scan(of) => return scan(of, &operands, &node.ty),
+        Op::Result(at) => {
+            shapes::count(&operands, 1)?;
+            let Op::Scan(of) = graph.op(node.inputs[0]) else {
+                return Err("the operand is no scan".to_owned());
+            };
+            // A body that is wrong has been found at the scan.
+            if of.body.reports.iter().any(|r| r.value.index() >= of.body.nodes.len()) {
+                return Ok(());
+            }
+            let results = of.results();
+            let ty = results.get(*at).ok_or_else(|| format!("there is no result {at}"))?;
+            return shapes::equal(&node.ty, ty);
+        }
+        _ if node.inputs.iter().any(of_scan) => {
+            return Err("a scan serves only `result`".to_owned());
+        }
+        _ => {}
+    }
     shapes::check(&node.op, &operands, &node.ty)
+}
+
+/// A scan: its body, and the body's leaves and reports against the operands.
+fn scan(scan: &Scan, operands: &[&Type], ty: &Type) -> Result<(), String> {
+    shapes::equal(ty, &Type::scalar(DType::Bool))?;
+    checked(&scan.body, true).map_err(|found| format!("in the body: {}", found[0].message))?;
+    if !scan.body.updates.is_empty() {
+        return Err("the body changes places".to_owned());
+    }
+    let first_captured = scan.carried.checked_add(scan.scanned).filter(|n| *n <= operands.len());
+    let first_captured = first_captured.ok_or("there are fewer operands than carried and scanned")?;
+    let (carried, rest) = operands.split_at(scan.carried);
+    let (scanned, captured) = (&rest[..scan.scanned], &operands[first_captured..]);
+    let mut parts = Vec::new();
+    for array in scanned {
+        match array.shape.split_first() {
+            Some((extent, part)) if *extent == scan.turns => parts.push(Type::new(array.dtype, part)),
+            _ => return Err(format!("{array} does not have the extent {} to go through", scan.turns)),
+        }
+    }
+    for leaf in &scan.body.leaves {
+        let of = match leaf.kind {
+            LeafKind::Carried => carried.get(leaf.index).map(|t| (*t).clone()),
+            LeafKind::Scanned => parts.get(leaf.index).cloned(),
+            LeafKind::Captured => captured.get(leaf.index).map(|t| (*t).clone()),
+            _ => (leaf.index == 0).then(|| Type::scalar(DType::I32)),
+        };
+        let of = of.ok_or_else(|| format!("leaf {} has no operand", leaf.name))?;
+        shapes::equal(&leaf.ty, &of)?;
+    }
+    if scan.body.reports.len() < scan.carried {
+        return Err("the body does not report every carried value".to_owned());
+    }
+    for (report, before) in scan.body.reports.iter().zip(carried) {
+        shapes::equal(scan.body.ty(report.value), before)?;
+    }
+    for result in scan.results() {
+        shapes::size(&result)?;
+    }
+    Ok(())
 }
 
 fn roots(graph: &Graph, found: &mut Vec<Violation>) {

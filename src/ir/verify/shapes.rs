@@ -1,6 +1,6 @@
 //! The type rule of each operation: what its operands must be, and what type it then has.
 
-use crate::ir::op::{Affine, Binary, Compare, Contract, Op, Reduce, Unary};
+use crate::ir::op::{Affine, Binary, Cells, Compare, Contract, Op, Reduce, Unary, Windows};
 use crate::ir::types::{DType, Scalar, Type};
 
 type Check<T = ()> = Result<T, String>;
@@ -107,6 +107,24 @@ pub fn check(op: &Op, operands: &[&Type], ty: &Type) -> Check {
             equal(ty, &Type::new(DType::I32, without(&operands[0].shape, &[*axis])))
         }
         Op::Contract(spec) => contract(operands, spec, ty),
+        Op::WindowReduce { op: _, windows: w } => {
+            count(operands, 1)?;
+            windows(w, operands[0], ty)
+        }
+        Op::WindowSpread { cells: Cells::Largest(_), windows: w } => {
+            count(operands, 2)?;
+            equal(ty, operands[0])?;
+            windows(w, ty, operands[1])
+        }
+        Op::WindowSpread { cells: Cells::Every, windows: w } => {
+            count(operands, 1)?;
+            windows(w, ty, operands[0])
+        }
+        Op::WindowPick { ties: _, windows: w } => {
+            count(operands, 2)?;
+            equal(operands[1], operands[0])?;
+            windows(w, operands[0], ty)
+        }
         Op::Gather { axes } => {
             let shape = indexed(operands, axes, operands.first().map_or(&[], |o| &o.shape))?;
             equal(ty, &Type::new(operands[0].dtype, shape))
@@ -115,6 +133,14 @@ pub fn check(op: &Op, operands: &[&Type], ty: &Type) -> Check {
             let shape = indexed(operands, axes, &ty.shape)?;
             number(ty)?;
             equal(operands[0], &Type::new(ty.dtype, shape))
+        }
+        Op::Scan(_) | Op::Result(_) => Err("needs its graph to be checked".to_owned()),
+        Op::RandomBits { key: _ } => {
+            count(operands, 2)?;
+            for word in operands {
+                equal(word, &Type::scalar(DType::I32))?;
+            }
+            dtype(ty, DType::I32)
         }
         Op::StopGradient => {
             count(operands, 1)?;
@@ -163,6 +189,7 @@ fn binary(f: Binary, a: &Type) -> Check {
         | Binary::Min => number(a),
         Binary::Div => real(a),
         Binary::And | Binary::Or => dtype(a, DType::Bool),
+        Binary::ShiftRight | Binary::MulHigh => dtype(a, DType::I32),
     }
 }
 
@@ -240,6 +267,30 @@ fn contract(operands: &[&Type], spec: &Contract, ty: &Type) -> Check {
     let shape: Vec<usize> = spec.output.iter().map(|v| spec.extents[*v]).collect();
     size(&Type::new(operands[0].dtype, spec.extents.clone()))?;
     equal(ty, &Type::new(operands[0].dtype, shape))
+}
+
+/// Windows over a tensor of type `over`, one for each element of `each`.
+fn windows(windows: &Windows, over: &Type, each: &Type) -> Check {
+    number(over)?;
+    dtype(each, over.dtype)?;
+    lengths(windows.size.len(), &[&windows.stride])?;
+    lengths(over.rank(), &[&each.shape])?;
+    let Some(lead) = over.rank().checked_sub(windows.size.len()) else {
+        return Err(format!("windows of {} axes over {over}", windows.size.len()));
+    };
+    if over.shape[..lead] != each.shape[..lead] {
+        return Err(format!("{each} where one number of each window over {over} is needed"));
+    }
+    for d in 0..windows.size.len() {
+        if windows.size[d] == 0 || windows.stride[d] == 0 {
+            return Err("a window has extent 0 or stride 0".to_owned());
+        }
+        let last = each.shape[lead + d].checked_sub(1).map(|n| n as u128 * windows.stride[d] as u128);
+        if last.is_some_and(|last| last >= over.shape[lead + d] as u128) {
+            return Err(format!("the last window along axis {} has no cells", lead + d));
+        }
+    }
+    Ok(())
 }
 
 /// The least and greatest value of an index. Saturating, so that absurd numbers stay outside.

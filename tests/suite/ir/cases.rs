@@ -11,12 +11,17 @@ use dlc::ir::{DType, Graph, Leaf, Tensor, Type};
 
 #[test]
 fn elementwise() {
-    check(include_str!("elementwise.txt"), 57);
+    check(include_str!("elementwise.txt"), 59);
 }
 
 #[test]
 fn structure() {
-    check(include_str!("structure.txt"), 15);
+    check(include_str!("structure.txt"), 16);
+}
+
+#[test]
+fn windows() {
+    check(include_str!("windows.txt"), 5);
 }
 
 fn check(text: &str, count: usize) {

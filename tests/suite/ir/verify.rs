@@ -101,6 +101,57 @@ const BROKEN: &[(&str, &str)] = &[
     ("%z = contract %p %p [i,-j] [i,j] -> [i] i=2 j=3 : f32[2]", "goes from -2 to 0 in an axis"),
     ("%z = contract %p %p [i,k] [i,j] -> [i] i=2 j=3 : f32[2]", "a variable that is not there"),
     ("%z = contract %p %p [i,j] [i,j] -> [i,i] i=2 j=3 : f32[2,2]", "is not there or comes twice"),
+    // Windows.
+    ("%z = window_sum %t size=[1] stride=[1] : bool[2,3]", "where numbers are needed"),
+    ("%z = window_sum %p size=[1] stride=[1] : f64[2,3]", "elements of type f32 are needed"),
+    (
+        "%z = window_sum %p size=[2] stride=[2] : f32[3,2]",
+        "one number of each window over f32[2,3] is needed",
+    ),
+    ("%z = window_sum %p size=[2] stride=[2] : f32[2,3]", "the last window along axis 1 has no cells"),
+    ("%z = window_sum %p size=[2] stride=[1,1] : f32[2,3]", "1 items are needed"),
+    ("%z = window_sum %p size=[1,0] stride=[1,1] : f32[2,3]", "a window has extent 0 or stride 0"),
+    ("%z = window_sum %p size=[1,1] stride=[0,1] : f32[2,3]", "a window has extent 0 or stride 0"),
+    ("%z = window_sum %p size=[1,1,1] stride=[1,1,1] : f32[2,3]", "windows of 3 axes over f32[2,3]"),
+    ("%z = window_spread %p %p size=[2] stride=[2] ties=all : f32[2,3]", "along axis 1 has no cells"),
+    ("%z = window_spread %p size=[2] stride=[2] ties=all : f32[2,3]", "2 operands are needed, not 1"),
+    ("%z = window_fill %p %p size=[2] stride=[2] : f32[2,3]", "1 operands are needed, not 2"),
+    ("%z = window_pick %p %d size=[2] stride=[2] ties=all : f32[2,2]", "type f64[2,3] where f32[2,3]"),
+    // Random words and loops.
+    ("%z = random_bits %s %s key=[1,2] : i32[3]", "type f32[] where i32[]"),
+    ("%z = random_bits key=[1,2] : i32[3]", "2 operands are needed, not 0"),
+    ("%z = shift_right %p %p : f32[2,3]", "elements of type i32 are needed"),
+    ("%z = result %p at=0 : f32[2,3]", "the operand is no scan"),
+    ("leaf carried 0 c : f32[2]", "leaf c of kind Carried stands in the wrong graph"),
+    (
+        "%z = scan %p turns=2 carried=2 scanned=0 : bool[]\n| graph b",
+        "there are fewer operands than carried and scanned",
+    ),
+    (
+        "%z = scan %p turns=2 carried=1 scanned=0 : bool[]\n| graph b",
+        "the body does not report every carried value",
+    ),
+    (
+        "%z = scan %p turns=3 carried=0 scanned=1 : bool[]\n| graph b",
+        "does not have the extent 3 to go through",
+    ),
+    (
+        "%z = scan %p turns=2 carried=1 scanned=0 : bool[]\n| graph b\n| leaf carried 0 h : f32[2,3]\n\
+         | %h = leaf h : f32[2,3]\n| %n = reduce_sum %h axes=[0] : f32[3]\n| report n = %n",
+        "type f32[3] where f32[2,3] follows",
+    ),
+    (
+        "%z = scan %p turns=2 carried=0 scanned=1 : bool[]\n| graph b\n| leaf scanned 0 x : f32[2]",
+        "type f32[2] where f32[3] follows",
+    ),
+    (
+        "%z = scan turns=2 carried=0 scanned=0 : bool[]\n| graph b\n| leaf captured 0 w : f32[2]",
+        "leaf w has no operand",
+    ),
+    (
+        "%z = scan turns=2 carried=0 scanned=0 : bool[]\n| graph b\n| leaf arg 0 x : f32[2]",
+        "in the body: leaf x of kind Arg stands in the wrong graph",
+    ),
     // Sizes.
     ("%z = broadcast %s axes=[] : f32[4294967296,4294967296]", "too many elements"),
     ("%z = iota axis=0 : i32[4294967296]", "past the greatest i32"),
@@ -129,6 +180,28 @@ fn each_broken_invariant_is_found() {
 #[test]
 fn the_leaves_alone_are_right() {
     verify(&read(&format!("graph g\n{LEAVES}")).expect("reads")).expect("verifies");
+}
+
+#[test]
+fn a_loop_serves_only_its_results() {
+    let scan = "%z = scan %p turns=2 carried=0 scanned=1 : bool[]\n| graph b\n| leaf scanned 0 x : f32[3]\n\
+                | %x = leaf x : f32[3]\n| report x = %x\n";
+    for (line, expected) in [
+        ("%y = result %z at=0 : f32[2,3]", None),
+        ("%y = result %z at=0 : f32[3]", Some("type f32[3] where f32[2,3] follows")),
+        ("%y = result %z at=1 : f32[2,3]", Some("there is no result 1")),
+        ("%y = not %z : bool[]", Some("a scan serves only `result`")),
+    ] {
+        let text = format!("graph g\n{LEAVES}{scan}{line}\n");
+        let found = verify(&read(&text).unwrap_or_else(|e| panic!("{line}: {e}")));
+        match expected {
+            None => found.expect("right"),
+            Some(expected) => {
+                let found = found.expect_err(line);
+                assert!(found[0].to_string().contains(expected), "{line}: {}", found[0]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -90,6 +90,7 @@ impl Bodies {
             args: self.args.clone(),
             body: self.body.clone(),
             declared: true,
+            family: 0,
             span: span(0),
         }];
         let module = lower(&self.program, precision);
@@ -104,7 +105,7 @@ impl Bodies {
         let from = match leaf.kind {
             LeafKind::Arg => &self.given,
             LeafKind::Place => &self.held,
-            LeafKind::Resident | LeafKind::Raw | LeafKind::Drawn => panic!("no such leaf here"),
+            _ => panic!("no such leaf here"),
         };
         Tensor::from_f64s(leaf.ty.dtype, leaf.ty.shape.clone(), &from[leaf.index])
     }

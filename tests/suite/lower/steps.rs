@@ -300,7 +300,7 @@ fn a_setup_reports_residents_then_initial_values() {
     let outcome = interp::run(&module.setup, &|leaf| match leaf.kind {
         LeafKind::Raw => Tensor::from_i32([2, 2], vec![0, 51, 102, 255]),
         LeafKind::Drawn => Tensor::from_f32([2], vec![0.5, -0.25]),
-        LeafKind::Arg | LeafKind::Place | LeafKind::Resident => panic!("not in a setup"),
+        _ => panic!("not in a setup"),
     });
     let reports = outcome.unwrap().reports;
     assert_eq!(reports[0].elements::<f32>(), [0.0, 51.0 / 255.0, 102.0 / 255.0, 1.0]);
