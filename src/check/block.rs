@@ -3,7 +3,7 @@
 use super::state::{Checker, Fail, FrameKind, Outcome, World, fail};
 use super::value::*;
 use crate::diag::{Diagnostic, codes};
-use crate::program::{Elem, ValueOp};
+use crate::program::{Elem, ValueId, ValueOp};
 use crate::source::Span;
 use crate::syntax::ast;
 use std::sync::Arc;
@@ -286,17 +286,33 @@ impl Checker<'_> {
                     .help(format!("carry the new value and change {text} once, after the scan"));
             return Err(d.into());
         }
-        if let ast::ExprKind::Index { base, .. } = &update.place.kind
-            && matches!(self.expr(base, frame)?, Value::Tensor(Tensor { source: Source::Place(_), .. }))
-        {
-            return not_built("changing a part of a place, `place[i] <- e`,", update.place.span);
-        }
-        let place = match self.expr(&update.place, frame)? {
+        self.arrow(update, frame, span)
+    }
+
+    /// `place <- e` and `place[i] <- e`, as a change of the current body.
+    pub fn arrow(&mut self, update: &ast::Update, frame: FrameId, span: Span) -> Outcome<()> {
+        let (target, positions) = match &update.place.kind {
+            ast::ExprKind::Index { base, places } => match self.expr(base, frame)? {
+                Value::Tensor(t @ Tensor { source: Source::Place(_), .. }) => {
+                    (Value::Tensor(t), Some(places))
+                }
+                _ => (self.expr(&update.place, frame)?, None),
+            },
+            _ => (self.expr(&update.place, frame)?, None),
+        };
+        let place = match target {
             Value::Tensor(t) => t,
             Value::Poison => return Err(Fail::Reported),
             other => return self.not_a_place(&update.place, other.kind()),
         };
         let Source::Place(p) = place.source else { return self.not_a_place(&update.place, "a value") };
+        let part = match positions {
+            None => None,
+            Some(positions) => {
+                let positions = positions.iter().map(|at| self.at(at, frame)).collect::<Outcome<_>>()?;
+                Some(self.part_at(&place, positions, update.place.span)?)
+            }
+        };
         let value = self.expr(&update.value, frame)?;
         if let Value::Dist(_) = value {
             return Err(super::draws::distribution_as_value(self, update.value.span).into());
@@ -311,19 +327,21 @@ impl Checker<'_> {
                 value.kind(),
             );
         };
-        self.place_change(&place, p, &tensor, &name, at, span)
+        let id = match part {
+            Some(part) if !part.whole => {
+                let text = self.sources.text(update.place.span).to_string();
+                let like = Tensor { axes: part.axes.clone(), ..place.clone() };
+                let id = self.fitted(&tensor, &like, &text, at)?;
+                let next = self.replaced(&place, part, id, update.place.span);
+                self.import(&next, at)
+            }
+            _ => self.fitted(&tensor, &place, &name, at)?,
+        };
+        self.change(p, id, span)
     }
 
-    /// Adds `place <- value` to the current body.
-    pub fn place_change(
-        &mut self,
-        place: &Tensor,
-        p: usize,
-        tensor: &Tensor,
-        name: &str,
-        at: Span,
-        span: Span,
-    ) -> Outcome<()> {
+    /// A new value for a place or a part of one: of its element type and shape, a scalar filling it.
+    fn fitted(&mut self, tensor: &Tensor, place: &Tensor, name: &str, at: Span) -> Outcome<ValueId> {
         if tensor.elem != place.elem && !(place.elem == Elem::Real && tensor.elem == Elem::Int) {
             let d = Diagnostic::error(
                 codes::DTYPE,
@@ -346,6 +364,12 @@ impl Checker<'_> {
             let t = self.emit(ValueOp::Broadcast, vec![id], place.elem, place.axes.clone(), at);
             id = self.import(&t, at);
         }
+        Ok(id)
+    }
+
+    /// Adds a place's new value to the current body.
+    fn change(&mut self, p: usize, id: ValueId, span: Span) -> Outcome<()> {
+        let name = Arc::clone(&self.program.places[p].name);
         let build = self.build();
         if let Some(before) = build.changed.get(&p).copied() {
             let d = Diagnostic::error(codes::CHANGED_TWICE, format!("{name} is changed twice in one step"))

@@ -5,7 +5,7 @@ use super::ops::Given;
 use super::state::{Checker, Outcome, World, fail};
 use super::value::*;
 use crate::diag::{Diagnostic, codes};
-use crate::program::{Dist, Draw, Elem, StepDist, StepDraw, StreamSource, ValueOp};
+use crate::program::{Dist, Draw, Elem, StepDist, StepDraw, StreamSource, ValueOp, host};
 use crate::source::Span;
 use crate::syntax::ast;
 use std::collections::BTreeMap;
@@ -31,11 +31,12 @@ const MOST_PERMUTED: f64 = 4096.0;
 ///
 /// So adding a draw changes no other path, and one more call of a function only those of the calls
 /// of that function after it in that body.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Identity {
     bodies: Vec<Body>,
 }
 
+#[derive(Clone)]
 struct Body {
     part: String,
     /// How often each part and name was seen in it.
@@ -103,6 +104,17 @@ pub(super) fn distribution_as_value(checker: &Checker<'_>, span: Span) -> Diagno
     Diagnostic::error(codes::DISTRIBUTION, "a distribution is not a value")
         .label(span, "says how to draw, and nothing is drawn")
         .help(format!("name[shape] ~ {text}"))
+}
+
+/// The axes of what is drawn; a permutation has its own.
+fn drawn_axes(dist: &Dist, axes: Option<Vec<Axis>>, at: Span) -> Outcome<Vec<Axis>> {
+    match (dist, axes) {
+        (Dist::Permutation(n), None) => Ok(vec![Axis::plain(*n)]),
+        (Dist::Permutation(n), Some(axes)) if axes.len() != 1 || axes[0].extent != *n => {
+            fail(codes::SHAPE, format!("a permutation of {n} has the shape [{n}]"), at, "drawn here")
+        }
+        (_, axes) => Ok(axes.unwrap_or_default()),
+    }
 }
 
 impl Checker<'_> {
@@ -196,6 +208,40 @@ impl Checker<'_> {
         };
         let value = self.draw(&draw.source, axes, None, path, &draw.name.name, frame)?;
         self.define(frame, &draw.name, value, draw.span)
+    }
+
+    /// `x[shape] ~ dist [from s]` in a schedule: drawn each time that the statement is come to. Its
+    /// identity is its path, `run/train/order`; further statements of one path are numbered.
+    pub fn schedule_draw(&mut self, draw: &ast::Draw, frame: FrameId, span: Span) -> Outcome<()> {
+        let axes = match &draw.shape {
+            Some(shape) => Some(self.known_axes(shape, frame)?),
+            None => None,
+        };
+        let (dist, stream) = self.drawn_from(&draw.source, frame)?;
+        if let Some(at) = dist.args.iter().position(|a| self.number(a).is_none()) {
+            let what = format!("a draw of the schedule from {} of {}", dist.name, dist.args[at].kind());
+            return not_built(&what, dist.span);
+        }
+        let (dist, elem) = self.settled(&dist)?;
+        let axes = drawn_axes(&dist, axes, draw.source.span)?;
+        let stream = self.streams[stream].source.clone();
+        if let StreamSource::Numpy { .. } = stream {
+            let title = "NumPy's generator serves draws before the run, and this is made while running";
+            let d = Diagnostic::error(codes::WORLD, title).label(draw.source.span, "drawn here");
+            return Err(d.help("stream s = 7   a stream whose draws depend on no order").into());
+        }
+        let path = self.identity.path(&draw.name.name);
+        // The second form of a loop, for the smaller last minibatch, has the draws of the first.
+        let known = self.program.host.draws.iter().position(|d| d.path == path && d.span == draw.source.span);
+        let at = known.unwrap_or_else(|| {
+            let ty = self.tensor_type(elem, &axes);
+            self.program.host.draws.push(Draw { stream, dist, ty, path, span: draw.source.span });
+            self.program.host.draws.len() - 1
+        });
+        let kind = if axes.is_empty() { HostKind::Number } else { HostKind::Tensor(elem, axes) };
+        let expr = host::Expr { kind: host::ExprKind::Draw(at), span: draw.source.span };
+        let value = self.keep_host(super::schedule::host_value(expr, kind, draw.name.span), &draw.name.name);
+        self.define(frame, &draw.name, value, span)
     }
 
     /// A draw inside a step, or in a function that the schedule calls.
@@ -367,21 +413,7 @@ impl Checker<'_> {
     ) -> Outcome<Value> {
         let (dist, stream) = self.drawn_from(source, frame)?;
         let (dist, natural) = self.settled(&dist)?;
-        let axes = match (&dist, axes) {
-            (Dist::Permutation(n), None) => vec![Axis::plain(*n)],
-            (Dist::Permutation(n), Some(axes)) => {
-                if axes.len() != 1 || axes[0].extent != *n {
-                    return fail(
-                        codes::SHAPE,
-                        format!("a permutation of {n} has the shape [{n}]"),
-                        source.span,
-                        "drawn here",
-                    );
-                }
-                axes
-            }
-            (_, axes) => axes.unwrap_or_default(),
-        };
+        let axes = drawn_axes(&dist, axes, source.span)?;
         if let Some(elem) = elem
             && elem != natural
         {

@@ -239,7 +239,7 @@ impl Checker<'_> {
     }
 
     /// A position of an index.
-    fn at(&mut self, place: &ast::Place, frame: FrameId) -> Outcome<At> {
+    pub fn at(&mut self, place: &ast::Place, frame: FrameId) -> Outcome<At> {
         Ok(match place {
             ast::Place::Expr(e) => At::Value(self.expr(e, frame)?, e.span),
             ast::Place::Slice { lo, hi, span } => {

@@ -168,7 +168,7 @@ fn walk_over(over: &mut Over, f: &mut impl FnMut(Node<'_>)) {
             walk_expr(a, f);
             walk_expr(b, f);
         }
-        Over::Batches(_) => {}
+        Over::Batches(batches) => batches.order.iter_mut().for_each(|e| walk_expr(e, f)),
         Over::List(e) => walk_expr(e, f),
     }
 }
@@ -180,11 +180,12 @@ fn walk_expr(e: &mut Expr, f: &mut impl FnMut(Node<'_>)) {
         | ExprKind::Bool(_)
         | ExprKind::Text(_)
         | ExprKind::Var(_)
+        | ExprKind::Draw(_)
         | ExprKind::Snapshot(_) => {}
         ExprKind::Map(_, parts) | ExprKind::Tuple(parts) | ExprKind::List(parts) => {
             parts.iter_mut().for_each(|p| walk_expr(p, f))
         }
-        ExprKind::Index(a, b) => {
+        ExprKind::Index(a, b) | ExprKind::WritePng(a, b) => {
             walk_expr(a, f);
             walk_expr(b, f);
         }
@@ -198,9 +199,11 @@ fn walk_expr(e: &mut Expr, f: &mut impl FnMut(Node<'_>)) {
             condition.iter_mut().for_each(|c| walk_expr(c, f));
             walk_expr(value, f);
         }
-        ExprKind::Fold(_, e) | ExprKind::Field(e, _) | ExprKind::Batch(_, e) | ExprKind::Print(e) => {
-            walk_expr(e, f)
+        ExprKind::Batch(batches, at) => {
+            batches.order.iter_mut().for_each(|e| walk_expr(e, f));
+            walk_expr(at, f);
         }
+        ExprKind::Fold(_, e) | ExprKind::Field(e, _) | ExprKind::Print(e) => walk_expr(e, f),
         ExprKind::Save(_, e) | ExprKind::Load(_, e) => walk_expr(e, f),
         ExprKind::Format(parts) => parts.iter_mut().for_each(|p| match p {
             Part::Text(_) => {}

@@ -47,12 +47,13 @@ impl Checker<'_> {
             }
             "scan" => self.scan(given, callee, span, frame),
             "numpy" => self.numpy_stream(&given, span),
-            "idx" | "pickle" | "npy" | "npz" | "csv" => {
+            "idx" | "pickle" | "npy" | "npz" | "csv" | "png" => {
                 let reader = match name {
                     "idx" => Reader::Idx,
                     "pickle" => Reader::Pickle,
                     "npy" => Reader::Npy,
                     "npz" => Reader::Npz,
+                    "png" => Reader::Png,
                     _ => Reader::Csv,
                 };
                 match given.as_slice() {
@@ -63,7 +64,9 @@ impl Checker<'_> {
                 }
             }
             "batches" => self.batches(given, span),
-            "print" | "save" | "load" | "snapshot" => self.host_effect(name, given, callee, span, frame),
+            "print" | "save" | "load" | "snapshot" | "write_png" => {
+                self.host_effect(name, given, callee, span, frame)
+            }
             other => not_built(&format!("`{other}`"), callee),
         }
     }
@@ -221,14 +224,19 @@ impl Checker<'_> {
     /// `batches(split, size)`.
     fn batches(&mut self, given: Vec<Given>, span: Span) -> Outcome<Value> {
         let mut positional = Vec::new();
+        let (mut keep, mut order) = (false, None);
         for g in given {
             match g.name.as_ref().map(|n| Arc::clone(&n.name)) {
                 None => positional.push(g),
                 Some(n) if &*n == "rest" => match &g.value {
-                    Value::Text(t) if &**t == "drop" => {}
-                    _ => return not_built("`rest: \"keep\"` of batches", g.span),
+                    Value::Text(t) if &**t == "drop" => keep = false,
+                    Value::Text(t) if &**t == "keep" => keep = true,
+                    other => {
+                        let title = "`rest:` is \"drop\" or \"keep\"";
+                        return fail(codes::KIND, title, g.span, other.kind());
+                    }
                 },
-                Some(n) if &*n == "order" => return not_built("`order:` of batches", g.span),
+                Some(n) if &*n == "order" => order = Some(g),
                 Some(n) if &*n == "size" || &*n == "split" => positional.push(g),
                 Some(n) => {
                     return fail(
@@ -311,11 +319,49 @@ impl Checker<'_> {
             residents.push(self.resident(v));
         }
         let extent = count.map_or(0, |(n, _)| n);
-        let batches = host::Batches { fields: residents, size: axis.extent, count: extent / axis.extent };
-        Ok(Value::Batches(Arc::new(Batches { batches, fields: types })))
+        let order = match order {
+            Some(g) => Some(Box::new(self.order_of(g, extent)?)),
+            None => None,
+        };
+        let count = extent / axis.extent;
+        let over = host::Batches { fields: residents, start: 0, size: axis.extent, count, order };
+        let left = extent % axis.extent;
+        let rest = (keep && left > 0).then(|| {
+            let mut fields = types.clone();
+            fields.iter_mut().for_each(|(_, _, axes)| axes[0] = Axis::plain(left));
+            let batches = host::Batches { start: extent - left, size: left, count: 1, ..over.clone() };
+            Arc::new(Batches { batches, fields, before: count, rest: None })
+        });
+        Ok(Value::Batches(Arc::new(Batches { batches: over, fields: types, before: 0, rest })))
     }
 
-    /// `print`, `save`, `load`, `snapshot`.
+    /// `order:` of batches: a position for each example, an int tensor that the host holds.
+    fn order_of(&mut self, g: Given, extent: usize) -> Outcome<host::Expr> {
+        if self.world != World::Schedule {
+            return fail(codes::WORLD, "`order:` stands in a schedule", g.span, "given here");
+        }
+        let wrong = |what: String| {
+            let title = format!("an order is an int tensor of shape [{extent}], a position for each example");
+            Diagnostic::error(codes::SHAPE, title).label(g.span, what)
+        };
+        let value = self.in_expression(g.span, |checker| {
+            let t = checker.as_tensor(&g.value, Some(Elem::Int), g.span);
+            t.map(Value::Tensor).ok_or_else(|| wrong(g.value.kind().to_string()).into())
+        })?;
+        let h = self.hosted(value, g.span)?;
+        match &h.kind {
+            HostKind::Tensor(Elem::Int, axes) if axes.len() == 1 && axes[0].extent == extent => {}
+            HostKind::Tensor(elem, axes) => {
+                return Err(wrong(format!("this is {} {}", elem.name(), self.shape_full(axes))).into());
+            }
+            other => return Err(wrong(other.describe().to_string()).into()),
+        }
+        // Once, also where a loop over it has two forms.
+        let kept = self.keep_host(super::schedule::host_value(h.expr, h.kind, g.span), "order");
+        Ok(self.hosted(kept, g.span)?.expr)
+    }
+
+    /// `print`, `save`, `load`, `snapshot`, `write_png`.
     fn host_effect(
         &mut self,
         name: &'static str,
@@ -355,6 +401,31 @@ impl Checker<'_> {
                 };
                 (HostKind::Unknown, kind)
             }
+            ("write_png", [path, picture]) => {
+                let name = self.hosted(path.value.clone(), path.span)?;
+                if name.kind != HostKind::Text {
+                    return fail(
+                        codes::KIND,
+                        "write_png takes the name of a file",
+                        path.span,
+                        "this is none",
+                    );
+                }
+                let h = self.hosted(picture.value.clone(), picture.span)?;
+                let title = "a picture is a real tensor, [height, width] or [height, width, 3]";
+                match &h.kind {
+                    HostKind::Tensor(Elem::Real, axes)
+                        if axes.len() == 2 || axes.len() == 3 && axes[2].extent == 3 => {}
+                    HostKind::Tensor(elem, axes) => {
+                        let what = format!("this is {} {}", elem.name(), self.shape_full(axes));
+                        return fail(codes::SHAPE, title, picture.span, what);
+                    }
+                    other => return fail(codes::KIND, title, picture.span, other.describe()),
+                }
+                let kind = host::ExprKind::WritePng(Box::new(name.expr), Box::new(h.expr));
+                (HostKind::Unknown, kind)
+            }
+            ("write_png", _) => return arity(name, "the name of a file and a tensor", span),
             ("print", _) => return arity(name, "one argument", span),
             ("snapshot", _) => return arity(name, "one argument, what to copy", span),
             _ => return arity(name, "what to keep and the name of a file", span),

@@ -1,6 +1,5 @@
 //! The schedule: evaluated symbolically, it leaves the statements that the host interprets.
 
-use super::block::not_built;
 use super::ops::Given;
 use super::state::{Binding, Checker, Fail, FrameKind, Outcome, World, fail};
 use super::value::*;
@@ -162,10 +161,14 @@ impl Checker<'_> {
                         }
                     }
                 } else {
-                    let inner = self.push_frame(Some(frame), FrameKind::Block);
-                    let header = self.loop_header(&f.pattern, over, inner, f.iter.span)?;
-                    let body = self.nested(&f.body, inner)?;
-                    self.push(StmtKind::For(header, body), span);
+                    let identity = self.identity.clone();
+                    for form in forms(over) {
+                        self.identity.clone_from(&identity);
+                        let inner = self.push_frame(Some(frame), FrameKind::Block);
+                        let header = self.loop_header(&f.pattern, form, inner, f.iter.span)?;
+                        let body = self.nested(&f.body, inner)?;
+                        self.push(StmtKind::For(header, body), span);
+                    }
                 }
             }
             ast::StmtKind::If(chosen) => {
@@ -200,7 +203,7 @@ impl Checker<'_> {
                 }
                 _ => self.static_assert(assert, frame)?,
             },
-            ast::StmtKind::Draw(draw) => return not_built("a random draw in a schedule", draw.span),
+            ast::StmtKind::Draw(draw) => self.schedule_draw(draw, frame, span)?,
             ast::StmtKind::Call(call) => match self.host_value_of(call, frame)? {
                 Value::Unit => {}
                 Value::Host(h) if matches!(h.kind, HostKind::Record(_) | HostKind::Unknown) => {
@@ -296,9 +299,13 @@ impl Checker<'_> {
             return Ok(());
         }
         if let ast::ExprKind::Index { base, .. } = &update.place.kind
-            && matches!(self.expr(base, frame)?, Value::Tensor(Tensor { source: Source::Place(_), .. }))
+            && matches!(
+                self.host_value_of(base, frame)?,
+                Value::Tensor(Tensor { source: Source::Place(_), .. })
+            )
         {
-            return not_built("changing a part of a place, `place[i] <- e`,", update.place.span);
+            let name = self.sources.text(update.place.span).to_string();
+            return self.schedule_update(&name, update, frame, span);
         }
         let place = self.expr(&update.place, frame)?;
         let held = self.held(&place, frame);
@@ -312,14 +319,14 @@ impl Checker<'_> {
             .help(format!("var {text} = …   declares what a schedule may change"));
             return Err(d.into());
         }
-        if let Value::Tensor(t) = &place {
-            let t = t.clone();
+        if let Value::Tensor(Tensor { source: Source::Place(p), .. }) = &place {
+            let name = self.program.places[*p].name.to_string();
             if let Value::Host(HostValue { kind: HostKind::Snapshot(_), .. }) =
                 self.host_value_of(&update.value, frame)?
             {
                 // Falls through to the snapshot below.
             } else {
-                return self.schedule_update(&t, &update.value, frame, span);
+                return self.schedule_update(&name, update, frame, span);
             }
         }
         match self.host_value_of(&update.value, frame)? {
@@ -368,6 +375,13 @@ impl Checker<'_> {
                         format!("{} names", parts.len()),
                     );
                 };
+                if let Value::Batches(b) = &*inner
+                    && b.before > 0
+                {
+                    // The smaller last minibatch: a loop of one turn, whose number is known.
+                    self.bind_pattern(frame, number, Value::whole(b.before), None)?;
+                    return self.loop_header(element, *inner, frame, span);
+                }
                 let mut header = self.loop_header(element, *inner, frame, span)?;
                 let index = self.new_var("index");
                 header.index = Some(index);
@@ -530,6 +544,19 @@ impl Checker<'_> {
             }
             other => other,
         }
+    }
+}
+
+/// What a loop runs over in each of its forms: minibatches of one size, then the smaller last one.
+pub(super) fn forms(over: Value) -> Vec<Value> {
+    match over {
+        Value::Batches(b) => match &b.rest {
+            Some(rest) if b.batches.count == 0 => vec![Value::Batches(Arc::clone(rest))],
+            Some(rest) => vec![Value::Batches(Arc::clone(&b)), Value::Batches(Arc::clone(rest))],
+            None => vec![Value::Batches(b)],
+        },
+        Value::Enumerate(inner) => forms(*inner).into_iter().map(|v| Value::Enumerate(Box::new(v))).collect(),
+        other => vec![other],
     }
 }
 

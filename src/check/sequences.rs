@@ -3,11 +3,14 @@
 use super::eval::MOST_TEXT;
 use super::state::{Checker, FrameKind, Outcome, World, fail};
 use super::value::*;
-use crate::diag::codes;
-use crate::program::host;
+use crate::diag::{Diagnostic, codes};
+use crate::program::{MapOp, host};
 use crate::source::Span;
 use crate::syntax::ast;
 use std::sync::Arc;
+
+/// What a step reports: name, element type, axes.
+type Reported = (Arc<str>, crate::program::Elem, Vec<Axis>);
 
 impl Checker<'_> {
     /// A text with holes.
@@ -130,8 +133,31 @@ impl Checker<'_> {
                 "this",
             );
         }
+        let identity = self.identity.clone();
+        let mut joined: Option<HostValue> = None;
+        for form in super::schedule::forms(over) {
+            self.identity.clone_from(&identity);
+            let part = self.collect(body, pattern, (form, iter.span), cond, frame, span)?;
+            joined = Some(match joined {
+                None => part,
+                Some(before) => self.join(before, part, body.span, span)?,
+            });
+        }
+        Ok(joined.map_or(Value::Unit, Value::Host))
+    }
+
+    /// A comprehension of the schedule over what has one form.
+    fn collect(
+        &mut self,
+        body: &ast::Expr,
+        pattern: &ast::Pattern,
+        (over, at): (Value, Span),
+        cond: Option<&ast::Expr>,
+        frame: FrameId,
+        span: Span,
+    ) -> Outcome<HostValue> {
         let inner = self.push_frame(Some(frame), FrameKind::Block);
-        let header = self.loop_header(pattern, over, inner, iter.span)?;
+        let header = self.loop_header(pattern, over, inner, at)?;
         let before = std::mem::take(&mut self.block);
         let condition = match cond {
             Some(c) => {
@@ -152,7 +178,39 @@ impl Checker<'_> {
             },
             span,
         };
-        Ok(Value::Host(HostValue { expr, kind: HostKind::List(Box::new(value.kind)) }))
+        Ok(HostValue { expr, kind: HostKind::List(Box::new(value.kind)) })
+    }
+
+    /// The list of the full minibatches and that of the smaller last one, as one.
+    fn join(&self, a: HostValue, b: HostValue, body: Span, span: Span) -> Outcome<HostValue> {
+        if !self.alike(&a.kind, &b.kind) {
+            let d = Diagnostic::error(codes::SHAPE, "the elements of this list differ in shape")
+                .label(body, "has another shape for the last minibatch, which is smaller")
+                .help("a number for each minibatch, or rest: \"drop\"");
+            return Err(d.into());
+        }
+        let kind = a.kind.clone();
+        let expr = host::Expr { kind: host::ExprKind::Map(MapOp::Add, vec![a.expr, b.expr]), span };
+        Ok(HostValue { expr, kind })
+    }
+
+    /// Whether values of two kinds may be elements of one list; records if what they report is alike.
+    fn alike(&self, a: &HostKind, b: &HostKind) -> bool {
+        let same =
+            |a: &[Axis], b: &[Axis]| a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.extent == y.extent);
+        match (a, b) {
+            (HostKind::List(a), HostKind::List(b)) => self.alike(a, b),
+            (HostKind::Tuple(a), HostKind::Tuple(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| self.alike(x, y))
+            }
+            (HostKind::Tensor(e, a), HostKind::Tensor(f, b)) => e == f && same(a, b),
+            (HostKind::Record(a), HostKind::Record(b)) => {
+                let (a, b) = (&self.reports[*a], &self.reports[*b]);
+                let alike = |((n, e, x), (m, f, y)): (&Reported, &Reported)| n == m && e == f && same(x, y);
+                a.len() == b.len() && a.iter().zip(b).all(alike)
+            }
+            (a, b) => a == b,
+        }
     }
 
     /// What a loop or comprehension goes through. A range may have ends that only the host knows.

@@ -287,11 +287,20 @@ impl Checker<'_> {
         if self.world != World::Schedule {
             return self.expr(e, frame);
         }
+        self.in_expression(e.span, |checker| checker.expr(e, frame))
+    }
+
+    /// A value of the schedule: what is computed on tensors for it is a step of its own.
+    pub fn in_expression(
+        &mut self,
+        span: Span,
+        value: impl FnOnce(&mut Self) -> Outcome<Value>,
+    ) -> Outcome<Value> {
         let outer = std::mem::take(&mut self.builds);
-        let value = self.expr(e, frame);
+        let value = value(self);
         let mut inner = std::mem::replace(&mut self.builds, outer);
         match inner.pop() {
-            Some(build) => self.export(value?, build, e.span),
+            Some(build) => self.export(value?, build, span),
             None => value,
         }
     }
@@ -386,28 +395,16 @@ impl Checker<'_> {
         }
     }
 
-    /// `place <- tensor` in the schedule: a step that changes it.
+    /// `place <- tensor` or `place[i] <- tensor` in the schedule: a step that changes it.
     pub fn schedule_update(
         &mut self,
-        place: &Tensor,
-        value: &ast::Expr,
+        name: &str,
+        update: &ast::Update,
         frame: FrameId,
         span: Span,
     ) -> Outcome<()> {
-        let Source::Place(p) = place.source else { return Ok(()) };
-        let name = self.program.places[p].name.to_string();
         let outer = std::mem::take(&mut self.builds);
-        let made = self.expr(value, frame).and_then(|v| {
-            let Some(t) = self.as_tensor(&v, Some(place.elem), value.span) else {
-                return fail(
-                    codes::KIND,
-                    format!("{name} is a tensor, and the new value is {}", v.kind()),
-                    value.span,
-                    v.kind(),
-                );
-            };
-            self.place_change(place, p, &t, &name, value.span, span)
-        });
+        let made = self.arrow(update, frame, span);
         let mut inner = std::mem::replace(&mut self.builds, outer);
         made?;
         let Some(mut build) = inner.pop() else { return Ok(()) };

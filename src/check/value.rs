@@ -152,6 +152,10 @@ pub(super) struct Batches {
     pub batches: host::Batches,
     /// Names and types of the fields, first axis of the size of the minibatch.
     pub fields: Vec<(Arc<str>, Elem, Vec<Axis>)>,
+    /// How many minibatches stand before these.
+    pub before: usize,
+    /// The smaller last one, if it is kept.
+    pub rest: Option<Arc<Batches>>,
 }
 
 /// What one instance of a layer is.

@@ -1,4 +1,4 @@
-//! Files in and out: arrays from IDX, pickle, NumPy, safetensors and CSV files, results written so
+//! Files in and out: arrays from IDX, pickle, NumPy, safetensors and CSV files, pictures, results written so
 //! that an interrupted write never costs the previous file.
 //!
 //! Every reader takes untrusted bytes: what a header promises is compared with what is there before
@@ -17,6 +17,7 @@ pub mod npy;
 pub mod npz;
 pub mod open;
 pub mod pickle;
+pub mod picture;
 pub mod safetensors;
 pub mod value;
 

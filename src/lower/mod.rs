@@ -6,8 +6,8 @@
 //! composite functions (softmax, mean, `x[i, y[i]]`) are the primitives they stand for. Every node
 //! bears the user's name of the value that it computes, the value's span and the rule `lower`.
 //!
-//! One file a subject: `draws`, `elementwise`, `indexing`, `pictures`, `products`, `reductions`, `scan`;
-//! here are the frame of a graph, leaves, and what is common.
+//! One file a subject: `draws`, `elementwise`, `indexing`, `pictures`, `products`, `reductions`,
+//! `replacing`, `scan`; here are the frame of a graph, leaves, and what is common.
 
 mod draws;
 mod elementwise;
@@ -15,6 +15,7 @@ mod indexing;
 mod pictures;
 mod products;
 mod reductions;
+mod replacing;
 mod scan;
 
 use crate::ir::{
@@ -203,6 +204,7 @@ impl<'a> Lower<'a> {
             ValueOp::Reshape => self.b.reshape(args[0], &ty.shape),
             ValueOp::Broadcast => self.operand(args[0], ty.dtype, &ty.shape),
             ValueOp::Index(items) => self.index(items, &args),
+            ValueOp::Replace(items) => self.replace(items, &args),
             ValueOp::Concat { axis } => {
                 let parts: Vec<NodeId> = args.iter().map(|a| self.convert(*a, ty.dtype)).collect();
                 self.b.concat(&parts, *axis)

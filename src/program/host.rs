@@ -4,7 +4,7 @@
 //! A variable is a slot, written once where it is defined (`Let`), or again by `<-` (`Set`). Calls
 //! of steps only join the queue; a statement that needs a result waits for it.
 
-use super::{PlaceId, ResidentId, StepId};
+use super::{Draw, PlaceId, ResidentId, StepId};
 use crate::source::Span;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Host {
     pub vars: Vec<Arc<str>>,
     /// The `run` block.
     pub body: Vec<Stmt>,
+    /// Draws made while running, each once for each time that it is come to.
+    pub draws: Vec<Draw>,
 }
 
 /// A statement.
@@ -76,15 +78,20 @@ pub enum Over {
     List(Expr),
 }
 
-/// Minibatches of some resident arrays: `batches(split, size)`.
-#[derive(Clone, Debug, PartialEq)]
+/// Minibatches of some resident arrays: `batches(split, size)`. A smaller last one that is kept is
+/// minibatches of its own, one of them, that start after the others.
+#[derive(Clone, Debug)]
 pub struct Batches {
     /// The arrays, sliced together along their first axis.
     pub fields: Vec<ResidentId>,
+    /// The first example.
+    pub start: usize,
     /// Examples to a minibatch.
     pub size: usize,
     /// How many there are.
     pub count: usize,
+    /// Which example stands at each position, an int tensor; none is the order of the arrays.
+    pub order: Option<Box<Expr>>,
 }
 
 /// An expression of the host.
@@ -139,10 +146,14 @@ pub enum ExprKind {
     Field(Box<Expr>, usize),
     /// The whole minibatch of a position: a tuple of slices (one slice if there is one field).
     Batch(Batches, Box<Expr>),
+    /// Draws: index of [`Host::draws`]. A number without axes, else a tensor.
+    Draw(usize),
     /// Copies places.
     Snapshot(Vec<PlaceId>),
     /// Prints a line.
     Print(Box<Expr>),
+    /// Writes a tensor as a picture under the run's folder: the name, the tensor.
+    WritePng(Box<Expr>, Box<Expr>),
     /// Writes places to a file under the run's folder.
     Save(Vec<PlaceId>, Box<Expr>),
     /// Reads places from a file.

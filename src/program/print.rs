@@ -7,8 +7,8 @@
 mod host;
 
 use super::{
-    ArgExtreme, Body, Dist, Hyper, IndexItem, MapOp, PlaceKind, PoolOp, Program, RawSource, Reader, ReduceOp,
-    Step, StepDist, StreamSource, TensorType, Ties, Value, ValueId, ValueOp,
+    ArgExtreme, Body, Dist, Draw, Hyper, IndexItem, MapOp, PlaceKind, PoolOp, Program, RawSource, Reader,
+    ReduceOp, Step, StepDist, StreamSource, TensorType, Ties, Value, ValueId, ValueOp,
 };
 use std::fmt::{self, Display, Write};
 
@@ -69,10 +69,7 @@ fn setup_lines(program: &Program) -> Vec<String> {
     for raw in &setup.raws {
         lines.push(format!("  raw {}: {} = {}", raw.name, raw.ty, raw_source(&raw.source)));
     }
-    for draw in &setup.draws {
-        let (dist, stream) = (dist(&draw.dist), stream(&draw.stream));
-        lines.push(format!("  draw {}: {} ~ {dist} from {stream}", draw.path, draw.ty));
-    }
+    lines.extend(setup.draws.iter().map(|draw| format!("  draw {}", drawn(draw))));
     lines.extend(value_lines(program, None, &setup.body));
     for resident in &setup.residents {
         lines.push(format!("  resident {} = %{}", resident.name, resident.value));
@@ -84,6 +81,11 @@ fn setup_lines(program: &Program) -> Vec<String> {
         lines.clear();
     }
     lines
+}
+
+/// `below.W: real[784, 500] ~ uniform(-1, 1) from 7`.
+fn drawn(draw: &Draw) -> String {
+    format!("{}: {} ~ {} from {}", draw.path, draw.ty, dist(&draw.dist), stream(&draw.stream))
 }
 
 fn place_line(place: &super::Place) -> String {
@@ -155,14 +157,9 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::Rearrange { perm } => format!("rearrange({all}, order: {})", list(perm)),
         ValueOp::Reshape => format!("reshape({all})"),
         ValueOp::Broadcast => format!("broadcast({all})"),
-        ValueOp::Index(items) => {
-            let mut tensors = args[1..].iter();
-            let item = |item: &IndexItem| match item {
-                IndexItem::Slice(from, to) => format!("{from}..{to}"),
-                IndexItem::At(position) => position.to_string(),
-                IndexItem::Tensor => tensors.next().cloned().unwrap_or_default(),
-            };
-            format!("{}[{}]", args[0], items.iter().map(item).collect::<Vec<_>>().join(", "))
+        ValueOp::Index(items) => format!("{}[{}]", args[0], positions(items, &args[1..])),
+        ValueOp::Replace(items) => {
+            format!("replace({}[{}], {})", args[0], positions(items, &args[2..]), args[1])
         }
         ValueOp::Concat { axis } => format!("concat([{all}], axis: {axis})"),
         ValueOp::Stack { axis } => format!("stack([{all}], axis: {axis})"),
@@ -221,6 +218,17 @@ fn value_text(program: &Program, step: Option<&Step>, value: &Value) -> String {
         ValueOp::StopGradient => format!("stop_gradient({all})"),
         ValueOp::Grad => format!("grad({all})"),
     }
+}
+
+/// The positions of an index.
+fn positions(items: &[IndexItem], tensors: &[String]) -> String {
+    let mut tensors = tensors.iter();
+    let item = |item: &IndexItem| match item {
+        IndexItem::Slice(from, to) => format!("{from}..{to}"),
+        IndexItem::At(position) => position.to_string(),
+        IndexItem::Tensor => tensors.next().cloned().unwrap_or_default(),
+    };
+    items.iter().map(item).collect::<Vec<_>>().join(", ")
 }
 
 fn kept(keep: bool) -> &'static str {

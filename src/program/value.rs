@@ -140,6 +140,10 @@ pub enum ValueOp {
     /// order. They broadcast together; their common axes stand where the first of them stood, in
     /// place of all of them.
     Index(Vec<IndexItem>),
+    /// The first operand with the part that the items choose, as in `Index`, replaced by the second,
+    /// which has that part's shape. Integer tensors are the operands after those; where several of
+    /// their elements choose one place, the last in row-major order counts.
+    Replace(Vec<IndexItem>),
     /// Operands one after another along an axis.
     Concat {
         /// The axis that grows.

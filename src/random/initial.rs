@@ -62,6 +62,16 @@ pub fn draw_number(draws: &[Draw], index: usize) -> Result<f64, String> {
     })
 }
 
+/// The numbers of a draw of the schedule the time `run` that it is made, from 0: the counter's last
+/// word. Its stream is Philox.
+pub fn draw_in_run(draw: &Draw, run: u32) -> Drawn {
+    let n = draw.ty.shape.iter().product();
+    match &draw.stream {
+        StreamSource::Philox { seed } => counted(&draw.dist, n, identity_key(*seed, &draw.path), run),
+        StreamSource::Numpy { .. } => unreachable!("NumPy's generator serves draws before the run"),
+    }
+}
+
 fn one(draw: &Draw, states: &mut Vec<(usize, RandomState)>) -> Result<Drawn, String> {
     let n: usize = draw.ty.shape.iter().product();
     match &draw.stream {
@@ -75,7 +85,7 @@ fn one(draw: &Draw, states: &mut Vec<(usize, RandomState)>) -> Result<Drawn, Str
             };
             sequential(&draw.dist, n, &mut states[at].1)
         }
-        StreamSource::Philox { seed } => Ok(counted(&draw.dist, n, identity_key(*seed, &draw.path))),
+        StreamSource::Philox { seed } => Ok(counted(&draw.dist, n, identity_key(*seed, &draw.path), 0)),
     }
 }
 
@@ -98,14 +108,14 @@ fn sequential(dist: &Dist, n: usize, state: &mut RandomState) -> Result<Drawn, S
 }
 
 /// One word for each element.
-fn words(n: usize, key: [u32; 2]) -> Vec<u32> {
+fn words(n: usize, key: [u32; 2], run: u32) -> Vec<u32> {
     let blocks =
-        (0..n.div_ceil(4) as u64).flat_map(|b| philox4x32_10([b as u32, (b >> 32) as u32, 0, 0], key));
+        (0..n.div_ceil(4) as u64).flat_map(|b| philox4x32_10([b as u32, (b >> 32) as u32, 0, run], key));
     blocks.take(n.next_multiple_of(2)).collect()
 }
 
-fn counted(dist: &Dist, n: usize, key: [u32; 2]) -> Drawn {
-    let words = words(n, key);
+fn counted(dist: &Dist, n: usize, key: [u32; 2], run: u32) -> Drawn {
+    let words = words(n, key, run);
     let open = |w: u32| (f64::from(w) + 0.5) / 4_294_967_296.0;
     let unit = |w: u32| f64::from(super::uniform01(w));
     let elements = words[..n].iter().copied();

@@ -31,12 +31,12 @@ pub struct Entry {
 /// An argument of the calls of an [`Entry`].
 #[derive(Clone, Debug)]
 pub enum Arg {
-    /// Call i takes rows `(first + i) * size` to `(first + i + 1) * size` of a resident array.
+    /// Call i takes rows `start + i * size` to `start + (i + 1) * size` of a resident array.
     Batch {
         /// The array.
         resident: ResidentId,
-        /// The first call's minibatch.
-        first: usize,
+        /// The first call's first row.
+        start: usize,
         /// Rows to a minibatch.
         size: usize,
     },
@@ -57,8 +57,8 @@ impl Arg {
     /// Whether this is what call number `at` of an entry with argument `of` takes.
     fn continues(&self, of: &Arg, at: usize) -> bool {
         match (of, self) {
-            (Arg::Batch { resident, first, size }, Arg::Batch { resident: r, first: f, size: s }) => {
-                resident == r && size == s && first + at == *f
+            (Arg::Batch { resident, start, size }, Arg::Batch { resident: r, start: f, size: s }) => {
+                resident == r && size == s && start + at * size == *f
             }
             (Arg::Scalar(a), Arg::Scalar(b)) => a.to_bits() == b.to_bits(),
             (Arg::Tensor(a), Arg::Tensor(b)) => std::sync::Arc::ptr_eq(&a.data, &b.data) && a.ty == b.ty,
@@ -69,8 +69,8 @@ impl Arg {
     /// The argument of call number `at` of the entry alone.
     fn of_call(&self, at: usize) -> Arg {
         match self {
-            Arg::Batch { resident, first, size } => {
-                Arg::Batch { resident: *resident, first: first + at, size: *size }
+            Arg::Batch { resident, start, size } => {
+                Arg::Batch { resident: *resident, start: start + at * size, size: *size }
             }
             Arg::Scalar(_) | Arg::Tensor(_) | Arg::Report { .. } => self.clone(),
         }

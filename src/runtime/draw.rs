@@ -6,7 +6,7 @@
 
 use crate::diag::{Diagnostic, codes};
 use crate::ir::{DType, LeafKind, Module, Tensor};
-use crate::program::{Dist, Draw, Program, StreamSource};
+use crate::program::{Dist, Draw, Precision, Program, StreamSource};
 use crate::random::{self, Drawn};
 
 /// The draws that the setup's leaves name, by the program's indices.
@@ -20,7 +20,7 @@ pub fn draw_all(program: &Program, module: &Module) -> Result<Vec<Option<Tensor>
     let mut tensors = vec![None; all.len()];
     for ((at, draw), drawn) in made.into_iter().zip(&draws).zip(drawn) {
         if needed(at) {
-            tensors[at] = Some(tensor(draw, drawn, module));
+            tensors[at] = Some(tensor(draw, drawn, module.precision));
         }
     }
     Ok(tensors)
@@ -36,8 +36,13 @@ fn mistake(draws: &[Draw], reason: String) -> Diagnostic {
     }
 }
 
-fn tensor(draw: &Draw, drawn: Drawn, module: &Module) -> Tensor {
-    let ty = crate::lower::tensor_type(&draw.ty, module.precision);
+/// A draw of the schedule, for the time `run` that it is made, from 0.
+pub fn in_run(draw: &Draw, run: u32, precision: Precision) -> Tensor {
+    tensor(draw, random::draw_in_run(draw, run), precision)
+}
+
+fn tensor(draw: &Draw, drawn: Drawn, precision: Precision) -> Tensor {
+    let ty = crate::lower::tensor_type(&draw.ty, precision);
     let mut values = match drawn {
         Drawn::Real(values) => values,
         Drawn::Int(values) => values.into_iter().map(|v| v as f64).collect(),

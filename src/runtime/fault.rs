@@ -22,8 +22,7 @@ pub fn in_step(
     let step = &program.steps[entry.step];
     let body = &step.body;
     let axis_name = |span: Option<Span>, axis: usize| {
-        let indexed =
-            body.values.iter().find(|v| Some(v.span) == span && matches!(v.op, ValueOp::Index(_)))?;
+        let indexed = body.values.iter().find(|v| Some(v.span) == span && chooses(&v.op))?;
         body.values[*indexed.args.first()?].ty.names.get(axis)?.clone()
     };
     let mut found =
@@ -38,6 +37,11 @@ pub fn in_step(
         }
     }
     trace::circumstances(&step.name, module, entry, moment, seed).into_iter().fold(found, Diagnostic::note)
+}
+
+/// Whether an operation takes indices.
+fn chooses(op: &ValueOp) -> bool {
+    matches!(op, ValueOp::Index(_) | ValueOp::Replace(_))
 }
 
 /// Says from what to what the data go, and the mistake that this looks like.

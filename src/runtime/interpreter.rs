@@ -45,7 +45,7 @@ pub fn leaf_value(
         LeafKind::Place => places[leaf.index].clone(),
         LeafKind::Resident => residents[leaf.index].clone(),
         LeafKind::Arg => match &entry.args[leaf.index] {
-            Arg::Batch { resident, first, size } => rows(&residents[*resident], first * size, *size),
+            Arg::Batch { resident, start, size } => rows(&residents[*resident], *start, *size),
             Arg::Scalar(value) => Tensor::scalar(leaf.ty.dtype, *value),
             Arg::Tensor(tensor) => tensor.clone(),
             Arg::Report { call, report: at } => report(*call, *at),
@@ -73,6 +73,24 @@ pub fn rows(array: &Tensor, start: usize, count: usize) -> Tensor {
         DType::F64 => part::<f64>(array, from, to),
         DType::I32 => part::<i32>(array, from, to),
         DType::Bool => part::<bool>(array, from, to),
+    };
+    Tensor { ty: Type::new(array.ty.dtype, shape), data: data.into() }
+}
+
+/// Rows of an array in an order, which must all be there.
+pub fn chosen_rows(array: &Tensor, order: &[usize]) -> Tensor {
+    fn part<T: Element>(array: &Tensor, row: usize, order: &[usize]) -> Buffer {
+        let all = array.elements::<T>();
+        T::buffer(order.iter().flat_map(|at| all[at * row..(at + 1) * row].iter().copied()).collect())
+    }
+    let mut shape = array.ty.shape.clone();
+    let row: usize = shape[1..].iter().product();
+    shape[0] = order.len();
+    let data = match array.ty.dtype {
+        DType::F32 => part::<f32>(array, row, order),
+        DType::F64 => part::<f64>(array, row, order),
+        DType::I32 => part::<i32>(array, row, order),
+        DType::Bool => part::<bool>(array, row, order),
     };
     Tensor { ty: Type::new(array.ty.dtype, shape), data: data.into() }
 }

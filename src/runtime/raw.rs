@@ -1,7 +1,7 @@
 //! Arrays from files: where a path is looked up, what a [`RawSource`] takes out of a file, and the
 //! comparison of what is there with what the program declares.
 
-use crate::data::{Array, DataError, Elements, Value, csv, idx, npy, npz, pickle};
+use crate::data::{Array, DataError, Elements, Value, csv, idx, npy, npz, pickle, picture};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::{Buffer, DType, Tensor, Type};
 use crate::program::{Raw, RawSource, Reader};
@@ -115,9 +115,7 @@ impl Files {
             Reader::Npy => npy::read(&at).map(Content::Array),
             Reader::Npz => npz::read(&at).map(Content::Named),
             Reader::Csv => csv::read(&at).map(|table| Content::Array(table.rows)),
-            Reader::Png => {
-                Err(DataError::new(codes::NOT_BUILT, format!("{path}: pictures are not read yet")))
-            }
+            Reader::Png => picture::read(&at).map(Content::Array),
         };
         let content = content.map_err(|error| Diagnostic::from(error).label(span, "is read here"))?;
         self.read.push((reader, path.to_owned(), content));

@@ -105,9 +105,9 @@ pub fn named(graph: &Graph, module: &Module, entry: &Entry, origin: &Origin) -> 
     let mut position = origin.position.clone();
     match leaf.kind {
         LeafKind::Arg => match entry.args.get(leaf.index) {
-            Some(Arg::Batch { resident, first, size }) => {
+            Some(Arg::Batch { resident, start, .. }) => {
                 if let Some(row) = position.first_mut() {
-                    *row += first * size;
+                    *row += start;
                 }
                 (module.residents[*resident].name.to_string(), true, position)
             }
@@ -140,16 +140,17 @@ pub fn circumstances(step: &str, module: &Module, entry: &Entry, moment: &Moment
     let mut notes = vec![place];
     let mut batches: Vec<(usize, usize, Vec<&str>)> = Vec::new();
     for arg in &entry.args {
-        let Arg::Batch { resident, first, size } = arg else { continue };
+        let Arg::Batch { resident, start, size } = arg else { continue };
         let name = &*module.residents[*resident].name;
-        match batches.iter_mut().find(|(f, s, _)| f == first && s == size) {
+        match batches.iter_mut().find(|(f, s, _)| f == start && s == size) {
             Some((_, _, names)) => names.push(name),
-            None => batches.push((*first, *size, vec![name])),
+            None => batches.push((*start, *size, vec![name])),
         }
     }
-    for (first, size, names) in batches {
-        let (from, to) = (first * size, (first + 1) * size);
-        notes.push(format!("minibatch {first}: examples {from}..{to} of {}", names.join(", ")));
+    for (from, size, names) in batches {
+        // A smaller last one does not begin at a multiple of its size.
+        let number = if from % size == 0 { format!(" {}", from / size) } else { String::new() };
+        notes.push(format!("minibatch{number}: examples {from}..{} of {}", from + size, names.join(", ")));
     }
     let numbers: Vec<String> = entry
         .args

@@ -1,6 +1,6 @@
 //! The expressions of a schedule.
 
-use super::host::{Host, minibatch, mistake};
+use super::host::{Host, mistake};
 use super::queue::Queue;
 use super::value::Value;
 use super::{Flow, arithmetic, files};
@@ -9,7 +9,7 @@ use crate::ir::{DType, LeafKind, Tensor};
 use crate::program::host::{Argument, Batches, Expr, ExprKind, Fold, Format, Part};
 use crate::program::{Elem, MapOp, StepId};
 use crate::runtime::Arg;
-use crate::runtime::interpreter::rows;
+use crate::runtime::interpreter::{chosen_rows, rows};
 use crate::source::Span;
 use crate::train::format;
 use std::path::Path;
@@ -71,6 +71,7 @@ impl Host<'_> {
                 }
             },
             ExprKind::Batch(batches, at) => self.batch(batches, at)?,
+            ExprKind::Draw(at) => self.draw(*at),
             ExprKind::Snapshot(places) => Value::Snapshot(self.queue.read(places)?.into()),
             ExprKind::Print(text) => {
                 let value = self.eval(text)?;
@@ -79,6 +80,17 @@ impl Host<'_> {
                 self.queue.flush()?;
                 let text = format::value(&value, Format::default());
                 self.recorder().print(&text);
+                Value::Nothing
+            }
+            ExprKind::WritePng(name, picture) => {
+                let (name, value) = (self.text(name)?, self.awaited_expr(picture)?);
+                let Value::Tensor(tensor) = value else {
+                    return Err(wrong_kind(&value, "a tensor", picture.span));
+                };
+                // What was reported before it is in the log before the file is there.
+                self.queue.flush()?;
+                files::write_png(&self.out, &name, &tensor)
+                    .map_err(|error| Diagnostic::from(error).label(span, "is written here"))?;
                 Value::Nothing
             }
             ExprKind::Save(places, name) => {
@@ -113,8 +125,8 @@ impl Host<'_> {
                 let reports = (0..count).map(|r| Ok(Value::of_tensor(&self.queue.report(call, r)?)));
                 Value::Tuple(reports.collect::<Result<Vec<_>, Flow>>()?.into())
             }
-            Value::Slice { resident, at, size } => {
-                Value::Tensor(rows(&self.queue.resident(*resident), at * size, *size))
+            Value::Slice { resident, start, size } => {
+                Value::Tensor(rows(&self.queue.resident(*resident), *start, *size))
             }
             Value::Tuple(values) => Value::Tuple(self.each_awaited(values)?),
             Value::List(values) => Value::List(self.each_awaited(values)?),
@@ -188,7 +200,10 @@ impl Host<'_> {
         let mut numbers = Vec::with_capacity(args.len());
         let mut values = Vec::with_capacity(args.len());
         for arg in args {
-            let value = self.awaited_expr(arg)?;
+            let value = self.eval(arg)?;
+            // What lists hold is not waited for where they are only joined.
+            let joined = op == MapOp::Add && matches!(value, Value::List(_));
+            let value = if joined { value } else { self.awaited(&value)? };
             if let Value::Number(v) = value {
                 numbers.push(v);
             }
@@ -285,7 +300,7 @@ impl Host<'_> {
 
     fn tensor(&mut self, step: StepId, at: usize, expr: &Expr) -> Result<Arg, Flow> {
         match self.eval(expr)? {
-            Value::Slice { resident, at, size } => Ok(Arg::Batch { resident, first: at, size }),
+            Value::Slice { resident, start, size } => Ok(Arg::Batch { resident, start, size }),
             Value::Pending { call, report } => Ok(Queue::argument(&call, report)),
             Value::Tensor(tensor) => Ok(Arg::Tensor(tensor)),
             Value::Number(v) => {
@@ -303,7 +318,58 @@ impl Host<'_> {
 
     fn batch(&mut self, batches: &Batches, at: &Expr) -> Result<Value, Flow> {
         let at = self.element(at, batches.count)?;
-        Ok(minibatch(batches, at))
+        let order = self.order(batches)?;
+        Ok(self.minibatch(batches, order.as_deref(), at))
+    }
+
+    /// The positions of the examples of minibatches, if they are not in the order of the arrays.
+    pub(super) fn order(&mut self, batches: &Batches) -> Result<Option<Vec<usize>>, Flow> {
+        let Some(expr) = &batches.order else { return Ok(None) };
+        let Value::Tensor(tensor) = self.awaited_expr(expr)? else {
+            return Err(mistake(codes::KIND, "an order is a tensor", expr.span, ""));
+        };
+        let count = tensor.ty.shape.first().copied().unwrap_or(0);
+        let mut order = Vec::with_capacity(count);
+        for (at, value) in tensor.elements::<i32>().iter().enumerate() {
+            match usize::try_from(*value) {
+                Ok(row) if row < count => order.push(row),
+                _ => {
+                    let title =
+                        format!("position {value} at [{at}] of the order is outside 0..{}", count - 1);
+                    return Err(mistake(codes::INDEX_AT_RUN, title, expr.span, "the order of the examples"));
+                }
+            }
+        }
+        Ok(Some(order))
+    }
+
+    /// A minibatch: slices of the arrays, or the rows that an order has there; one if there is one
+    /// field, else a tuple.
+    pub(super) fn minibatch(&self, batches: &Batches, order: Option<&[usize]>, at: usize) -> Value {
+        let (start, size) = (batches.start + at * batches.size, batches.size);
+        let part = |resident: &usize| match order {
+            None => Value::Slice { resident: *resident, start, size },
+            Some(order) => {
+                let rows = &order[start..start + size];
+                Value::Tensor(chosen_rows(&self.queue.resident(*resident), rows))
+            }
+        };
+        match batches.fields.as_slice() {
+            [one] => part(one),
+            several => Value::Tuple(several.iter().map(part).collect()),
+        }
+    }
+
+    /// Draws anew: a number, or a tensor.
+    fn draw(&mut self, at: usize) -> Value {
+        let draw = &self.program.host.draws[at];
+        let run = self.drawn[at];
+        self.drawn[at] += 1;
+        let tensor = crate::runtime::draw::in_run(draw, run, self.module.precision);
+        match Value::of_tensor(&tensor) {
+            Value::Bool(v) => Value::Number(f64::from(u8::from(v))),
+            other => other,
+        }
     }
 
     /// A position in something of so many elements; negative ones count from the end.

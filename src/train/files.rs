@@ -1,6 +1,6 @@
-//! `save` and `load`: places in a file, each under its path.
+//! `save` and `load`: places in a file, each under its path; `write_png`.
 
-use crate::data::{self, Array, DataError, Elements};
+use crate::data::{self, Array, DataError, Elements, picture};
 use crate::diag::codes;
 use crate::ir::{Buffer, Module, Tensor};
 use crate::program::PlaceId;
@@ -9,15 +9,26 @@ use std::path::{Component, Path, PathBuf};
 
 /// Writes places under the run's folder, atomically.
 pub fn save(out: &Path, name: &str, module: &Module, values: &[(PlaceId, Tensor)]) -> Result<(), DataError> {
+    let path = ready(out, name)?;
+    let array = |(place, tensor): &(PlaceId, Tensor)| (module.places[*place].name.to_string(), array(tensor));
+    let arrays: Vec<(String, Array)> = values.iter().map(array).collect();
+    data::write_arrays(&path, &arrays)
+}
+
+/// Writes a tensor as a picture under the run's folder, atomically.
+pub fn write_png(out: &Path, name: &str, tensor: &Tensor) -> Result<(), DataError> {
+    picture::write(&ready(out, name)?, &tensor.ty.shape, &tensor.as_f64s())
+}
+
+/// A path under the run's folder, whose folders are there.
+fn ready(out: &Path, name: &str) -> Result<PathBuf, DataError> {
     let path = inside(out, name)?;
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|reason| {
             DataError::cannot_write(folder, 0, format!("the folder is not there: {reason}"))
         })?;
     }
-    let array = |(place, tensor): &(PlaceId, Tensor)| (module.places[*place].name.to_string(), array(tensor));
-    let arrays: Vec<(String, Array)> = values.iter().map(array).collect();
-    data::write_arrays(&path, &arrays)
+    Ok(path)
 }
 
 /// Reads places from a file: the run's folder first, then where data are looked for. All are

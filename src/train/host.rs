@@ -22,6 +22,8 @@ pub struct Host<'a> {
     pub(super) queue: Queue<'a>,
     pub(super) position: Position,
     pub(super) vars: Vec<Option<Value>>,
+    /// How often each draw of the schedule was made.
+    pub(super) drawn: Vec<u32>,
     pub(super) folder: PathBuf,
     pub(super) out: PathBuf,
 }
@@ -40,6 +42,7 @@ impl<'a> Host<'a> {
             queue,
             position: Position::new(program),
             vars: vec![None; program.host.vars.len()],
+            drawn: vec![0; program.host.draws.len()],
             folder: options.folder.clone(),
             out: options.out.clone().unwrap_or_default(),
         }
@@ -121,7 +124,7 @@ impl<'a> Host<'a> {
                 let (from, to) = (self.whole(from)?, self.whole(to)?);
                 (Elements::Range(from), usize::try_from(to - from).unwrap_or(0))
             }
-            Over::Batches(batches) => (Elements::Batches(batches), batches.count),
+            Over::Batches(batches) => (Elements::Batches(batches, self.order(batches)?), batches.count),
             Over::List(list) => {
                 span = Some(list.span);
                 let values = self.list(list)?;
@@ -133,7 +136,12 @@ impl<'a> Host<'a> {
         let mut result = Ok(());
         for at in 0..count {
             self.position.turn(at);
-            result = self.turn(over, elements.at(at), at, span).and_then(|()| body(self));
+            let element = match &elements {
+                Elements::Range(from) => Value::Number((from + at as i64) as f64),
+                Elements::Batches(batches, order) => self.minibatch(batches, order.as_deref(), at),
+                Elements::List(values) => values[at].clone(),
+            };
+            result = self.turn(over, element, at, span).and_then(|()| body(self));
             if result.is_err() {
                 break;
             }
@@ -240,27 +248,8 @@ impl<'a> Host<'a> {
 /// What a loop goes through.
 enum Elements<'l> {
     Range(i64),
-    Batches(&'l Batches),
+    Batches(&'l Batches, Option<Vec<usize>>),
     List(Arc<[Value]>),
-}
-
-impl Elements<'_> {
-    fn at(&self, at: usize) -> Value {
-        match self {
-            Elements::Range(from) => Value::Number((from + at as i64) as f64),
-            Elements::Batches(batches) => minibatch(batches, at),
-            Elements::List(values) => values[at].clone(),
-        }
-    }
-}
-
-/// The slices of a minibatch: one if there is one field, else a tuple.
-pub fn minibatch(batches: &Batches, at: usize) -> Value {
-    let slice = |resident: &usize| Value::Slice { resident: *resident, at, size: batches.size };
-    match batches.fields.as_slice() {
-        [one] => slice(one),
-        several => Value::Tuple(several.iter().map(slice).collect()),
-    }
 }
 
 fn logged(value: &Value) -> Logged {

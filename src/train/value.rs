@@ -31,9 +31,9 @@ pub enum Value {
     Slice {
         /// The array.
         resident: ResidentId,
-        /// Which minibatch.
-        at: usize,
-        /// Rows to a minibatch.
+        /// Its first row.
+        start: usize,
+        /// How many rows.
         size: usize,
     },
     /// A tensor that has been copied out.

@@ -100,7 +100,7 @@ pub fn program(body: Vec<Stmt>, vars: usize) -> Program {
         ],
         setup: Setup { body: setup.body, residents, ..Setup::default() },
         steps: vec![learn(), errors(), pick()],
-        host: Host { vars: (0..vars).map(|i| Arc::from(format!("v{i}"))).collect(), body },
+        host: Host { vars: (0..vars).map(|i| Arc::from(format!("v{i}"))).collect(), body, ..Host::default() },
         ..Program::default()
     }
 }
@@ -241,7 +241,7 @@ pub fn print(values: Vec<Expr>) -> Stmt {
 }
 
 pub fn x_batches() -> Batches {
-    Batches { fields: vec![0], size: 2, count: 4 }
+    Batches { fields: vec![0], start: 0, size: 2, count: 4, order: None }
 }
 
 pub fn over_batches(index: Option<usize>, at: usize) -> Loop {

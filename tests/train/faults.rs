@@ -164,8 +164,8 @@ fn bad_data_are_reported_as_data() {
 
 fn pick_from(labels: usize) -> Vec<Stmt> {
     // t is train.x[0..4], i is a minibatch of whole numbers.
-    let t = Batches { fields: vec![0], size: 4, count: 2 };
-    let i = Batches { fields: vec![1], size: 2, count: 4 };
+    let t = Batches { fields: vec![0], start: 0, size: 4, count: 2, order: None };
+    let i = Batches { fields: vec![1], start: 0, size: 2, count: 4, order: None };
     let batch = |b, at: usize| Argument::Tensor(e(ExprKind::Batch(b, Box::new(num(at as f64)))));
     vec![do_(call(PICK, vec![batch(t, 0), batch(i, labels)]))]
 }

@@ -332,7 +332,7 @@ fn no_program_can_tell_where_queues_are_cut() {
 #[test]
 fn calls_of_one_kind_are_one_entry() {
     use dlc::runtime::{Arg, Entry};
-    let batch = |first| vec![Arg::Batch { resident: 0, first, size: 2 }, Arg::Scalar(0.1)];
+    let batch = |at: usize| vec![Arg::Batch { resident: 0, start: at * 2, size: 2 }, Arg::Scalar(0.1)];
     let mut queue = Vec::new();
     for at in 0..4 {
         Entry::join(&mut queue, 0, at as u64, at as u64, batch(at));
@@ -341,7 +341,7 @@ fn calls_of_one_kind_are_one_entry() {
     Entry::join(&mut queue, 1, 5, 0, batch(6));
     let shape: Vec<(usize, u64, usize)> = queue.iter().map(|e| (e.step, e.first, e.count)).collect();
     assert_eq!(shape, [(0, 0, 4), (0, 4, 1), (1, 5, 1)]);
-    assert!(matches!(queue[0].call(3).args[0], Arg::Batch { first: 3, .. }));
+    assert!(matches!(queue[0].call(3).args[0], Arg::Batch { start: 6, .. }));
 }
 
 #[test]

@@ -15,7 +15,7 @@ const CONV: Params = &["x", "filters", "mode:", "stride:"];
 /// Not carried out yet, whatever the arguments.
 const LATER: Params = &["?"];
 
-const TABLE: [(&str, Params); 56] = [
+const TABLE: [(&str, Params); 54] = [
     ("exp", X),
     ("log", X),
     ("log1p", X),
@@ -69,8 +69,6 @@ const TABLE: [(&str, Params); 56] = [
     ("correlate2d", CONV),
     ("max_pool", &["x", "window", "ignore_border:", "ties:"]),
     ("mean_pool", &["x", "window", "ignore_border:"]),
-    ("png", LATER),
-    ("write_png", LATER),
     ("write_curves", LATER),
 ];
 

@@ -5,17 +5,49 @@ use super::fit::Operand;
 use crate::check::state::{Checker, Outcome, fail};
 use crate::check::value::{Axis, HostKind, Tensor, Value};
 use crate::diag::{Diagnostic, codes};
-use crate::program::{Elem, IndexItem, ValueOp};
+use crate::program::{Elem, IndexItem, ValueId, ValueOp};
 use crate::source::Span;
 
 /// A bound or end of a slice.
 pub(super) type Bound = Option<(Value, Span)>;
 
+/// The part of a tensor that an index chooses.
+pub(in crate::check) struct Part {
+    items: Vec<IndexItem>,
+    /// Its axes.
+    pub axes: Vec<Axis>,
+    tensors: Vec<(Tensor, Span)>,
+    /// Whether it is all of the tensor.
+    pub whole: bool,
+}
+
 impl Checker<'_> {
     /// `x[…]` of a tensor.
     pub(super) fn index_tensor(&mut self, base: Tensor, places: Vec<At>, span: Span) -> Outcome<Value> {
+        let part = self.part_at(&base, places, span)?;
+        if part.whole {
+            return Ok(Value::Tensor(base));
+        }
+        let mut ids = vec![self.import(&base, span)];
+        for (t, at) in &part.tensors {
+            ids.push(self.import(t, *at));
+        }
+        Ok(Value::Tensor(self.emit(ValueOp::Index(part.items), ids, base.elem, part.axes, span)))
+    }
+
+    /// A tensor with a part replaced by a value of that part's shape.
+    pub fn replaced(&mut self, base: &Tensor, part: Part, value: ValueId, span: Span) -> Tensor {
+        let mut ids = vec![self.import(base, span), value];
+        for (t, at) in &part.tensors {
+            ids.push(self.import(t, *at));
+        }
+        self.emit(ValueOp::Replace(part.items), ids, base.elem, base.axes.clone(), span)
+    }
+
+    /// The part of a tensor that positions choose.
+    pub fn part_at(&mut self, base: &Tensor, places: Vec<At>, span: Span) -> Outcome<Part> {
         let rank = base.axes.len();
-        let places = self.spread(&base, places, span)?;
+        let places = self.spread(base, places, span)?;
         let mut items = Vec::with_capacity(rank);
         // What stands for each axis in the result; the tensors' common axes come later.
         let mut axes: Vec<Axis> = Vec::new();
@@ -55,19 +87,12 @@ impl Checker<'_> {
             }
         }
         let whole = items.iter().zip(&base.axes).all(|(i, a)| *i == IndexItem::Slice(0, a.extent));
-        if whole {
-            return Ok(Value::Tensor(base));
-        }
         if let Some(at) = first_tensor {
             let operands: Vec<Operand> = tensors.iter().map(|(t, s)| (t, *s)).collect();
             let common = self.broadcast_axes(&operands, span)?;
             axes.splice(at..at, common);
         }
-        let mut ids = vec![self.import(&base, span)];
-        for (t, at) in &tensors {
-            ids.push(self.import(t, *at));
-        }
-        Ok(Value::Tensor(self.emit(ValueOp::Index(items), ids, base.elem, axes, span)))
+        Ok(Part { items, axes, tensors, whole })
     }
 
     /// One place for each axis: `...` and what is not spoken of keep all.

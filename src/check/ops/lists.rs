@@ -27,7 +27,7 @@ impl Checker<'_> {
         let count = match &value {
             Value::List(items) | Value::Tuple(items) => items.len(),
             Value::Range(low, high) => usize::try_from(high.saturating_sub(*low)).unwrap_or(0),
-            Value::Batches(batches) => batches.batches.count,
+            Value::Batches(batches) => batches.batches.count + usize::from(batches.rest.is_some()),
             Value::Enumerate(inner) => return self.len(((**inner).clone(), at), span),
             Value::Tensor(Tensor { axes, .. })
             | Value::Host(HostValue { kind: HostKind::Tensor(_, axes), .. }) => {

@@ -145,10 +145,22 @@ impl Checker<'_> {
             return fail(codes::NOT_BUILT, "part of the minibatches is not built yet", span, "taken here");
         }
         let index = match value {
+            Value::Host(h) if h.kind == HostKind::Number && batches.rest.is_some() => {
+                let title = "the last minibatch is smaller, so shapes depend on which one this is";
+                let e = Diagnostic::error(codes::WORLD, title).label(*at, "not known before the run");
+                return Err(e.help("rest: \"drop\"   which leaves the smaller one out").into());
+            }
             Value::Host(h) if h.kind == HostKind::Number => h.expr.clone(),
             other => {
                 let n = self.known_whole("a position among minibatches", other, *at)?;
-                let n = self.position(n, batches.batches.count, None, *at)?;
+                let count = batches.batches.count;
+                let n = self.position(n, count + usize::from(batches.rest.is_some()), None, *at)?;
+                if let Some(rest) = &batches.rest
+                    && n == count
+                {
+                    let first = Value::whole(0);
+                    return self.index_batches(rest, At::Value(first, *at), span);
+                }
                 Expr { kind: ExprKind::Number(n as f64), span: *at }
             }
         };

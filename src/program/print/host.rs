@@ -101,7 +101,9 @@ impl<'a> Printer<'a> {
     fn batches(&self, batches: &Batches) -> String {
         let residents = &self.program.setup.residents;
         let fields: Vec<&str> = batches.fields.iter().map(|f| &*residents[*f].name).collect();
-        format!("batches([{}], {}, count: {})", fields.join(", "), batches.size, batches.count)
+        let start = if batches.start == 0 { String::new() } else { format!(", start: {}", batches.start) };
+        let order = batches.order.as_ref().map(|o| format!(", order: {}", self.expr(o))).unwrap_or_default();
+        format!("batches([{}], {}{start}, count: {}{order})", fields.join(", "), batches.size, batches.count)
     }
 
     fn all(&self, exprs: &[Expr]) -> String {
@@ -129,8 +131,10 @@ impl<'a> Printer<'a> {
             | ExprKind::Call(..)
             | ExprKind::Field(..)
             | ExprKind::Batch(..)
+            | ExprKind::Draw(_)
             | ExprKind::Snapshot(_)
             | ExprKind::Print(_)
+            | ExprKind::WritePng(..)
             | ExprKind::Save(..)
             | ExprKind::Load(..) => false,
         };
@@ -190,8 +194,12 @@ impl<'a> Printer<'a> {
             }
             ExprKind::Field(of, at) => format!("{}.{}", self.inner(of), self.field(of, *at)),
             ExprKind::Batch(batches, at) => format!("{}[{}]", self.batches(batches), self.expr(at)),
+            ExprKind::Draw(at) => format!("({})", super::drawn(&self.program.host.draws[*at])),
             ExprKind::Snapshot(places) => format!("snapshot({})", self.places(places)),
             ExprKind::Print(text) => format!("print({})", self.expr(text)),
+            ExprKind::WritePng(path, picture) => {
+                format!("write_png({}, {})", self.expr(path), self.expr(picture))
+            }
             ExprKind::Save(places, path) => format!("save({}, {})", self.places(places), self.expr(path)),
             ExprKind::Load(places, path) => format!("load({}, {})", self.places(places), self.expr(path)),
         }

@@ -103,7 +103,7 @@ fn program() -> Program {
 
 fn schedule(program: &mut Program) {
     program.host.vars = ["best", "epoch", "x", "i", "x", "e", "kept"].map(Into::into).to_vec();
-    let batches = Batches { fields: vec![0], size: 4, count: 2 };
+    let batches = Batches { fields: vec![0], start: 0, size: 4, count: 2, order: None };
     let call = |x: usize| {
         let args = vec![Argument::Tensor(var(x)), Argument::Scalar(number(0.5))];
         expr(ExprKind::Field(Box::new(expr(ExprKind::Call(0, args))), 0))
