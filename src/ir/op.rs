@@ -312,7 +312,7 @@ pub enum Op {
         windows: Windows,
     },
     /// The adjoint of `WindowReduce`: zeros of the node's shape, to which the number of each window,
-    /// an element of the last input, is added at the window's chosen cells. For `Largest`, inputs[0]
+    /// an element of the last input, is added at the window's chosen cells. For `Largest`, `inputs[0]`
     /// is the tensor of that shape among whose cells is chosen; for `Every` there is no such input.
     WindowSpread {
         /// Which cells.
