@@ -158,3 +158,21 @@ fn getting_started_equals_logistic_regression() {
         written.printed
     );
 }
+
+/// The chapter's autoencoder, an epoch without corruption and one with.
+#[test]
+fn autoencoder_follows_the_recorded_trajectory() {
+    let run = Run::of("da.dl", &["--set", "epochs=1"]);
+    let all = golden("da.json");
+    let costs: Vec<f64> = run.reports("trials[0].learn.cost").iter().map(|c| c.2).collect();
+    assert_eq!(costs.len(), 2500);
+    for (i, first) in numbers(&all["f64_c0"]["first_50_minibatch_costs"]).into_iter().enumerate() {
+        close(costs[i], first, 5e-6, &format!("cost {i}"));
+    }
+    let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len() as f64;
+    close(mean(&costs), numbers(&all["f64_c0"]["epoch_mean_costs"])[0], 1e-5, "mean cost without corruption");
+    // Noise of our own: the mean over five seeds, and a band of three deviations or at least 0.2.
+    let corrupted: Vec<f64> = run.reports("trials[1].learn.cost").iter().map(|c| c.2).collect();
+    let band = numbers(&all["corruption_0.3_over_seeds"]["epoch_mean_cost_mean"])[0];
+    assert!((mean(&corrupted) - band).abs() <= 0.2, "{} with corruption, not {band}", mean(&corrupted));
+}
