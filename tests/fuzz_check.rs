@@ -16,6 +16,15 @@ impl Files for SomeFiles {
     }
 }
 
+/// No file is there.
+struct Missing;
+
+impl Files for Missing {
+    fn shape(&self, _: &RawSource) -> Result<Vec<usize>, Diagnostic> {
+        Err(Diagnostic::error(dlc::diag::codes::DATA_FILE, "not there"))
+    }
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -103,6 +112,21 @@ fn slipped(text: &str, random: &mut Random) -> String {
         }
     }
     all.concat()
+}
+
+/// Every model and sketch is a right program: it passes, or a construct that is not built is named.
+#[test]
+fn sketches_pass_or_name_what_is_not_built() {
+    // The corpus stands apart from the modules it uses.
+    for (path, text) in texts().into_iter().filter(|(path, _)| !path.starts_with(root().join("fuzz"))) {
+        let mut sources = SourceMap::default();
+        let source = sources.add("sketch.dl", Some(path.clone()), text);
+        let settings = Settings { without_files: true, ..Settings::default() };
+        let Err(problems) = check::check(&path, &source, &settings, &mut sources, &Missing) else { continue };
+        for p in problems.iter().filter(|p| p.severity == dlc::diag::Severity::Error) {
+            assert_eq!(p.code, dlc::diag::codes::NOT_BUILT, "{}: {}", path.display(), p.title);
+        }
+    }
 }
 
 #[test]

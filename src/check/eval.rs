@@ -261,7 +261,7 @@ impl Checker<'_> {
             Value::Instance(id) => {
                 let inner = self.instances[id].frame;
                 match self.frames[inner].names.get(&name.name).cloned() {
-                    Some(b) => Ok(self.leave_value(b.value, inner, frame)),
+                    Some(b) => Ok(self.leave_instance(b.value, id, frame)),
                     None => {
                         let known: Vec<Arc<str>> = self.frames[inner].names.keys().cloned().collect();
                         let what = format!(

@@ -3,7 +3,7 @@
 use super::state::{Checker, Fail, FrameKind, Outcome, World, fail};
 use super::value::*;
 use crate::diag::{Diagnostic, Severity, codes};
-use crate::program::{Elem, Hyper, PlaceKind, Raw, RawSource, ValueOp};
+use crate::program::{Elem, Hyper, MapOp, PlaceKind, Raw, RawSource, ValueOp};
 use crate::source::Span;
 use crate::syntax::{self, ast};
 use std::sync::Arc;
@@ -318,6 +318,73 @@ impl Checker<'_> {
         }
     }
 
+    /// An array of a file under the shape and element type that its field declares.
+    fn declared_raw(
+        &mut self,
+        source: RawSource,
+        slot: &ast::Slot,
+        declared: &[Option<Axis>],
+        elem: Option<Elem>,
+        path: &str,
+    ) -> Outcome<Tensor> {
+        let mut axes = Vec::new();
+        let found = if declared.iter().any(Option::is_none) {
+            Some(self.shape_in_file(&source, slot, declared)?)
+        } else {
+            None
+        };
+        for (i, axis) in declared.iter().enumerate() {
+            axes.push(match (axis, &found) {
+                (Some(axis), _) => *axis,
+                (None, Some(shape)) if shape.len() == declared.len() => Axis::plain(shape[i]),
+                (None, _) => {
+                    let shape = found.unwrap_or_default();
+                    let d = Diagnostic::error(codes::DATA_SHAPE, "the data is not what the program declares")
+                        .label(slot.span, format!("{} axes are declared", declared.len()))
+                        .note(format!("the file holds {shape:?}"));
+                    return Err(d.into());
+                }
+            });
+        }
+        let elem = elem.unwrap_or(Elem::Real);
+        let ty = self.tensor_type(elem, &axes);
+        let span = slot.shape.as_ref().map_or(slot.span, |s| slot.name.span.to(s.span));
+        self.program.setup.raws.push(Raw { source, ty, name: path.into(), span });
+        let t = self.emit(ValueOp::Raw(self.program.setup.raws.len() - 1), vec![], elem, axes, slot.span);
+        Ok(t)
+    }
+
+    /// `png(photo) / 256` under a declared shape: the array has it first, and is real.
+    fn computed_from_raw(
+        &mut self,
+        e: &ast::Expr,
+        slot: &ast::Slot,
+        declared: &[Option<Axis>],
+        path: &str,
+        frame: FrameId,
+    ) -> Outcome<Option<Value>> {
+        let ast::ExprKind::Binary { op, op_span, lhs, rhs } = &e.kind else { return Ok(None) };
+        let op = match op {
+            ast::BinaryOp::Add => MapOp::Add,
+            ast::BinaryOp::Sub => MapOp::Sub,
+            ast::BinaryOp::Mul => MapOp::Mul,
+            ast::BinaryOp::Div => MapOp::Div,
+            _ => return Ok(None),
+        };
+        let left = match &lhs.kind {
+            ast::ExprKind::Binary { .. } => self.computed_from_raw(lhs, slot, declared, path, frame)?,
+            _ => match self.expr(lhs, frame)? {
+                Value::Raw(source) => {
+                    Some(Value::Tensor(self.declared_raw(source, slot, declared, None, path)?))
+                }
+                _ => None,
+            },
+        };
+        let Some(left) = left else { return Ok(None) };
+        let right = self.expr(rhs, frame)?;
+        Ok(Some(self.map(op, vec![left, right], &[lhs.span, rhs.span], *op_span, e.span)?))
+    }
+
     fn data_slot(&mut self, slot: &ast::Slot, block: &str, frame: FrameId) -> Outcome<Value> {
         let path = format!("{block}.{}", slot.name.name);
         let elem = self.elem_of(slot.ty.as_ref())?;
@@ -335,34 +402,17 @@ impl Checker<'_> {
             }
             ast::SlotInit::Value(e) => e,
         };
-        let value = self.expr(e, frame)?;
+        let computed = match &declared {
+            Some(declared) => self.computed_from_raw(e, slot, declared, &path, frame)?,
+            None => None,
+        };
+        let value = match computed {
+            Some(value) => value,
+            None => self.expr(e, frame)?,
+        };
         let Some(declared) = declared else { return Ok(value) };
         if let Value::Raw(source) = value {
-            let mut axes = Vec::new();
-            let found = if declared.iter().any(Option::is_none) {
-                Some(self.shape_in_file(&source, slot, &declared)?)
-            } else {
-                None
-            };
-            for (i, axis) in declared.iter().enumerate() {
-                axes.push(match (axis, &found) {
-                    (Some(axis), _) => *axis,
-                    (None, Some(shape)) if shape.len() == declared.len() => Axis::plain(shape[i]),
-                    (None, _) => {
-                        let shape = found.unwrap_or_default();
-                        let d =
-                            Diagnostic::error(codes::DATA_SHAPE, "the data is not what the program declares")
-                                .label(slot.span, format!("{} axes are declared", declared.len()))
-                                .note(format!("the file holds {shape:?}"));
-                        return Err(d.into());
-                    }
-                });
-            }
-            let elem = elem.unwrap_or(Elem::Real);
-            let ty = self.tensor_type(elem, &axes);
-            let span = slot.shape.as_ref().map_or(slot.span, |s| slot.name.span.to(s.span));
-            self.program.setup.raws.push(Raw { source, ty, name: path.clone().into(), span });
-            let t = self.emit(ValueOp::Raw(self.program.setup.raws.len() - 1), vec![], elem, axes, slot.span);
+            let t = self.declared_raw(source, slot, &declared, elem, &path)?;
             self.name_setup(&t, path);
             return Ok(Value::Tensor(t));
         }

@@ -46,7 +46,13 @@ impl Checker<'_> {
         };
         let id = self.instances.len();
         let frame = self.push_frame(Some(class.frame), FrameKind::Instance(id));
-        self.instances.push(Instance { class: class.clone(), path: path.clone(), frame, holds: Vec::new() });
+        self.instances.push(Instance {
+            class: class.clone(),
+            path: path.clone(),
+            frame,
+            maker: caller,
+            holds: Vec::new(),
+        });
         let is_slot = |name: &str| {
             layer
                 .body
@@ -58,7 +64,7 @@ impl Checker<'_> {
                 .as_ref()
                 .is_some_and(|n| is_slot(&n.name) && !layer.params.iter().any(|f| f.name.name == n.name))
         });
-        self.bind_sizes(&layer, sizes, &borrowed, id, span, caller)?;
+        self.bind_sizes(&layer, sizes, &borrowed, id, span)?;
         let what = layer.name.name.to_string();
         for v in &values {
             if matches!(v.value, Value::Instance(_) | Value::List(_)) {
@@ -83,7 +89,6 @@ impl Checker<'_> {
         borrowed: &[Given],
         id: InstanceId,
         span: Span,
-        caller: FrameId,
     ) -> Outcome<()> {
         let frame = self.instances[id].frame;
         let mut names = Vec::new();
@@ -104,7 +109,6 @@ impl Checker<'_> {
         }
         let at = self.sources.place(span);
         let origin = format!("{}, made at {at}", self.instances[id].path);
-        let _ = caller;
         match sizes {
             Some(sizes) => {
                 if sizes.len() != names.len() {
@@ -378,6 +382,17 @@ impl Checker<'_> {
         Value::Tensor(Tensor { source: Source::Place(self.program.places.len() - 1), elem, axes, span })
     }
 
+    /// A value of an instance as code in `frame` sees it: by way of the instances it was made in.
+    pub fn leave_instance(&self, value: Value, id: InstanceId, frame: FrameId) -> Value {
+        let Instance { frame: inner, maker, .. } = self.instances[id];
+        match self.frames[maker].kind {
+            FrameKind::Instance(outer) if !self.sees(frame, maker) => {
+                self.leave_instance(self.leave_value(value, inner, maker), outer, frame)
+            }
+            _ => self.leave_value(value, inner, frame),
+        }
+    }
+
     /// The places that a value holds, once each and in order, as code in `frame` sees them.
     pub fn held(&self, value: &Value, frame: FrameId) -> Vec<Value> {
         let mut found: Vec<(PlaceId, Value)> = Vec::new();
@@ -393,7 +408,7 @@ impl Checker<'_> {
             Value::Instance(id) => {
                 let instance = &self.instances[*id];
                 for held in &instance.holds {
-                    let outside = self.leave_value(held.clone(), instance.frame, frame);
+                    let outside = self.leave_instance(held.clone(), *id, frame);
                     self.collect_held(&outside, frame, found);
                 }
             }

@@ -165,6 +165,8 @@ pub(super) struct Instance {
     pub path: String,
     /// The frame of its body.
     pub frame: FrameId,
+    /// The frame of the code that made it.
+    pub maker: FrameId,
     /// Params and states of its own and borrowed, and values that hold more (arguments, instances),
     /// in order.
     pub holds: Vec<Value>,
