@@ -1,4 +1,4 @@
-//! Streams, distributions, and draws made before the run.
+//! Streams, distributions, and draws: before the run, inside steps, and in the schedule.
 
 use super::block::not_built;
 use super::ops::Given;
