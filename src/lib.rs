@@ -31,6 +31,7 @@ pub mod data;
 pub mod diag;
 pub mod grad;
 pub mod ir;
+pub mod kernel;
 pub mod library;
 pub mod lower;
 pub mod passes;

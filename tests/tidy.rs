@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lower", &["diag", "ir", "program", "random", "source"]),
     ("rules", &["ir", "program", "source"]),
     ("passes", &["ir", "rules", "source"]),
+    ("kernel", &["ir", "math", "random", "source"]),
     ("grad", &["diag", "ir", "rules", "source"]),
     ("compile", &["diag", "grad", "ir", "lower", "passes", "program", "rules"]),
     ("data", &["diag", "source"]),

@@ -1,0 +1,388 @@
+//! The kernel IR: what a step is when it is about to become machine code.
+//!
+//! A [`Step`] is a list of buffers, a list of [`Kernel`]s, and the order they run in, with the
+//! barriers between them. A kernel is a tree of loops over scalar operations; the team of threads
+//! divides the blocks of its owner axis. What the language fixes, and every target must honour, is
+//! the meaning of each statement element by element, above all the order of every sum; what it
+//! leaves open is how many elements are done at once. A [`Stmt::Lanes`] loop is independent from
+//! turn to turn, so any vector width gives the same bits.
+//!
+//! [`print`] and [`read`] are each other's inverse (source places are comments), [`verify`] says what
+//! must hold, [`interp`] is the meaning.
+
+pub mod interp;
+pub mod print;
+pub mod read;
+pub mod verify;
+
+use crate::ir::DType;
+use crate::ir::op::{Binary, Compare, Reduce, Unary};
+use crate::ir::types::Scalar;
+use crate::source::Span;
+
+/// Dense index of a buffer in its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(pub u32);
+
+/// Dense index of a loop variable in its kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Var(pub u32);
+
+/// Dense index of a scalar value in its kernel; assigned once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Val(pub u32);
+
+/// A step: one call of it runs `order` once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// All memory that kernels touch.
+    pub buffers: Vec<Buffer>,
+    /// The kernels.
+    pub kernels: Vec<Kernel>,
+    /// What runs when. After the last item there is a barrier.
+    pub order: Vec<Item>,
+    /// Number of counters of [`Item::Loop`]s.
+    pub counters: usize,
+    /// Bytes of the arena, which the team shares.
+    pub arena: usize,
+    /// Bytes of the scratch that each thread has to itself.
+    pub scratch: usize,
+}
+
+/// A piece of memory: `elements` of `dtype`, row-major, starting on a multiple of 64 bytes (an argument
+/// that is a minibatch: on a multiple of its element).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffer {
+    /// A name for people: `below.W`, `%7`.
+    pub name: String,
+    /// Where it lies.
+    pub home: Home,
+    /// Element type; a `Bool` is one byte, 0 or 1.
+    pub dtype: DType,
+    /// Extents in logical order, for people; the product is the number of elements.
+    pub shape: Vec<usize>,
+}
+
+impl Buffer {
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// Where a buffer lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// The call's argument of that position; read only.
+    Arg(usize),
+    /// The module's place of that index.
+    Place(usize),
+    /// The module's resident array of that index; read only.
+    Resident(usize),
+    /// The call's slot for the report of that position; written only.
+    Report(usize),
+    /// One I32: how often the step's family has run before (modulo 2^32); read only.
+    Run,
+    /// At that byte of the arena.
+    Arena(usize),
+    /// At that byte of the thread's own scratch; nothing survives from block to block.
+    Scratch(usize),
+}
+
+/// What runs when.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A kernel, by index.
+    Kernel(usize),
+    /// All threads wait for all.
+    Barrier,
+    /// Turns of a loop; kernels inside read the counter. A barrier stands between turns.
+    Loop {
+        /// Which counter.
+        counter: usize,
+        /// How many turns: the counter goes from 0 to turns - 1.
+        turns: usize,
+        /// Or from turns - 1 to 0.
+        reverse: bool,
+        /// One turn.
+        body: Vec<Item>,
+    },
+}
+
+/// One kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernel {
+    /// Its name: `learn.2`.
+    pub name: String,
+    /// The axis whose blocks the team divides; none: the first thread does it alone.
+    pub owner: Option<Owner>,
+    /// The type of each value, by [`Val`].
+    pub values: Vec<DType>,
+    /// Number of loop variables, the owner's among them.
+    pub vars: usize,
+    /// What is done for each block, or once.
+    pub body: Vec<Stmt>,
+}
+
+/// Blocks of an axis: block b covers `unit * b` up to `unit * (b + 1)` or the extent. Each thread takes
+/// an unbroken run of blocks in ascending order; blocks of one kernel are independent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner {
+    /// The axis, for people: `n`, `500`.
+    pub axis: String,
+    /// The variable that holds the first index of the block.
+    pub var: Var,
+    /// Extent of the axis.
+    pub extent: usize,
+    /// Indices to a block.
+    pub unit: usize,
+}
+
+/// A number of turns: `size`, or what is left of `limit` beyond a variable where that is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// At most so many.
+    pub size: usize,
+    /// `min(size, limit - var)`.
+    pub rest: Option<(Var, usize)>,
+}
+
+impl Extent {
+    /// A number known at compile time.
+    pub fn fixed(size: usize) -> Extent {
+        Extent { size, rest: None }
+    }
+}
+
+/// An element's position in a buffer: `offset + sum(coefficient * variable) + sum(coefficient * value)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Index {
+    /// The constant part.
+    pub offset: i64,
+    /// Loop variables and step counters; no variable twice, no coefficient 0.
+    pub terms: Vec<(IndexVar, i64)>,
+    /// I32 values computed at run time.
+    pub dynamic: Vec<(Val, i64)>,
+}
+
+/// What an index may vary with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IndexVar {
+    /// A loop variable of the kernel.
+    Loop(Var),
+    /// A counter of a [`Item::Loop`] around it.
+    Counter(usize),
+}
+
+/// A scalar operation. Types as in the tensor IR; real functions are those of `math`. A whole number
+/// divided by 0, or raised to a negative power, gives 0 (a [`Stmt::Check`] beside it raises the fault).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A constant of the value's type.
+    Const(Scalar),
+    /// An index expression as an I32.
+    Index(Index),
+    /// An element.
+    Load(BufferId, Index),
+    /// A function of one value.
+    Unary(Unary, Val),
+    /// A function of two values of one type.
+    Binary(Binary, Val, Val),
+    /// A comparison of two values of one type; gives a Bool.
+    Compare(Compare, Val, Val),
+    /// The second value if the first, a Bool, is true, else the third.
+    Select(Val, Val, Val),
+    /// Conversion to the value's type, as in the tensor IR.
+    Cast(Val),
+    /// A reduction over a loop nest: `item` of each turn, as `order` says.
+    Fold(Box<Fold>),
+}
+
+/// A reduction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fold {
+    /// What is computed. Sums start from +0 (integers 0), products from 1, `Max` from -inf (the least
+    /// integer), `Min` from +inf, `Any` from false, `All` from true.
+    pub op: Reduce,
+    /// In which order.
+    pub order: Order,
+    /// The nest, outermost first, each variable ascending.
+    pub loops: Vec<(Var, Extent)>,
+    /// Statements of a turn: [`Stmt::Let`] and [`Stmt::Check`] only.
+    pub body: Vec<Stmt>,
+    /// What the turn adds: a value of the fold's type.
+    pub item: Val,
+}
+
+/// In which order a reduction takes its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One accumulator: `acc = acc op item`, turn after turn.
+    Ascending,
+    /// 16 accumulators: the item with innermost variable v goes to accumulator v mod 16, turn after turn;
+    /// at the end accumulator l takes l + 8, then l + 4, l + 2, l + 1 (`acc[l] = acc[l] op acc[l + 8]`, …).
+    Strided,
+}
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stmt {
+    /// A value.
+    Let {
+        /// Its name.
+        value: Val,
+        /// What it is.
+        op: Op,
+        /// Where it comes from.
+        span: Option<Span>,
+    },
+    /// An element is written.
+    Store {
+        /// Where.
+        buffer: BufferId,
+        /// Which element.
+        index: Index,
+        /// What: of the buffer's type.
+        value: Val,
+        /// Where it comes from.
+        span: Option<Span>,
+    },
+    /// A loop in order: the variable goes from 0 by `step` as long as it is below the extent.
+    For {
+        /// The variable.
+        var: Var,
+        /// Its bound.
+        extent: Extent,
+        /// By how much it goes up.
+        step: usize,
+        /// A turn.
+        body: Vec<Stmt>,
+    },
+    /// A loop of step 1 whose turns are independent of each other and may be taken side by side.
+    Lanes {
+        /// The variable.
+        var: Var,
+        /// Its bound.
+        extent: Extent,
+        /// A turn: `Let`, `Store` and `Check` only.
+        body: Vec<Stmt>,
+    },
+    /// Raises the fault word unless `0 <= value < extent`. Nothing else depends on it.
+    Check {
+        /// An I32.
+        value: Val,
+        /// The bound.
+        extent: usize,
+        /// Where it comes from.
+        span: Option<Span>,
+    },
+    /// A function applied to a run of elements: `dst[i] = f(src[i])`, `i < count`, both of unit stride;
+    /// they may be the same elements.
+    Strip {
+        /// The function; of reals.
+        f: Unary,
+        /// First element written.
+        dst: (BufferId, Index),
+        /// First element read.
+        src: (BufferId, Index),
+        /// How many.
+        count: Extent,
+        /// Where it comes from.
+        span: Option<Span>,
+    },
+    /// Philox words: `dst[i]` is the word of row-major element `first + i` of a draw, as
+    /// [`crate::ir::Op::RandomBits`] has it.
+    Random {
+        /// First element written, I32.
+        dst: (BufferId, Index),
+        /// The first element's position in the draw.
+        first: Index,
+        /// How many.
+        count: Extent,
+        /// The key.
+        key: [u32; 2],
+        /// The run, an I32 value.
+        run: Val,
+        /// The turn, an I32 value.
+        turn: Val,
+        /// Where it comes from.
+        span: Option<Span>,
+    },
+    /// A sum of products done by a micro-kernel.
+    Product(Box<Product>),
+}
+
+/// `c[i, j] (+)= sum a * b` for `i < m`, `j < n`. Strides count elements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Product {
+    /// Which micro-kernel, and so the order of the sum.
+    pub form: Form,
+    /// First element written.
+    pub c: (BufferId, Index),
+    /// First element of the left operand.
+    pub a: (BufferId, Index),
+    /// First element of the right operand.
+    pub b: (BufferId, Index),
+    /// Rows.
+    pub m: Extent,
+    /// Columns.
+    pub n: Extent,
+    /// `c[i, j]` lies at `i * c_row + j * c_col`.
+    pub c_row: i64,
+    /// See `c_row`; 1 for [`Form::Lanes`].
+    pub c_col: i64,
+    /// Row i of a starts at `i * a_row`.
+    pub a_row: i64,
+    /// Whether c's old value is added to: for `Lanes` the sum starts from it, for `Dot` it is added at the end.
+    pub accumulate: bool,
+    /// Where it comes from.
+    pub span: Option<Span>,
+}
+
+/// The forms of a product.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// `a[i * a_row + x(t)] * b[y(t) + j]`: t ascending, one fused multiply-add a term, from +0 (or c).
+    Lanes {
+        /// x(t) and y(t), one pair a term, in order.
+        terms: Terms,
+    },
+    /// `a[i * a_row + x(o) + t] * b[j * b_row + y(o) + t]` for the pairs (x, y) in order and t from 0 to
+    /// `k - 1`, one fused multiply-add a term into accumulator t mod 16, from +0, joined as in [`Order::Strided`].
+    Dot {
+        /// Distance between columns in b.
+        b_row: i64,
+        /// Length of the inner run.
+        k: usize,
+        /// x and y of each run.
+        outer: Terms,
+    },
+}
+
+/// Pairs of offsets into two operands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Terms {
+    /// `(t * a, t * b)` for t < count.
+    Strided {
+        /// How many.
+        count: usize,
+        /// Step in the left operand.
+        a: i64,
+        /// Step in the right operand.
+        b: i64,
+    },
+    /// As listed.
+    Table(Vec<(i32, i32)>),
+}
+
+impl Terms {
+    /// How many pairs.
+    pub fn count(&self) -> usize {
+        match self {
+            Terms::Strided { count, .. } => *count,
+            Terms::Table(pairs) => pairs.len(),
+        }
+    }
+}
