@@ -29,6 +29,7 @@ pub mod check;
 pub mod cli;
 pub mod data;
 pub mod diag;
+pub mod fuse;
 pub mod grad;
 pub mod ir;
 pub mod kernel;
