@@ -36,6 +36,7 @@ pub mod kernel;
 pub mod library;
 pub mod lower;
 pub mod passes;
+pub mod plan;
 pub mod program;
 pub mod random;
 pub mod rules;

@@ -15,7 +15,7 @@
 pub mod access;
 mod cluster;
 pub mod owner;
-mod pieces;
+pub mod pieces;
 mod print;
 pub mod sinks;
 mod stored;
@@ -23,6 +23,7 @@ mod stored;
 pub use access::{Access, Source};
 pub use print::print;
 pub use sinks::{Sink, Target};
+pub use stored::{by_strips, may_fail};
 
 use crate::ir::{Graph, NodeId};
 

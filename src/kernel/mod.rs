@@ -13,6 +13,7 @@
 pub mod interp;
 pub mod print;
 pub mod read;
+pub mod schedule;
 pub mod verify;
 
 use crate::ir::DType;
