@@ -27,6 +27,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod cpu;
 pub mod data;
 pub mod diag;
 pub mod grad;
@@ -34,6 +35,7 @@ pub mod ir;
 pub mod kernel;
 pub mod library;
 pub mod lower;
+pub mod math;
 pub mod passes;
 pub mod program;
 pub mod random;
