@@ -27,6 +27,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod cpu;
 pub mod data;
 pub mod diag;
 pub mod fuse;
@@ -35,6 +36,7 @@ pub mod ir;
 pub mod kernel;
 pub mod library;
 pub mod lower;
+pub mod math;
 pub mod passes;
 pub mod plan;
 pub mod program;

@@ -17,6 +17,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("random", &["program"]),
     ("check", &["diag", "library", "program", "random", "source", "syntax"]),
     ("ir", &["diag", "program", "random", "source"]),
+    ("math", &["ir"]),
+    ("cpu", &["ir", "math", "random"]),
     ("lower", &["diag", "ir", "program", "random", "source"]),
     ("rules", &["ir", "program", "source"]),
     ("passes", &["ir", "rules", "source"]),
