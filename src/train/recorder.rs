@@ -4,6 +4,7 @@ use super::log::Log;
 use super::sink::{Event, Logged, Reported, Sink};
 use crate::diag::Diagnostic;
 use crate::runtime::trace::Moment;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Whom events go to.
@@ -33,6 +34,27 @@ impl<'a> Recorder<'a> {
     pub fn print(&mut self, text: &str) {
         self.tell(&Event::Print(text));
         self.flush();
+    }
+
+    /// Something is wrong, but the run goes on.
+    pub fn warn(&mut self, warning: &Diagnostic) {
+        self.sink.event(&Event::Warning(warning));
+    }
+
+    /// Where the log is and what of it is written, with the lines that could not be.
+    pub fn log(&mut self) -> Option<(&Path, u64, &[u8])> {
+        self.flush();
+        self.log.as_ref().map(Log::written)
+    }
+
+    /// Goes on with a log.
+    pub fn take_up(&mut self, log: Log) {
+        self.log = Some(log);
+    }
+
+    /// Whether there is a log.
+    pub fn logs(&self) -> bool {
+        self.log.is_some()
     }
 
     /// How far the loops are, if that has not been told just now.
