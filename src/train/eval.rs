@@ -1,15 +1,13 @@
 //! The expressions of a schedule.
 
 use super::host::{Host, mistake};
-use super::queue::Queue;
 use super::value::Value;
 use super::{Failure, arithmetic, files};
 use crate::diag::{Diagnostic, codes};
-use crate::ir::{DType, LeafKind, Tensor};
-use crate::program::host::{Argument, Batches, Expr, ExprKind, Fold, Format, Part};
-use crate::program::{Elem, MapOp, StepId};
-use crate::runtime::Arg;
-use crate::runtime::interpreter::{chosen_rows, rows};
+use crate::ir::Tensor;
+use crate::program::MapOp;
+use crate::program::host::{Expr, ExprKind, Fold, Format, Part};
+use crate::runtime::interpreter::rows;
 use crate::source::Span;
 use crate::train::format;
 use std::path::Path;
@@ -134,7 +132,7 @@ impl Host<'_> {
         values.iter().map(|v| self.awaited(v)).collect::<Result<Vec<_>, _>>().map(Arc::new)
     }
 
-    fn awaited_expr(&mut self, expr: &Expr) -> Result<Value, Failure> {
+    pub(super) fn awaited_expr(&mut self, expr: &Expr) -> Result<Value, Failure> {
         let value = self.eval(expr)?;
         self.awaited(&value)
     }
@@ -263,94 +261,6 @@ impl Host<'_> {
         Ok(Value::text(text))
     }
 
-    fn call(&mut self, step: StepId, args: &[Argument]) -> Result<Value, Failure> {
-        let mut given = Vec::with_capacity(args.len());
-        for (at, arg) in args.iter().enumerate() {
-            given.push(match arg {
-                Argument::Scalar(expr) => self.scalar(step, at, expr)?,
-                Argument::Tensor(expr) => self.tensor(step, at, expr)?,
-            });
-        }
-        let moment = self.position.call(step, self.program.steps[step].declared);
-        Ok(Value::Record(self.queue.call(step, given, moment)?))
-    }
-
-    fn scalar(&mut self, step: StepId, at: usize, expr: &Expr) -> Result<Arg, Failure> {
-        let declared = &self.program.steps[step].args[at];
-        match (self.awaited_expr(expr)?, declared.ty.elem) {
-            (Value::Number(v), Elem::Real) => Ok(Arg::Scalar(v)),
-            (Value::Number(v), Elem::Int) if f64::from(v as i32) == v => Ok(Arg::Scalar(v)),
-            (Value::Number(v), Elem::Int) => {
-                let title = format!("{} takes a whole number of 32 bits", declared.name);
-                Err(mistake(codes::KIND, title, expr.span, format!("is {}", format::number(v))))
-            }
-            (Value::Bool(v), Elem::Bool) => Ok(Arg::Scalar(f64::from(u8::from(v)))),
-            (other, elem) => Err(wrong_kind(&other, elem.name(), expr.span)),
-        }
-    }
-
-    fn tensor(&mut self, step: StepId, at: usize, expr: &Expr) -> Result<Arg, Failure> {
-        match self.eval(expr)? {
-            Value::Slice { resident, start, size } => Ok(Arg::Batch { resident, start, size }),
-            Value::Pending { call, report } => Ok(Queue::argument(&call, report)),
-            Value::Tensor(tensor) => Ok(Arg::Tensor(tensor)),
-            Value::Number(v) => {
-                let leaf = |l: &&crate::ir::Leaf| l.kind == LeafKind::Arg && l.index == at;
-                let dtype =
-                    self.module.steps[step].leaves.iter().find(leaf).map_or(DType::F32, |l| l.ty.dtype);
-                Ok(Arg::Tensor(Tensor::scalar(dtype, v)))
-            }
-            Value::Record(call) if self.module.steps[call.step].reports.len() == 1 => {
-                Ok(Queue::argument(&call, 0))
-            }
-            other => Err(wrong_kind(&other, "a tensor", expr.span)),
-        }
-    }
-
-    fn batch(&mut self, batches: &Batches, at: &Expr) -> Result<Value, Failure> {
-        let at = self.element(at, batches.count)?;
-        let order = self.order(batches)?;
-        Ok(self.minibatch(batches, order.as_deref(), at))
-    }
-
-    /// The positions of the examples of minibatches, if they are not in the order of the arrays.
-    pub(super) fn order(&mut self, batches: &Batches) -> Result<Option<Vec<usize>>, Failure> {
-        let Some(expr) = &batches.order else { return Ok(None) };
-        let Value::Tensor(tensor) = self.awaited_expr(expr)? else {
-            return Err(mistake(codes::KIND, "an order is a tensor", expr.span, ""));
-        };
-        let count = tensor.ty.shape.first().copied().unwrap_or(0);
-        let mut order = Vec::with_capacity(count);
-        for (at, value) in tensor.elements::<i32>().iter().enumerate() {
-            match usize::try_from(*value) {
-                Ok(row) if row < count => order.push(row),
-                _ => {
-                    let title =
-                        format!("position {value} at [{at}] of the order is outside 0..{}", count - 1);
-                    return Err(mistake(codes::INDEX_AT_RUN, title, expr.span, "the order of the examples"));
-                }
-            }
-        }
-        Ok(Some(order))
-    }
-
-    /// A minibatch: slices of the arrays, or the rows that an order has there; one if there is one
-    /// field, else a tuple.
-    pub(super) fn minibatch(&self, batches: &Batches, order: Option<&[usize]>, at: usize) -> Value {
-        let (start, size) = (batches.start + at * batches.size, batches.size);
-        let part = |resident: &usize| match order {
-            None => Value::Slice { resident: *resident, start, size },
-            Some(order) => {
-                let rows = &order[start..start + size];
-                Value::Tensor(chosen_rows(&self.queue.resident(*resident), rows))
-            }
-        };
-        match batches.fields.as_slice() {
-            [one] => part(one),
-            several => Value::Tuple(Arc::new(several.iter().map(part).collect())),
-        }
-    }
-
     /// Draws anew: a number, or a tensor.
     fn draw(&mut self, at: usize) -> Value {
         let draw = &self.program.host.draws[at];
@@ -364,7 +274,7 @@ impl Host<'_> {
     }
 
     /// A position in something of so many elements; negative ones count from the end.
-    fn element(&mut self, at: &Expr, count: usize) -> Result<usize, Failure> {
+    pub(super) fn element(&mut self, at: &Expr, count: usize) -> Result<usize, Failure> {
         let value = self.whole(at)?;
         let from_start = if value < 0 { value + count as i64 } else { value };
         if !(0..count as i64).contains(&from_start) {
@@ -395,7 +305,7 @@ fn equal(a: &Value, b: &Value, span: Span) -> Result<bool, Failure> {
     }
 }
 
-fn wrong_kind(found: &Value, wanted: &str, span: Span) -> Failure {
+pub(super) fn wrong_kind(found: &Value, wanted: &str, span: Span) -> Failure {
     let title = format!("{wanted} is needed here");
     mistake(codes::KIND, title, span, format!("is {}", found.kind()))
 }

@@ -75,8 +75,9 @@ impl<'a> Host<'a> {
     /// Goes through the schedule; what is queued at its end is carried out.
     pub fn run(&mut self) -> Result<End, Failure> {
         let code = Arc::clone(&self.code);
+        let mut done = 0;
         while let Some(instruction) = code.all.get(self.position.at) {
-            let cut = self.cut_after.is_some_and(|calls| self.queue.calls() >= calls);
+            let cut = self.cut_after == Some(done);
             if cut || self.queue.interrupted() {
                 self.queue.flush()?;
                 self.keep()?;
@@ -86,6 +87,7 @@ impl<'a> Host<'a> {
                 self.keep_if_possible()?;
             }
             self.position.at += 1;
+            done += 1;
             self.carry_out(&instruction.op)?;
             for var in instruction.ends.clone() {
                 self.vars[var] = None;

@@ -8,6 +8,7 @@
 // A diagnostic is made at most once a run; what it weighs does not matter.
 #![allow(clippy::result_large_err)]
 
+mod arguments;
 pub mod arithmetic;
 mod checkpoint;
 mod code;
@@ -55,7 +56,7 @@ pub struct Options {
     pub checkpoint: Option<Checkpoint>,
     /// The checkpoint to go on from. Its log is gone on with, unless `log` names another.
     pub resume: Option<PathBuf>,
-    /// Ends the run, as if the user had asked for that, once so many calls were made; for tests.
+    /// Ends the run, as if the user had asked for that, after so many instructions; for tests.
     pub cut_after: Option<u64>,
 }
 
