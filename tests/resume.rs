@@ -105,6 +105,7 @@ run {
   }
   records = [learn(x, y) for x, y in batches(toy.train, 3)]
   for r in records { print("{r.cost}") }
+  write_curves("curves.svg", ["learn.cost", "chosen", "valid", "c"])
 }
 "#;
 
@@ -187,6 +188,10 @@ fn log(folder: &Path) -> String {
     kept.to_owned()
 }
 
+fn curves(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("curves.svg")).expect("the curves are drawn")
+}
+
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder can be made")
 }
@@ -198,7 +203,8 @@ fn a_run_goes_on_from_between_any_two_instructions() {
     let whole = run(&busy, &options(straight.path()));
     assert_eq!(whole.end, Ok(End::Completed));
     assert!(!straight.path().join("checkpoint").exists(), "a run that has ended keeps no checkpoint");
-    let expected = log(straight.path());
+    let (expected, drawn) = (log(straight.path()), curves(straight.path()));
+    assert_eq!(drawn.matches("<polyline").count(), 4, "{drawn}");
     let mut cuts = 0;
     loop {
         let folder = folder();
@@ -217,6 +223,7 @@ fn a_run_goes_on_from_between_any_two_instructions() {
         );
         assert!(second.places == whole.places, "the places after a cut after {cuts}");
         assert_eq!(log(folder.path()), expected, "cut after {cuts}");
+        assert_eq!(curves(folder.path()), drawn, "cut after {cuts}");
         cuts += 1;
     }
     assert!(cuts > 300, "only {cuts} instructions");

@@ -81,6 +81,15 @@ impl Host<'_> {
                     .map_err(|error| Diagnostic::from(error).label(span, "is written here"))?;
                 Value::Nothing
             }
+            ExprKind::WriteCurves(name, curves) => {
+                let name = self.text(name)?;
+                self.queue.flush()?;
+                let names: Vec<&str> = curves.iter().map(|(name, _)| &**name).collect();
+                let drawn = self.recorder().curves.drawn(&names);
+                files::write_svg(&self.out, &name, &drawn)
+                    .map_err(|error| Diagnostic::from(error).label(span, "is written here"))?;
+                Value::Nothing
+            }
             ExprKind::Save(places, name) => {
                 let name = self.text(name)?;
                 let values = self.queue.read(places)?;

@@ -66,6 +66,7 @@ impl<'a> Host<'a> {
             code,
             cut_after: options.cut_after,
         };
+        host.recorder().curves.kept = host.code.draws_curves();
         if let Some(path) = &options.resume {
             host.take_up(path, options)?;
         }

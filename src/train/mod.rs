@@ -12,6 +12,7 @@ mod arguments;
 pub mod arithmetic;
 mod checkpoint;
 mod code;
+mod curves;
 mod eval;
 pub mod files;
 pub mod format;

@@ -1,5 +1,6 @@
 //! Tells events to the terminal (or whoever asked) and to the log, in order.
 
+use super::curves::Curves;
 use super::log::Log;
 use super::sink::{Event, Logged, Reported, Sink};
 use crate::diag::Diagnostic;
@@ -12,6 +13,8 @@ pub struct Recorder<'a> {
     sink: &'a mut dyn Sink,
     log: Option<Log>,
     told: Instant,
+    /// The numbers reported, if the program draws them.
+    pub curves: Curves,
 }
 
 /// How often progress is told.
@@ -20,11 +23,14 @@ const BETWEEN: Duration = Duration::from_millis(100);
 impl<'a> Recorder<'a> {
     /// Tells a sink, and a log if there is one.
     pub fn new(sink: &'a mut dyn Sink, log: Option<Log>) -> Recorder<'a> {
-        Recorder { sink, log, told: Instant::now() }
+        Recorder { sink, log, told: Instant::now(), curves: Curves::default() }
     }
 
     /// A value was reported.
     pub fn report(&mut self, moment: &Moment, iteration: Option<usize>, name: &str, value: Logged) {
+        if let Logged::Number(number) = value {
+            self.curves.add(moment, name, number);
+        }
         let (phase, epoch) = (moment.phase.as_deref(), moment.epoch);
         let reported = Reported { phase, epoch, iteration, name, value };
         self.tell(&Event::Report(&reported));

@@ -4,25 +4,23 @@
 //! gives `None`, and nothing is set aside for a length that the bytes do not hold.
 
 use crate::ir::{Buffer, Tensor};
-use crate::program::StepId;
-use crate::runtime::CallId;
-use crate::train::place::{Elements, Frame, Turns};
-use crate::train::value::{Call, Value};
+use crate::train::value::Call;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Bytes that are being written.
 #[derive(Default)]
 pub struct Out {
+    /// Those written.
     pub bytes: Vec<u8>,
     /// Calls written so far, by address: values may share one.
-    calls: HashMap<*const Call, u64>,
+    pub(super) calls: HashMap<*const Call, u64>,
 }
 
 /// Bytes that are being read.
 pub struct In<'b> {
     rest: &'b [u8],
-    calls: Vec<Arc<Call>>,
+    pub(super) calls: Vec<Arc<Call>>,
 }
 
 /// What has a form in bytes.
@@ -185,7 +183,8 @@ impl Bytes for Tensor {
 }
 
 /// A mark, then what it says follows.
-trait Marked {
+pub(super) trait Marked {
+    /// Writes both.
     fn put_with(&self, out: &mut Out);
 }
 
@@ -193,105 +192,5 @@ impl<T: Bytes> Marked for (u8, &T) {
     fn put_with(&self, out: &mut Out) {
         self.0.put(out);
         self.1.put(out);
-    }
-}
-
-impl Bytes for Arc<Call> {
-    fn put(&self, out: &mut Out) {
-        let next = out.calls.len() as u64;
-        let known = *out.calls.entry(Arc::as_ptr(self)).or_insert(next);
-        known.put(out);
-        if known == next {
-            (self.id, self.step).put(out);
-            self.result.get().cloned().put(out);
-        }
-    }
-
-    fn get(from: &mut In<'_>) -> Option<Self> {
-        let at = usize::get(from)?;
-        if let Some(call) = from.calls.get(at) {
-            return Some(Arc::clone(call));
-        }
-        let (id, step): (CallId, StepId) = Bytes::get(from)?;
-        // The queue was empty: every call has run.
-        let result = OnceLock::from(Option::<Vec<Tensor>>::get(from)??);
-        let call = Arc::new(Call { id, step, result });
-        from.calls.push(Arc::clone(&call));
-        (at + 1 == from.calls.len()).then_some(call)
-    }
-}
-
-impl Bytes for Value {
-    fn put(&self, out: &mut Out) {
-        match self {
-            Value::Number(v) => (0u8, v).put_with(out),
-            Value::Bool(v) => (1u8, v).put_with(out),
-            Value::Text(v) => (2u8, v).put_with(out),
-            Value::Tuple(v) => (3u8, v).put_with(out),
-            Value::List(v) => (4u8, v).put_with(out),
-            Value::Record(call) => (5u8, call).put_with(out),
-            Value::Pending { call, report } => (6u8, &(Arc::clone(call), *report)).put_with(out),
-            Value::Slice { resident, start, size } => (7u8, &(*resident, (*start, *size))).put_with(out),
-            Value::Tensor(v) => (8u8, v).put_with(out),
-            Value::Snapshot(v) => (9u8, &v.to_vec()).put_with(out),
-            Value::Nothing => 10u8.put(out),
-        }
-    }
-
-    fn get(from: &mut In<'_>) -> Option<Self> {
-        Some(match u8::get(from)? {
-            0 => Value::Number(Bytes::get(from)?),
-            1 => Value::Bool(Bytes::get(from)?),
-            2 => Value::Text(Bytes::get(from)?),
-            3 => Value::Tuple(Bytes::get(from)?),
-            4 => Value::List(Bytes::get(from)?),
-            5 => Value::Record(Bytes::get(from)?),
-            6 => {
-                let (call, report) = Bytes::get(from)?;
-                Value::Pending { call, report }
-            }
-            7 => {
-                let (resident, (start, size)) = Bytes::get(from)?;
-                Value::Slice { resident, start, size }
-            }
-            8 => Value::Tensor(Bytes::get(from)?),
-            9 => Value::Snapshot(Vec::get(from)?.into()),
-            10 => Value::Nothing,
-            _ => return None,
-        })
-    }
-}
-
-impl Bytes for Frame {
-    fn put(&self, out: &mut Out) {
-        self.phase.put(out);
-        self.began.put(out);
-        self.loops.put(out);
-    }
-
-    fn get(from: &mut In<'_>) -> Option<Self> {
-        Some(Frame { phase: Bytes::get(from)?, began: Bytes::get(from)?, loops: Bytes::get(from)? })
-    }
-}
-
-impl Bytes for Turns {
-    fn put(&self, out: &mut Out) {
-        (self.begun, self.of).put(out);
-        match &self.elements {
-            Elements::Range(first) => (0u8, first).put_with(out),
-            Elements::Batches(order) => (1u8, order).put_with(out),
-            Elements::List(values) => (2u8, values).put_with(out),
-        }
-    }
-
-    fn get(from: &mut In<'_>) -> Option<Self> {
-        let (begun, of) = Bytes::get(from)?;
-        let elements = match u8::get(from)? {
-            0 => Elements::Range(Bytes::get(from)?),
-            1 => Elements::Batches(Bytes::get(from)?),
-            2 => Elements::List(Bytes::get(from)?),
-            _ => return None,
-        };
-        Some(Turns { begun, of, elements })
     }
 }

@@ -9,10 +9,12 @@
 //! a whole, so the last good one stays until there is a better.
 
 mod bytes;
+mod forms;
 mod identity;
 
 use self::bytes::{Bytes, In, Out};
 use self::identity::Identity;
+use super::curves::Curves;
 use super::host::Host;
 use super::log::Log;
 use super::place::Frame;
@@ -86,6 +88,7 @@ impl Keeper {
         let places: Vec<Tensor> = host.queue.read(&places)?.into_iter().map(|(_, value)| value).collect();
         places.put(&mut out);
         log_position(host, &self.out).put(&mut out);
+        host.recorder().curves.put(&mut out);
         let mut file = HEAD.to_vec();
         file.extend_from_slice(&Sha256::digest(&out.bytes));
         file.append(&mut out.bytes);
@@ -119,6 +122,7 @@ struct State {
     queue: (u64, Vec<u64>),
     places: Vec<Tensor>,
     log: LogPosition,
+    curves: Curves,
 }
 
 impl State {
@@ -132,6 +136,7 @@ impl State {
             queue: Bytes::get(from)?,
             places: Bytes::get(from)?,
             log: Bytes::get(from)?,
+            curves: Bytes::get(from)?,
         })
     }
 
@@ -159,7 +164,7 @@ impl Host<'_> {
         let broken = || {
             let title = format!("{} is damaged, or no checkpoint", path.display());
             Diagnostic::error(codes::CHECKPOINT, title)
-                .note(format!("of its {} bytes the checksum is another", file.len()))
+                .note("its checksum is not that of its bytes")
                 .help("nothing was changed; a copy of the file, or a new run, is what there is left")
         };
         let rest = file.strip_prefix(HEAD).and_then(|rest| rest.split_at_checked(SUM));
@@ -177,6 +182,7 @@ impl Host<'_> {
         self.position.frames = state.frames;
         self.vars = state.vars;
         self.queue.take_up(state.queue.0, state.queue.1, &state.places);
+        self.recorder().curves = state.curves;
         if let (false, Some((path, (written, held)))) = (self.recorder().logs(), state.log) {
             let log = Log::take_up(&self.out.join(path), written, held)?;
             self.recorder().take_up(log);

@@ -92,6 +92,7 @@ impl Writer {
                 let (name, picture) = self.two(name, picture);
                 ExprKind::WritePng(name, picture)
             }
+            ExprKind::WriteCurves(name, curves) => ExprKind::WriteCurves(self.boxed(name), curves.clone()),
             ExprKind::Save(places, name) => ExprKind::Save(places.clone(), self.boxed(name)),
             ExprKind::Load(places, name) => ExprKind::Load(places.clone(), self.boxed(name)),
             ExprKind::Number(_)
@@ -205,6 +206,7 @@ fn has_loop(expr: &Expr) -> bool {
         ExprKind::Fold(_, e)
         | ExprKind::Field(e, _)
         | ExprKind::Print(e)
+        | ExprKind::WriteCurves(e, _)
         | ExprKind::Save(_, e)
         | ExprKind::Load(_, e) => has_loop(e),
         ExprKind::Format(pieces) => pieces.iter().filter_map(hole).any(has_loop),

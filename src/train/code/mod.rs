@@ -37,8 +37,30 @@ pub struct Instruction {
 impl Code {
     /// Whether the program reads places from files.
     pub fn loads(&self) -> bool {
-        let load = |op: &Op| matches!(op, Op::Do(Expr { kind: ExprKind::Load(..), .. }));
-        self.all.iter().any(|instruction| load(&instruction.op))
+        self.does(|kind| matches!(kind, ExprKind::Load(..)))
+    }
+
+    /// Whether the program draws curves.
+    pub fn draws_curves(&self) -> bool {
+        self.does(|kind| matches!(kind, ExprKind::WriteCurves(..)))
+    }
+
+    /// Whether there is such a statement.
+    fn does(&self, what: impl Fn(&ExprKind) -> bool) -> bool {
+        self.all.iter().any(|instruction| match &instruction.op {
+            Op::Do(Expr { kind, .. }) => what(kind),
+            Op::Let(..)
+            | Op::Append(..)
+            | Op::Begin(_)
+            | Op::Turn { .. }
+            | Op::Jump(_)
+            | Op::Unless(..)
+            | Op::Enter(_)
+            | Op::Leave
+            | Op::Report(..)
+            | Op::Assert(..)
+            | Op::Restore(..) => false,
+        })
     }
 }
 
