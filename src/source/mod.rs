@@ -119,6 +119,11 @@ impl SourceMap {
         &self.files[id.0 as usize]
     }
 
+    /// All texts, in the order of their indices.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.files.iter()
+    }
+
     /// `file:line:column` of a span's start, as messages and logs write it.
     pub fn place(&self, span: Span) -> String {
         let source = self.get(span.file);
