@@ -49,4 +49,4 @@ pub mod train;
 
 mod compile;
 
-pub use compile::{Compiled, Observer, compile};
+pub use compile::{Built, Compiled, Observer, compile};
