@@ -11,6 +11,8 @@
 //! must hold, [`interp`] is the meaning.
 
 pub mod interp;
+mod mentioned;
+mod names;
 pub mod print;
 pub mod read;
 pub mod verify;
