@@ -3,7 +3,7 @@
 //! Every later form (syntax tree, program, tensor IR) refers to text by [`Span`]: a file's dense
 //! index and a byte range. Columns are counted in characters from 1, a tab being one character.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Dense index of a source text in its [`SourceMap`].
@@ -92,6 +92,16 @@ impl Source {
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.start as usize..span.end as usize).unwrap_or("")
     }
+}
+
+/// Where what a file names is looked for: in its folder, then in the folder above, so that programs in
+/// a folder of their own share modules and data with those beside it.
+pub fn near(folder: &Path) -> [PathBuf; 2] {
+    let above = match folder.components().next_back() {
+        Some(Component::Normal(_)) => folder.parent().map(Path::to_owned).unwrap_or_default(),
+        _ => folder.join(".."),
+    };
+    [folder.to_owned(), above]
 }
 
 /// All the texts of one compilation, by dense index.

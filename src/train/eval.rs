@@ -8,7 +8,7 @@ use crate::ir::Tensor;
 use crate::program::MapOp;
 use crate::program::host::{Expr, ExprKind, Fold, Format, Part};
 use crate::runtime::interpreter::rows;
-use crate::source::Span;
+use crate::source::{Span, near};
 use crate::train::format;
 use std::path::Path;
 use std::sync::Arc;
@@ -100,7 +100,8 @@ impl Host<'_> {
             }
             ExprKind::Load(places, name) => {
                 let name = self.text(name)?;
-                let folders = [self.out.as_path(), &self.folder, Path::new("")];
+                let [beside, above] = near(&self.folder);
+                let folders = [self.out.as_path(), &beside, &above, Path::new("")];
                 let values = files::load(&folders, &name, self.module, places)
                     .map_err(|error| Diagnostic::from(error).label(span, "is loaded here"))?;
                 let values: Vec<(usize, Tensor)> = places.iter().copied().zip(values).collect();
