@@ -4,5 +4,9 @@ mod common;
 
 #[path = "suite/kernel/any_step.rs"]
 mod any_step;
+#[path = "suite/kernel/meaning.rs"]
+mod meaning;
+#[path = "suite/kernel/orders.rs"]
+mod orders;
 #[path = "suite/kernel/text.rs"]
 mod text;

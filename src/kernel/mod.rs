@@ -10,10 +10,13 @@
 //! [`print`] and [`read`] are each other's inverse (source places are comments), [`verify`] says what
 //! must hold, [`interp`] is the meaning.
 
+mod access;
 pub mod interp;
 mod mentioned;
 mod names;
+mod order;
 pub mod print;
+mod ranges;
 pub mod read;
 pub mod verify;
 
