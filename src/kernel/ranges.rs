@@ -72,10 +72,7 @@ impl Ranges {
     pub fn without_counters(&self, index: &Index, reach: &[Reach]) -> (i64, i64) {
         let (loops, form) = self.form(index, reach, 1);
         let (low, high) = between(reach);
-        (
-            narrow(low - greatest(&loops, form.clone().negated())),
-            narrow(high + greatest(&loops, form)),
-        )
+        (narrow(low - greatest(&loops, form.clone().negated())), narrow(high + greatest(&loops, form)))
     }
 
     /// Least and greatest sum of terms in counters.
@@ -197,11 +194,11 @@ fn greatest(loops: &[Loop], mut form: Form) -> i128 {
     }
     let Loop { last, rest, .. } = loops[slot];
     let mut by_last = form.clone();
-    by_last.offset += coefficient * i128::from(last.max(0));
+    by_last.offset = by_last.offset.saturating_add(coefficient.saturating_mul(last.max(0).into()));
     let by_last = greatest(loops, by_last);
     let outer = rest.and_then(|(var, limit)| {
         let outer = loops[..slot].iter().position(|l| l.var == Some(var))?;
-        form.offset += coefficient * i128::from(limit - 1);
+        form.offset = form.offset.saturating_add(coefficient.saturating_mul(i128::from(limit - 1)));
         form.coefficients[outer] -= coefficient;
         Some(greatest(loops, form))
     });

@@ -74,12 +74,15 @@ impl Of<'_> {
         let size = buffer.dtype.size() as i64;
         let disturbed = all.iter().find(|other| {
             let theirs = self.buffer(other);
-            let alike = other.owner * theirs.dtype.size() as i64 == self.access.owner * size;
+            let alike = other.owner == self.access.owner && theirs.dtype.size() as i64 == size;
             let same_start = theirs.home == buffer.home;
             !(alike && same_start) && touch(self.step, self.ranges, (self.access, other), &|c| c)
         });
         disturbed.map(|other| {
-            format!("a block writes what others touch by `{}`", print_statement(self.step, self.kernel, other.stmt))
+            format!(
+                "a block writes what others touch by `{}`",
+                print_statement(self.step, self.kernel, other.stmt)
+            )
         })
     }
 
@@ -87,8 +90,8 @@ impl Of<'_> {
     fn overlaps(&self, owner: &Owner) -> bool {
         let distance = self.access.owner.saturating_mul(owner.unit as i64);
         self.access.spread.iter().any(|(coefficient, step, last)| {
-            let Some(turns) = distance.checked_rem(*coefficient).filter(|rest| *rest == 0) else { return false };
-            let turns = turns + distance / coefficient;
+            let Some(0) = distance.checked_rem(*coefficient) else { return false };
+            let turns = distance / coefficient;
             turns > 0 && turns <= *last && turns % step == 0
         })
     }
@@ -125,14 +128,17 @@ fn span(ranges: &Ranges, buffer: &Buffer, access: &Access) -> (Home, i64, i64) {
     let size = buffer.dtype.size() as i64;
     let (low, high) = ranges.of_counters(access.counters.iter().copied());
     let whole = (0, buffer.elements() as i64 - 1);
-    let (low, high) =
-        if access.dynamic { whole } else { (low + access.range.0, high + access.range.1) };
+    let (low, high) = match access.dynamic {
+        true => whole,
+        false => (low.saturating_add(access.range.0), high.saturating_add(access.range.1)),
+    };
     let (home, start) = match buffer.home {
         Home::Arena(at) => (Home::Arena(0), at as i64),
         Home::Scratch(at) => (Home::Scratch(0), at as i64),
         Home::Arg(_) | Home::Place(_) | Home::Resident(_) | Home::Report(_) | Home::Run => (buffer.home, 0),
     };
-    (home, start + low * size, start + (high + 1) * size)
+    let byte = |position: i64| position.saturating_mul(size).saturating_add(start);
+    (home, byte(low), byte(high.saturating_add(1)))
 }
 
 fn is_shared(home: Home) -> bool {

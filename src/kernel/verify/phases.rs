@@ -60,6 +60,10 @@ fn has_check(body: &[Stmt]) -> bool {
         Stmt::Check { .. } => true,
         Stmt::Let { op: Op::Fold(fold), .. } => has_check(&fold.body),
         Stmt::For { body, .. } | Stmt::Lanes { body, .. } => has_check(body),
-        Stmt::Let { .. } | Stmt::Store { .. } | Stmt::Strip { .. } | Stmt::Random { .. } | Stmt::Product(_) => false,
+        Stmt::Let { .. }
+        | Stmt::Store { .. }
+        | Stmt::Strip { .. }
+        | Stmt::Random { .. }
+        | Stmt::Product(_) => false,
     })
 }

@@ -115,9 +115,11 @@ impl Checker<'_> {
         let allowed = match stmt {
             Stmt::Let { .. } | Stmt::Check { .. } => true,
             Stmt::Store { .. } => block != Block::Fold,
-            Stmt::For { .. } | Stmt::Lanes { .. } | Stmt::Strip { .. } | Stmt::Random { .. } | Stmt::Product(_) => {
-                block == Block::Any
-            }
+            Stmt::For { .. }
+            | Stmt::Lanes { .. }
+            | Stmt::Strip { .. }
+            | Stmt::Random { .. }
+            | Stmt::Product(_) => block == Block::Any,
         };
         if !allowed {
             let place = if block == Block::Lanes { "lanes" } else { "a fold" };
@@ -235,7 +237,9 @@ impl Checker<'_> {
         self.extent(m)?;
         self.extent(n)?;
         match form {
-            Form::Lanes { .. } if *c_col != 1 => return Err("columns of the lanes form are adjacent".to_owned()),
+            Form::Lanes { .. } if *c_col != 1 => {
+                return Err("columns of the lanes form are adjacent".to_owned());
+            }
             Form::Lanes { .. } | Form::Dot { .. } => {}
         }
         let [of_c, of_a, of_b] = product_reach(product);
@@ -297,9 +301,7 @@ impl Checker<'_> {
         let greatest = self.ranges.greatest(var).filter(|_| self.scope.contains(&var));
         match greatest {
             None => Err(format!("variable {} is used outside of its loop", var.0)),
-            Some(value) if value > limit as i64 => {
-                Err(format!("{limit} - {value} turns are less than none"))
-            }
+            Some(value) if value > limit as i64 => Err(format!("{limit} - {value} turns are less than none")),
             Some(_) => Ok(()),
         }
     }

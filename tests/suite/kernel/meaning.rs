@@ -23,7 +23,10 @@ fn mlp() -> Step {
 /// Numbers between -0.5 and 0.5.
 fn numbers(seed: u32, count: usize) -> Vec<f32> {
     (0..count as u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(97_531)) >> 8) as f32 / 16_777_216.0 - 0.5)
+        .map(|i| {
+            (i.wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(97_531)) >> 8) as f32 / 16_777_216.0
+                - 0.5
+        })
         .collect()
 }
 
@@ -54,8 +57,13 @@ fn memory(step: &Step, labels: [i32; 5]) -> Memory {
 
 /// The step as one would write it down: cost, W, b, W of the output.
 fn plain(m: &Memory) -> [Vec<f32>; 4] {
-    let [x, w, b, v] = [&m.args[0], &Arc::new(m.places[0].clone()), &Arc::new(m.places[1].clone()), &Arc::new(m.places[2].clone())]
-        .map(|a| f32s(a).to_vec());
+    let [x, w, b, v] = [
+        &m.args[0],
+        &Arc::new(m.places[0].clone()),
+        &Arc::new(m.places[1].clone()),
+        &Arc::new(m.places[2].clone()),
+    ]
+    .map(|a| f32s(a).to_vec());
     let mut h = vec![0.0f32; 250];
     let (mut d, mut dh) = (vec![0.0f32; 50], vec![0.0f32; 250]);
     let mut losses = [0.0f32; 16];
@@ -119,7 +127,11 @@ fn a_training_step_is_what_plain_loops_compute() {
         assert!(!run(&step, &mut memory, Team { threads, backwards }));
         let found = [&memory.reports[0], &memory.places[0], &memory.places[1], &memory.places[2]];
         for (at, (found, due)) in found.iter().zip(&due).enumerate() {
-            assert_eq!(bits(f32s(found)), bits(due), "{threads} threads, backwards: {backwards}, result {at}");
+            assert_eq!(
+                bits(f32s(found)),
+                bits(due),
+                "{threads} threads, backwards: {backwards}, result {at}"
+            );
         }
     }
 }

@@ -45,7 +45,10 @@ fn an_ascending_sum_adds_one_after_another() {
     assert_eq!(reported(&fold("sum", "ascending", 4), &[&[1.0, 1.0, BIG, -BIG]]), 2.0);
     // From +0, not from the first: -0 alone gives +0.
     assert_eq!(reported(&fold("sum", "ascending", 1), &[&[-0.0]]).to_bits(), 0.0f32.to_bits());
-    assert_eq!(reported(&fold("max", "ascending", 3), &[&[1.0, f32::NAN, 3.0]]).to_bits() & 0x7fc0_0000, 0x7fc0_0000);
+    assert_eq!(
+        reported(&fold("max", "ascending", 3), &[&[1.0, f32::NAN, 3.0]]).to_bits() & 0x7fc0_0000,
+        0x7fc0_0000
+    );
 }
 
 /// 32 terms of which those at the given positions are not 0.
@@ -73,9 +76,7 @@ fn a_strided_sum_has_sixteen_accumulators_and_a_tree() {
 
 #[test]
 fn a_strided_sum_of_two_loops_goes_by_the_inner_variable() {
-    let text = fold("sum", "strided", 40)
-        .replace("i < 40", "i < 2, j < 20")
-        .replace("x[i]", "x[i*20 + j]");
+    let text = fold("sum", "strided", 40).replace("i < 40", "i < 2, j < 20").replace("x[i]", "x[i*20 + j]");
     let mut terms = vec![0.0; 40];
     // (0, 0) and (1, 0) meet in accumulator 0 although they lie 20 apart; (1, 8) joins after.
     (terms[0], terms[20], terms[28]) = (BIG, -BIG, 1.0);
