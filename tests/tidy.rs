@@ -18,15 +18,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("check", &["diag", "library", "program", "random", "source", "syntax"]),
     ("ir", &["diag", "program", "random", "source"]),
     ("math", &["ir"]),
-    ("cpu", &["ir", "math", "random"]),
     ("lower", &["diag", "ir", "program", "random", "source"]),
     ("rules", &["ir", "program", "source"]),
     ("passes", &["ir", "rules", "source"]),
     ("kernel", &["ir", "math", "random", "source"]),
+    ("cpu", &["ir", "kernel", "math", "random", "source"]),
     ("grad", &["diag", "ir", "rules", "source"]),
     ("compile", &["diag", "grad", "ir", "lower", "passes", "program", "rules"]),
     ("data", &["diag", "source"]),
-    ("runtime", &["data", "diag", "grad", "ir", "lower", "passes", "program", "random", "rules", "source"]),
+    (
+        "runtime",
+        &[
+            "cpu", "data", "diag", "grad", "ir", "kernel", "lower", "passes", "program", "random", "rules",
+            "source",
+        ],
+    ),
     ("train", &["data", "diag", "ir", "lower", "program", "random", "runtime", "source"]),
     (
         "cli",

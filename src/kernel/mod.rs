@@ -19,6 +19,7 @@ mod order;
 pub mod print;
 mod ranges;
 pub mod read;
+pub mod schedule;
 pub mod verify;
 
 use crate::ir::DType;
