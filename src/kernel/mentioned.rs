@@ -1,4 +1,4 @@
-//! Which variables and values the statements of a kernel mention.
+//! Which variables, counters and values the statements of a kernel mention.
 
 use super::{Extent, Index, IndexVar, Kernel, Op, Stmt, Var};
 use std::collections::BTreeSet;
@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 pub struct Mentioned {
     /// One more than the greatest variable.
     pub vars: usize,
+    /// The counters.
+    pub counters: BTreeSet<usize>,
     /// The values that some statement assigns.
     assigned: BTreeSet<usize>,
 }
@@ -42,7 +44,9 @@ impl Mentioned {
         for (var, _) in &index.terms {
             match var {
                 IndexVar::Loop(var) => self.var(*var),
-                IndexVar::Counter(_) => {}
+                IndexVar::Counter(counter) => {
+                    self.counters.insert(*counter);
+                }
             }
         }
     }
