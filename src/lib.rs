@@ -30,6 +30,7 @@ pub mod cli;
 pub mod cpu;
 pub mod data;
 pub mod diag;
+pub mod fuse;
 pub mod grad;
 pub mod ir;
 pub mod kernel;
@@ -37,6 +38,7 @@ pub mod library;
 pub mod lower;
 pub mod math;
 pub mod passes;
+pub mod plan;
 pub mod program;
 pub mod random;
 pub mod rules;
@@ -47,4 +49,4 @@ pub mod train;
 
 mod compile;
 
-pub use compile::{Compiled, Observer, compile};
+pub use compile::{Built, Compiled, Observer, compile};

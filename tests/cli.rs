@@ -119,6 +119,8 @@ fn exit_statuses_tell_wrong_programs_from_wrong_usage() {
     for arguments in refused {
         assert_eq!(status(arguments), Some(2), "{arguments:?}");
     }
+    let both = ["run", "wrong.dl", "--out", "a", "--resume", "b"];
+    assert_eq!(status(&both), Some(2));
     assert_eq!(status(&["--version"]), Some(0));
     assert_eq!(status(&["--help"]), Some(0));
 }
@@ -233,5 +235,79 @@ fn an_interrupted_run_says_so() {
     assert!(sent.success());
     let output = child.wait_with_output().expect("the command ends");
     assert_eq!(output.status.code(), Some(130));
-    assert!(text(&output.stderr).contains("DL0803"), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert!(said.contains("DL0803"), "{said}");
+    let run = the_run(folder.path());
+    let command = format!("dlc run line.dl --seed 0 --precision f32 --resume {}", run.display());
+    assert!(said.contains(&command), "{said}");
+    assert!(folder.path().join(run).join("checkpoint").exists());
+}
+
+/// The only run's folder, as seen from here.
+fn the_run(folder: &Path) -> PathBuf {
+    let mut runs = std::fs::read_dir(folder.join("runs")).expect("there are runs");
+    let run = runs.next().expect("there is one").expect("it can be read").path();
+    assert!(runs.next().is_none(), "there is only one");
+    run.strip_prefix(folder).expect("it lies there").to_owned()
+}
+
+#[test]
+fn a_run_has_a_folder_with_all_that_repeats_it() {
+    let line =
+        format!("use parts.square: squared\n{}", SMALL.replace("(x @ w - y) ^ 2", "squared(x @ w - y)"));
+    let folder = folder_with(&[("line.dl", &line)]);
+    let module = "fn squared(x[n]) = x ^ 2\n";
+    std::fs::create_dir(folder.path().join("parts")).expect("a folder can be made");
+    std::fs::write(folder.path().join("parts/square.dl"), module).expect("a file can be written");
+    let ran = dlc_in(folder.path(), &["run", "line.dl", "--set", "lr=0.1 * 2", "--seed", "3"]);
+    let run = folder.path().join(the_run(folder.path()));
+    let name = run.file_name().expect("a name").to_string_lossy().into_owned();
+    assert!(
+        text(&ran.stderr).contains(&format!("files go to runs/{name}")) && name.starts_with("line-"),
+        "{name}"
+    );
+    let read = |name: &str| std::fs::read_to_string(run.join(name)).expect("it can be read");
+    assert_eq!((read("program/line.dl"), read("program/parts/square.dl")), (line, module.to_owned()));
+    let command = read("command.txt");
+    assert_eq!(command.lines().nth(1), Some("dlc run line.dl --set 'lr=0.1 * 2' --seed 3 --precision f32"));
+    assert_eq!(read("log.jsonl").lines().count(), 9);
+    assert!(!run.join("checkpoint").exists());
+    // What goes wrong before the run leaves no folder; two runs within a second have two.
+    dlc_in(folder.path(), &["run", "line.dl", "--set", "lr=true"]);
+    good(&dlc_in(folder.path(), &["run", "line.dl", "--quiet"]));
+    good(&dlc_in(folder.path(), &["run", "line.dl", "--out", "results"]));
+    assert_eq!(std::fs::read_dir(folder.path().join("runs")).expect("there are runs").count(), 2);
+    assert!(folder.path().join("results/command.txt").exists());
+}
+
+/// What was printed, with a run that is put down and taken up by the command alone.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on() {
+    let long = SMALL
+        .replace("turns = 4 ", "turns = 60")
+        .replace("print(", "write_png(\"p.png\", zeros([700, 700]))\n    print(");
+    let folder = folder_with(&[("line.dl", &long)]);
+    let straight = good(&dlc_in(folder.path(), &["run", "line.dl", "--out", "straight"]));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dlc"));
+    command.args(["run", "line.dl", "--out", "r", "--checkpoint-every", "0"]).current_dir(folder.path());
+    let child = command.stdout(std::process::Stdio::piped()).spawn().expect("the command runs");
+    let began = std::time::Instant::now();
+    while !folder.path().join("r/checkpoint").exists() && began.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    let first = child.wait_with_output().expect("the command ends");
+    assert_eq!(first.status.code(), Some(130), "the run is long enough to be interrupted");
+    let refused = dlc_in(folder.path(), &["run", "line.dl", "--resume", "r", "--seed", "4"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("DL0805"), "{}", text(&refused.stderr));
+    let second = good(&dlc_in(
+        folder.path(),
+        &["run", "line.dl", "--resume", "r", "--threads", "2", "--isa", "portable"],
+    ));
+    assert_eq!(text(&first.stdout) + &second, straight);
+    let again = dlc_in(folder.path(), &["run", "line.dl", "--resume", "r"]);
+    assert!(text(&again.stderr).contains("DL0806"), "{}", text(&again.stderr));
 }

@@ -1,15 +1,17 @@
 //! Every wrong program of `tests/errors` is answered as the text beside it says.
 //!
 //! A program's first lines may say how: `# args: --set hidden=784`, `# run` (the mistake shows while
-//! running). The comment after them says what the message must tell, in words, for whoever reads a
-//! change of the text. `DLC_BLESS=1 cargo test --test errors` writes the texts anew.
+//! running), `# resumed: lr=0.1` (it goes on from the checkpoint of a run with these settings), `#
+//! damaged` (of which the last byte is missing). The comment after them says what the message must
+//! tell, in words, for whoever reads a change of the text. `DLC_BLESS=1 cargo test --test errors` writes the texts anew.
 
 use dlc::check::{Files, Settings};
 use dlc::diag::{Diagnostic, Problems, render::render_plain};
 use dlc::program::RawSource;
 use dlc::source::SourceMap;
-use dlc::train::{Options, run};
+use dlc::train::{Checkpoint, Options, run};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const FOLDER: &str = "tests/errors";
 
@@ -56,12 +58,39 @@ fn answer(path: &Path) -> String {
     let mut sources = SourceMap::default();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let out = directives.contains(&"run").then(|| folder.path());
-    let problems = problems(path, &text, &settings, &mut sources, out);
+    let resume = match directives.iter().find_map(|d| d.strip_prefix("resumed:")) {
+        Some(before) => {
+            let set = before.split_whitespace().filter_map(|word| pair(&word)).collect();
+            Some(checkpoint(path, &text, &Settings { set, ..Settings::default() }, folder.path()))
+        }
+        None => None,
+    };
+    if let (Some(path), true) = (&resume, directives.contains(&"damaged")) {
+        let mut bytes = std::fs::read(path).expect("there is a checkpoint");
+        bytes.pop();
+        std::fs::write(path, bytes).expect("it can be written");
+    }
+    let problems = problems(path, &text, &settings, &mut sources, out, resume);
     assert!(!problems.is_empty(), "nothing is said of {}", path.display());
     // Messages about files say where they were looked for, which differs from machine to machine.
     let here = std::env::current_dir().expect("the current folder is there");
     let drawn = render_plain(&problems, &sources).replace(&folder.path().display().to_string(), "OUT");
     drawn.replace(&format!("{}/", here.display()), "")
+}
+
+/// The checkpoint of a run with other settings that was interrupted at once.
+fn checkpoint(path: &Path, text: &str, settings: &Settings, folder: &Path) -> PathBuf {
+    let mut sources = SourceMap::default();
+    let source = sources.add(path.display().to_string(), Some(path.to_owned()), text);
+    let checked = dlc::check::check(path, &source, settings, &mut sources, &Beside);
+    let (program, _) = checked.expect("nothing is wrong with the program");
+    let compiled = dlc::compile(&program, settings.precision, &mut |_, _, _| {}).expect("it compiles");
+    let path = folder.join("checkpoint");
+    let kept = Checkpoint { path: path.clone(), every: Duration::MAX };
+    let options = Options { folder: FOLDER.into(), checkpoint: Some(kept), ..Options::default() };
+    let options = Options { cut_after: Some(0), ..options };
+    run(&program, &compiled.module, &options, &mut ()).expect("it is interrupted");
+    path
 }
 
 /// What is said of a program, checked and compiled, and run if a folder is given for its files.
@@ -71,6 +100,7 @@ fn problems(
     settings: &Settings,
     sources: &mut SourceMap,
     out: Option<&Path>,
+    resume: Option<PathBuf>,
 ) -> Problems {
     let source = sources.add(path.display().to_string(), Some(path.to_owned()), text);
     let checked = dlc::check::check(path, &source, settings, sources, &Beside);
@@ -86,7 +116,8 @@ fn problems(
         }
     };
     if let Some(out) = out {
-        let options = Options { folder: FOLDER.into(), out: Some(out.to_owned()), ..Options::default() };
+        let options =
+            Options { folder: FOLDER.into(), out: Some(out.to_owned()), resume, ..Options::default() };
         problems.extend(run(&program, &compiled.module, &options, &mut ()).err().unwrap_or_default());
     }
     problems

@@ -4,6 +4,7 @@ use crate::diag::{Diagnostic, Problems, codes};
 use crate::program::host::{Argument, Expr, ExprKind, Over, Part, Stmt, StmtKind};
 use crate::program::{Body, PlaceId, PlaceKind, Program, ValueOp};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Drops places that no step and no statement touches, and values of the setup that nothing needs.
 pub(super) fn prune(program: &mut Program) {
@@ -112,7 +113,7 @@ fn each_places(statements: &mut [Stmt], f: &mut impl FnMut(&mut Vec<PlaceId>)) {
             f(places)
         }
         Node::Restore(places) => f(places),
-        Node::Expr(_) => {}
+        Node::Expr(_) | Node::Report(_) => {}
     });
 }
 
@@ -125,16 +126,22 @@ fn each_loaded(statements: &mut [Stmt], f: &mut impl FnMut(&mut Vec<PlaceId>)) {
     });
 }
 
-enum Node<'a> {
+/// What a walk through statements meets.
+pub(super) enum Node<'a> {
     Expr(&'a mut ExprKind),
     Restore(&'a mut Vec<PlaceId>),
+    /// The name of a report of the schedule.
+    Report(&'a Arc<str>),
 }
 
-fn walk(statements: &mut [Stmt], f: &mut impl FnMut(Node<'_>)) {
+/// Calls `f` with everything in the statements.
+pub(super) fn walk(statements: &mut [Stmt], f: &mut impl FnMut(Node<'_>)) {
     for stmt in statements {
         match &mut stmt.kind {
-            StmtKind::Let(_, e) | StmtKind::Set(_, e) | StmtKind::Do(e) | StmtKind::Report(_, e) => {
-                walk_expr(e, f)
+            StmtKind::Let(_, e) | StmtKind::Set(_, e) | StmtKind::Do(e) => walk_expr(e, f),
+            StmtKind::Report(name, e) => {
+                f(Node::Report(name));
+                walk_expr(e, f);
             }
             StmtKind::For(header, body) => {
                 walk_over(&mut header.over, f);
@@ -204,7 +211,7 @@ fn walk_expr(e: &mut Expr, f: &mut impl FnMut(Node<'_>)) {
             walk_expr(at, f);
         }
         ExprKind::Fold(_, e) | ExprKind::Field(e, _) | ExprKind::Print(e) => walk_expr(e, f),
-        ExprKind::Save(_, e) | ExprKind::Load(_, e) => walk_expr(e, f),
+        ExprKind::Save(_, e) | ExprKind::Load(_, e) | ExprKind::WriteCurves(e, _) => walk_expr(e, f),
         ExprKind::Format(parts) => parts.iter_mut().for_each(|p| match p {
             Part::Text(_) => {}
             Part::Hole(e, _) => walk_expr(e, f),

@@ -8,8 +8,10 @@
 
 mod block;
 mod call;
+mod curves;
 mod dims;
 mod draws;
+mod effects;
 mod eval;
 mod finish;
 mod header;
@@ -93,6 +95,10 @@ pub fn check(
     program.setup.body = setup.body;
     finish::prune(&mut program);
     finish::unchanged(&program, &mut problems);
+    let unknown = curves::unknown(&mut program);
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
     Ok((program, problems))
 }
 

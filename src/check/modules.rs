@@ -8,7 +8,7 @@ use super::state::{Checker, Fail, FrameKind, Outcome};
 use super::value::FrameId;
 use crate::diag::{Diagnostic, codes};
 use crate::library;
-use crate::source::{Source, Span};
+use crate::source::{Source, Span, near};
 use crate::syntax::{self, ast};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -125,9 +125,11 @@ impl Checker<'_> {
         let name = taken.module();
         let span = taken.path_span();
         let embedded = library::text(&name);
+        let inside = PathBuf::from(name.replace('.', "/")).with_extension("dl");
+        let places = near(folder).map(|folder| folder.join(&inside));
         let path = match embedded {
             Some(_) => PathBuf::from(&name),
-            None => folder.join(name.replace('.', "/")).with_extension("dl"),
+            None => places.iter().find(|p| p.exists()).unwrap_or(&places[0]).clone(),
         };
         let file = one_name(&path);
         if let Some(at) = chain.iter().position(|module| module.file == file) {
@@ -183,7 +185,8 @@ impl Checker<'_> {
                 let d = Diagnostic::error(codes::UNKNOWN_MODULE, format!("there is no module {name}"))
                     .label(span, "used here")
                     .note(format!("looked for {key}: {e}"))
-                    .help("`use std.…` for the library, or a file of that name beside this one");
+                    .note(format!("and for {}", places[1].display()))
+                    .help("`use std.…` for the library, or a file of that name beside this one or in the folder above");
                 return Err(d.into());
             }
         };

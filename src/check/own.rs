@@ -64,7 +64,7 @@ impl Checker<'_> {
                 }
             }
             "batches" => self.batches(given, span),
-            "print" | "save" | "load" | "snapshot" | "write_png" => {
+            "print" | "save" | "load" | "snapshot" | "write_png" | "write_curves" => {
                 self.host_effect(name, given, callee, span, frame)
             }
             other => not_built(&format!("`{other}`"), callee),
@@ -360,92 +360,6 @@ impl Checker<'_> {
         let kept = self.keep_host(super::schedule::host_value(h.expr, h.kind, g.span), "order");
         Ok(self.hosted(kept, g.span)?.expr)
     }
-
-    /// `print`, `save`, `load`, `snapshot`, `write_png`.
-    fn host_effect(
-        &mut self,
-        name: &'static str,
-        given: Vec<Given>,
-        callee: Span,
-        span: Span,
-        frame: FrameId,
-    ) -> Outcome<Value> {
-        if self.world != World::Schedule {
-            return fail(
-                codes::WORLD,
-                format!("`{name}` stands in a schedule"),
-                callee,
-                "not in a function, step or declaration",
-            );
-        }
-        let (kind, expr) = match (name, given.as_slice()) {
-            ("print", [g]) => {
-                let h = self.hosted(g.value.clone(), g.span)?;
-                (HostKind::Unknown, host::ExprKind::Print(Box::new(h.expr)))
-            }
-            ("snapshot", [g]) => {
-                let places = self.places_of(g, frame)?;
-                (HostKind::Snapshot(places.clone()), host::ExprKind::Snapshot(places))
-            }
-            ("save" | "load", [g, path]) => {
-                let places = self.places_of(g, frame)?;
-                let path = self.hosted(path.value.clone(), path.span)?;
-                if path.kind != HostKind::Text {
-                    return fail(codes::KIND, format!("{name} takes the name of a file"), span, "this call");
-                }
-                let path = Box::new(path.expr);
-                let kind = if name == "save" {
-                    host::ExprKind::Save(places, path)
-                } else {
-                    host::ExprKind::Load(places, path)
-                };
-                (HostKind::Unknown, kind)
-            }
-            ("write_png", [path, picture]) => {
-                let name = self.hosted(path.value.clone(), path.span)?;
-                if name.kind != HostKind::Text {
-                    return fail(
-                        codes::KIND,
-                        "write_png takes the name of a file",
-                        path.span,
-                        "this is none",
-                    );
-                }
-                let h = self.hosted(picture.value.clone(), picture.span)?;
-                let title = "a picture is a real tensor, [height, width] or [height, width, 3]";
-                match &h.kind {
-                    HostKind::Tensor(Elem::Real, axes)
-                        if axes.len() == 2 || axes.len() == 3 && axes[2].extent == 3 => {}
-                    HostKind::Tensor(elem, axes) => {
-                        let what = format!("this is {} {}", elem.name(), self.shape_full(axes));
-                        return fail(codes::SHAPE, title, picture.span, what);
-                    }
-                    other => return fail(codes::KIND, title, picture.span, other.describe()),
-                }
-                let kind = host::ExprKind::WritePng(Box::new(name.expr), Box::new(h.expr));
-                (HostKind::Unknown, kind)
-            }
-            ("write_png", _) => return arity(name, "the name of a file and a tensor", span),
-            ("print", _) => return arity(name, "one argument", span),
-            ("snapshot", _) => return arity(name, "one argument, what to copy", span),
-            _ => return arity(name, "what to keep and the name of a file", span),
-        };
-        Ok(Value::Host(HostValue { expr: host::Expr { kind: expr, span }, kind }))
-    }
-
-    /// The places of an argument, which must hold some.
-    fn places_of(&self, g: &Given, frame: FrameId) -> Outcome<Vec<usize>> {
-        let places: Vec<usize> = self.held(&g.value, frame).iter().filter_map(place_id).collect();
-        if places.is_empty() {
-            return fail(
-                codes::KIND,
-                format!("this holds no param or state: it is {}", g.value.kind()),
-                g.span,
-                "nothing to keep",
-            );
-        }
-        Ok(places)
-    }
 }
 
 /// The place of a value that is one.
@@ -456,6 +370,6 @@ pub(super) fn place_id(value: &Value) -> Option<usize> {
     }
 }
 
-fn arity<T>(name: &str, wants: &str, span: Span) -> Outcome<T> {
+pub(super) fn arity<T>(name: &str, wants: &str, span: Span) -> Outcome<T> {
     fail(codes::UNKNOWN_ARGUMENT, format!("{name} takes {wants}"), span, "this call")
 }

@@ -13,6 +13,7 @@ mod check;
 pub mod driver;
 mod flops;
 mod fmt;
+mod folder;
 mod help;
 mod ir;
 mod kernels;

@@ -1,16 +1,16 @@
 //! `dlc run FILE`: compile a program and go through its schedule.
 
-use super::driver::{ProgramArgs, Session, folder};
+use super::driver::{self, ProgramArgs, Session};
 use super::output::{self, MessageFormat};
-use super::{help, output::err};
+use super::{folder, help, output::err};
 use crate::diag::Problems;
 use crate::runtime::{Interpreter, prepare};
-use crate::train::{self, Finished, Options, Terminal};
+use crate::train::{self, Checkpoint, Finished, Options, Terminal};
 use clap::ValueEnum;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The arguments of `dlc run`.
 #[derive(Debug, clap::Args)]
@@ -27,12 +27,18 @@ pub struct Args {
     /// Which instructions may be used; the interpreter of today uses none of them by name
     #[arg(long, value_enum, value_name = "NAME")]
     pub isa: Option<Isa>,
-    /// The folder for the files that the run writes
-    #[arg(long, value_name = "DIR")]
+    /// The run's folder, for all files that it writes [default: runs/NAME-TIME]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
-    /// Write every report and print as a line of JSON
+    /// Write the log, a line of JSON for every report and print, to another place than the run's folder
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+    /// Go on with the run of this folder from its checkpoint
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// How long after a checkpoint the next one is written
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub checkpoint_every: u64,
     /// Say at the end what each stage took
     #[arg(long)]
     pub timings: bool,
@@ -68,8 +74,9 @@ pub fn run(args: Args) -> u8 {
         err(&session.timings());
     }
     match result {
-        Ok(finished) => {
+        Ok((finished, folder)) => {
             if let Some(message) = finished.message() {
+                let message = message.help(format!("{}   goes on", folder::go_on(&args, &folder)));
                 output::messages(&[message], &session.sources, MessageFormat::Human);
             }
             u8::try_from(finished.status()).unwrap_or(1)
@@ -78,7 +85,8 @@ pub fn run(args: Args) -> u8 {
     }
 }
 
-fn whole(session: &mut Session, file: &std::path::Path, args: &Args) -> Result<Finished, Problems> {
+/// Carries a run out; how it ended, and its folder.
+fn whole(session: &mut Session, file: &Path, args: &Args) -> Result<(Finished, PathBuf), Problems> {
     let began = Instant::now();
     let interrupt = train::signal::watch();
     let (program, warnings) = session.check(file, &args.program.settings())?;
@@ -86,23 +94,34 @@ fn whole(session: &mut Session, file: &std::path::Path, args: &Args) -> Result<F
         output::messages(&warnings, &session.sources, MessageFormat::Human);
     }
     let compiled = session.compile(&program, args.program.precision(), |_, _, _| {})?;
+    let compile_seconds = began.elapsed().as_secs_f64();
+    let reading = Instant::now();
+    let ready = prepare(&program, &compiled.module, &driver::folder(file))?;
+    session.took("read data and draw", reading);
+    let out = match &args.resume {
+        Some(folder) => folder.clone(),
+        None => folder::begin(&program.name, args, &session.sources).map_err(|problem| vec![problem])?,
+    };
+    if !args.quiet {
+        err(&format!("files go to {}\n", out.display()));
+    }
+    let checkpoint = out.join("checkpoint");
     let options = Options {
-        folder: folder(file),
-        out: args.out.clone(),
-        log: args.log.clone(),
+        folder: driver::folder(file),
+        log: args.log.clone().or_else(|| args.resume.is_none().then(|| out.join("log.jsonl"))),
         seed: args.program.seed,
-        compile_seconds: began.elapsed().as_secs_f64(),
+        compile_seconds,
         interrupt,
+        resume: args.resume.as_ref().map(|_| checkpoint.clone()),
+        checkpoint: Some(Checkpoint { path: checkpoint, every: Duration::from_secs(args.checkpoint_every) }),
+        out: Some(out.clone()),
         ..Options::default()
     };
-    let reading = Instant::now();
-    let ready = prepare(&program, &compiled.module, &options.folder)?;
-    session.took("read data and draw", reading);
     let running = Instant::now();
     let mut device = Interpreter::new(&compiled.module, ready);
     let mut terminal = Terminal::new(args.quiet, std::io::stderr().is_terminal());
     let result = train::run_on(&program, &compiled.module, &mut device, &options, &mut terminal);
     drop(terminal);
     session.took("run", running);
-    result
+    result.map(|finished| (finished, out))
 }

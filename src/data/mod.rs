@@ -18,6 +18,7 @@ pub mod npz;
 pub mod open;
 pub mod pickle;
 pub mod picture;
+pub mod plot;
 pub mod safetensors;
 pub mod value;
 

@@ -78,6 +78,8 @@ codes! {
     INDEX_AT_RUN      "DL0802" "an index out of range while running"
     INTERRUPTED       "DL0803" "the run was interrupted"
     ASSERT_AT_RUN     "DL0804" "an assertion of the schedule does not hold"
+    OTHER_RUN         "DL0805" "a checkpoint of another program or other settings"
+    CHECKPOINT        "DL0806" "a checkpoint that is not there or damaged"
     // Not there yet
     NOT_BUILT         "DL0901" "a construct that the compiler does not carry out yet"
     // Warnings

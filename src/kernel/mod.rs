@@ -15,6 +15,7 @@ mod mentioned;
 mod names;
 pub mod print;
 pub mod read;
+pub mod schedule;
 pub mod verify;
 
 use crate::ir::DType;

@@ -6,6 +6,7 @@
 
 pub mod double;
 pub mod single;
+pub mod vector;
 
 use crate::ir::op::{Binary, Compare, Unary};
 

@@ -154,6 +154,9 @@ pub enum ExprKind {
     Print(Box<Expr>),
     /// Writes a tensor as a picture under the run's folder: the name, the tensor.
     WritePng(Box<Expr>, Box<Expr>),
+    /// Draws reported numbers as curves to a file under the run's folder: its name, those of the
+    /// reports with where they stand.
+    WriteCurves(Box<Expr>, Vec<(Arc<str>, Span)>),
     /// Writes places to a file under the run's folder.
     Save(Vec<PlaceId>, Box<Expr>),
     /// Reads places from a file.

@@ -144,7 +144,8 @@ pub enum RawSource {
     Read {
         /// Which reader.
         reader: Reader,
-        /// The path as the program has it; looked up beside the program, then in the current folder.
+        /// The path as the program has it; looked up beside the program, in the folder above,
+        /// then in the current folder.
         path: String,
         /// The call.
         span: Span,

@@ -5,11 +5,12 @@ use crate::data::{Array, DataError, Elements, Value, csv, idx, npy, npz, pickle,
 use crate::diag::{Diagnostic, codes};
 use crate::ir::{Buffer, DType, Tensor, Type};
 use crate::program::{Raw, RawSource, Reader};
-use crate::source::Span;
+use crate::source::{Span, near};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-/// Files read so far, each once. A path is looked up beside the program, then in the current folder.
+/// Files read so far, each once. A path is looked up beside the program, in the folder above,
+/// then in the current folder.
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
@@ -107,8 +108,11 @@ impl Files {
         if self.read.iter().any(|(r, p, _)| *r == reader && p == path) {
             return Ok(());
         }
-        let at = find(&[&self.folder, Path::new("")], path)
-            .map_err(|error| Diagnostic::from(error).label(span, "is read here"))?;
+        let at = {
+            let [beside, above] = near(&self.folder);
+            find(&[&beside, &above, Path::new("")], path)
+        }
+        .map_err(|error| Diagnostic::from(error).label(span, "is read here"))?;
         let content = match reader {
             Reader::Pickle => pickle::read(&at).map(Content::Value),
             Reader::Idx => idx::read(&at).map(Content::Array),

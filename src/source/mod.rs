@@ -3,7 +3,7 @@
 //! Every later form (syntax tree, program, tensor IR) refers to text by [`Span`]: a file's dense
 //! index and a byte range. Columns are counted in characters from 1, a tab being one character.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Dense index of a source text in its [`SourceMap`].
@@ -94,6 +94,16 @@ impl Source {
     }
 }
 
+/// Where what a file names is looked for: in its folder, then in the folder above, so that programs in
+/// a folder of their own share modules and data with those beside it.
+pub fn near(folder: &Path) -> [PathBuf; 2] {
+    let above = match folder.components().next_back() {
+        Some(Component::Normal(_)) => folder.parent().map(Path::to_owned).unwrap_or_default(),
+        _ => folder.join(".."),
+    };
+    [folder.to_owned(), above]
+}
+
 /// All the texts of one compilation, by dense index.
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
@@ -117,6 +127,11 @@ impl SourceMap {
     /// The text of an index this map gave out.
     pub fn get(&self, id: FileId) -> &Arc<Source> {
         &self.files[id.0 as usize]
+    }
+
+    /// All texts, in the order of their indices.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.files.iter()
     }
 
     /// `file:line:column` of a span's start, as messages and logs write it.

@@ -1,23 +1,21 @@
 //! The expressions of a schedule.
 
 use super::host::{Host, mistake};
-use super::queue::Queue;
 use super::value::Value;
-use super::{Flow, arithmetic, files};
+use super::{Failure, arithmetic, files};
 use crate::diag::{Diagnostic, codes};
-use crate::ir::{DType, LeafKind, Tensor};
-use crate::program::host::{Argument, Batches, Expr, ExprKind, Fold, Format, Part};
-use crate::program::{Elem, MapOp, StepId};
-use crate::runtime::Arg;
-use crate::runtime::interpreter::{chosen_rows, rows};
-use crate::source::Span;
+use crate::ir::Tensor;
+use crate::program::MapOp;
+use crate::program::host::{Expr, ExprKind, Fold, Format, Part};
+use crate::runtime::interpreter::rows;
+use crate::source::{Span, near};
 use crate::train::format;
 use std::path::Path;
 use std::sync::Arc;
 
 impl Host<'_> {
     /// The value of an expression; reports of calls are not waited for.
-    pub(super) fn eval(&mut self, expr: &Expr) -> Result<Value, Flow> {
+    pub(super) fn eval(&mut self, expr: &Expr) -> Result<Value, Failure> {
         let span = expr.span;
         Ok(match &expr.kind {
             ExprKind::Number(v) => Value::Number(*v),
@@ -42,19 +40,9 @@ impl Host<'_> {
                 let values = self.list(list)?;
                 let from = self.bound(from.as_deref(), 0, values.len())?;
                 let to = self.bound(to.as_deref(), values.len(), values.len())?;
-                Value::List(values[from..to.max(from)].into())
+                Value::List(values[from..to.max(from)].to_vec().into())
             }
-            ExprKind::Collect { over, body, condition, value } => {
-                let mut collected = Vec::new();
-                self.turns(over, &mut |host| {
-                    host.block(body)?;
-                    if condition.as_ref().map_or(Ok(true), |c| host.truth(c))? {
-                        collected.push(host.eval(value)?);
-                    }
-                    Ok(())
-                })?;
-                Value::List(collected.into())
-            }
+            ExprKind::Collect { .. } => unreachable!("a comprehension has become a loop"),
             ExprKind::Fold(fold, list) => self.fold(*fold, list)?,
             ExprKind::Format(parts) => self.holes(parts)?,
             ExprKind::Call(step, args) => self.call(*step, args)?,
@@ -93,16 +81,27 @@ impl Host<'_> {
                     .map_err(|error| Diagnostic::from(error).label(span, "is written here"))?;
                 Value::Nothing
             }
+            ExprKind::WriteCurves(name, curves) => {
+                let name = self.text(name)?;
+                self.queue.flush()?;
+                let names: Vec<&str> = curves.iter().map(|(name, _)| &**name).collect();
+                let drawn = self.recorder().curves.drawn(&names);
+                files::write_svg(&self.out, &name, &drawn)
+                    .map_err(|error| Diagnostic::from(error).label(span, "is written here"))?;
+                Value::Nothing
+            }
             ExprKind::Save(places, name) => {
                 let name = self.text(name)?;
                 let values = self.queue.read(places)?;
                 files::save(&self.out, &name, self.module, &values)
                     .map_err(|error| Diagnostic::from(error).label(span, "is saved here"))?;
+                self.saved = true;
                 Value::Nothing
             }
             ExprKind::Load(places, name) => {
                 let name = self.text(name)?;
-                let folders = [self.out.as_path(), &self.folder, Path::new("")];
+                let [beside, above] = near(&self.folder);
+                let folders = [self.out.as_path(), &beside, &above, Path::new("")];
                 let values = files::load(&folders, &name, self.module, places)
                     .map_err(|error| Diagnostic::from(error).label(span, "is loaded here"))?;
                 let values: Vec<(usize, Tensor)> = places.iter().copied().zip(values).collect();
@@ -112,18 +111,18 @@ impl Host<'_> {
         })
     }
 
-    fn all(&mut self, items: &[Expr]) -> Result<Vec<Value>, Flow> {
+    fn all(&mut self, items: &[Expr]) -> Result<Vec<Value>, Failure> {
         items.iter().map(|item| self.eval(item)).collect()
     }
 
     /// The value with every report in it waited for and every slice copied.
-    pub(super) fn awaited(&mut self, value: &Value) -> Result<Value, Flow> {
+    pub(super) fn awaited(&mut self, value: &Value) -> Result<Value, Failure> {
         Ok(match value {
             Value::Pending { call, report } => Value::of_tensor(&self.queue.report(call, *report)?),
             Value::Record(call) => {
                 let count = self.module.steps[call.step].reports.len();
                 let reports = (0..count).map(|r| Ok(Value::of_tensor(&self.queue.report(call, r)?)));
-                Value::Tuple(reports.collect::<Result<Vec<_>, Flow>>()?.into())
+                Value::Tuple(reports.collect::<Result<Vec<_>, Failure>>()?.into())
             }
             Value::Slice { resident, start, size } => {
                 Value::Tensor(rows(&self.queue.resident(*resident), *start, *size))
@@ -139,16 +138,16 @@ impl Host<'_> {
         })
     }
 
-    fn each_awaited(&mut self, values: &[Value]) -> Result<Arc<[Value]>, Flow> {
-        values.iter().map(|v| self.awaited(v)).collect()
+    fn each_awaited(&mut self, values: &[Value]) -> Result<Arc<Vec<Value>>, Failure> {
+        values.iter().map(|v| self.awaited(v)).collect::<Result<Vec<_>, _>>().map(Arc::new)
     }
 
-    fn awaited_expr(&mut self, expr: &Expr) -> Result<Value, Flow> {
+    pub(super) fn awaited_expr(&mut self, expr: &Expr) -> Result<Value, Failure> {
         let value = self.eval(expr)?;
         self.awaited(&value)
     }
 
-    pub(super) fn number(&mut self, expr: &Expr) -> Result<f64, Flow> {
+    pub(super) fn number(&mut self, expr: &Expr) -> Result<f64, Failure> {
         match self.awaited_expr(expr)? {
             Value::Number(v) => Ok(v),
             other => Err(wrong_kind(&other, "a number", expr.span)),
@@ -156,7 +155,7 @@ impl Host<'_> {
     }
 
     /// A whole number.
-    pub(super) fn whole(&mut self, expr: &Expr) -> Result<i64, Flow> {
+    pub(super) fn whole(&mut self, expr: &Expr) -> Result<i64, Failure> {
         let value = self.number(expr)?;
         if value.fract() != 0.0 || value.abs() > 9e15 {
             let label = format!("is {}", format::number(value));
@@ -165,28 +164,28 @@ impl Host<'_> {
         Ok(value as i64)
     }
 
-    pub(super) fn truth(&mut self, expr: &Expr) -> Result<bool, Flow> {
+    pub(super) fn truth(&mut self, expr: &Expr) -> Result<bool, Failure> {
         match self.awaited_expr(expr)? {
             Value::Bool(v) => Ok(v),
             other => Err(wrong_kind(&other, "a truth value", expr.span)),
         }
     }
 
-    pub(super) fn text(&mut self, expr: &Expr) -> Result<Arc<str>, Flow> {
+    pub(super) fn text(&mut self, expr: &Expr) -> Result<Arc<str>, Failure> {
         match self.awaited_expr(expr)? {
             Value::Text(text) => Ok(text),
             other => Err(wrong_kind(&other, "a text", expr.span)),
         }
     }
 
-    pub(super) fn list(&mut self, expr: &Expr) -> Result<Arc<[Value]>, Flow> {
+    pub(super) fn list(&mut self, expr: &Expr) -> Result<Arc<Vec<Value>>, Failure> {
         match self.eval(expr)? {
             Value::List(values) | Value::Tuple(values) => Ok(values),
             other => Err(wrong_kind(&other, "a list", expr.span)),
         }
     }
 
-    fn map(&mut self, op: MapOp, args: &[Expr], span: Span) -> Result<Value, Flow> {
+    fn map(&mut self, op: MapOp, args: &[Expr], span: Span) -> Result<Value, Failure> {
         match op {
             MapOp::And => return Ok(Value::Bool(self.truth(&args[0])? && self.truth(&args[1])?)),
             MapOp::Or => return Ok(Value::Bool(self.truth(&args[0])? || self.truth(&args[1])?)),
@@ -220,7 +219,7 @@ impl Host<'_> {
             (MapOp::Eq, [a, b]) => equal(a, b, span).map(Value::Bool),
             (MapOp::Ne, [a, b]) => equal(a, b, span).map(|same| Value::Bool(!same)),
             (MapOp::Add, [Value::List(a), Value::List(b)]) => {
-                Ok(Value::List(a.iter().chain(b.iter()).cloned().collect()))
+                Ok(Value::List(Arc::new(a.iter().chain(b.iter()).cloned().collect())))
             }
             _ => {
                 let at = values.iter().position(|v| !matches!(v, Value::Number(_))).unwrap_or(0);
@@ -229,7 +228,7 @@ impl Host<'_> {
         }
     }
 
-    fn fold(&mut self, fold: Fold, list: &Expr) -> Result<Value, Flow> {
+    fn fold(&mut self, fold: Fold, list: &Expr) -> Result<Value, Failure> {
         let values = self.list(list)?;
         if fold == Fold::Len {
             return Ok(Value::Number(values.len() as f64));
@@ -258,7 +257,7 @@ impl Host<'_> {
         }))
     }
 
-    fn holes(&mut self, parts: &[Part]) -> Result<Value, Flow> {
+    fn holes(&mut self, parts: &[Part]) -> Result<Value, Failure> {
         let mut text = String::new();
         for part in parts {
             match part {
@@ -270,94 +269,6 @@ impl Host<'_> {
             }
         }
         Ok(Value::text(text))
-    }
-
-    fn call(&mut self, step: StepId, args: &[Argument]) -> Result<Value, Flow> {
-        let mut given = Vec::with_capacity(args.len());
-        for (at, arg) in args.iter().enumerate() {
-            given.push(match arg {
-                Argument::Scalar(expr) => self.scalar(step, at, expr)?,
-                Argument::Tensor(expr) => self.tensor(step, at, expr)?,
-            });
-        }
-        let moment = self.position.call(step, self.program.steps[step].declared);
-        Ok(Value::Record(self.queue.call(step, given, moment)?))
-    }
-
-    fn scalar(&mut self, step: StepId, at: usize, expr: &Expr) -> Result<Arg, Flow> {
-        let declared = &self.program.steps[step].args[at];
-        match (self.awaited_expr(expr)?, declared.ty.elem) {
-            (Value::Number(v), Elem::Real) => Ok(Arg::Scalar(v)),
-            (Value::Number(v), Elem::Int) if f64::from(v as i32) == v => Ok(Arg::Scalar(v)),
-            (Value::Number(v), Elem::Int) => {
-                let title = format!("{} takes a whole number of 32 bits", declared.name);
-                Err(mistake(codes::KIND, title, expr.span, format!("is {}", format::number(v))))
-            }
-            (Value::Bool(v), Elem::Bool) => Ok(Arg::Scalar(f64::from(u8::from(v)))),
-            (other, elem) => Err(wrong_kind(&other, elem.name(), expr.span)),
-        }
-    }
-
-    fn tensor(&mut self, step: StepId, at: usize, expr: &Expr) -> Result<Arg, Flow> {
-        match self.eval(expr)? {
-            Value::Slice { resident, start, size } => Ok(Arg::Batch { resident, start, size }),
-            Value::Pending { call, report } => Ok(Queue::argument(&call, report)),
-            Value::Tensor(tensor) => Ok(Arg::Tensor(tensor)),
-            Value::Number(v) => {
-                let leaf = |l: &&crate::ir::Leaf| l.kind == LeafKind::Arg && l.index == at;
-                let dtype =
-                    self.module.steps[step].leaves.iter().find(leaf).map_or(DType::F32, |l| l.ty.dtype);
-                Ok(Arg::Tensor(Tensor::scalar(dtype, v)))
-            }
-            Value::Record(call) if self.module.steps[call.step].reports.len() == 1 => {
-                Ok(Queue::argument(&call, 0))
-            }
-            other => Err(wrong_kind(&other, "a tensor", expr.span)),
-        }
-    }
-
-    fn batch(&mut self, batches: &Batches, at: &Expr) -> Result<Value, Flow> {
-        let at = self.element(at, batches.count)?;
-        let order = self.order(batches)?;
-        Ok(self.minibatch(batches, order.as_deref(), at))
-    }
-
-    /// The positions of the examples of minibatches, if they are not in the order of the arrays.
-    pub(super) fn order(&mut self, batches: &Batches) -> Result<Option<Vec<usize>>, Flow> {
-        let Some(expr) = &batches.order else { return Ok(None) };
-        let Value::Tensor(tensor) = self.awaited_expr(expr)? else {
-            return Err(mistake(codes::KIND, "an order is a tensor", expr.span, ""));
-        };
-        let count = tensor.ty.shape.first().copied().unwrap_or(0);
-        let mut order = Vec::with_capacity(count);
-        for (at, value) in tensor.elements::<i32>().iter().enumerate() {
-            match usize::try_from(*value) {
-                Ok(row) if row < count => order.push(row),
-                _ => {
-                    let title =
-                        format!("position {value} at [{at}] of the order is outside 0..{}", count - 1);
-                    return Err(mistake(codes::INDEX_AT_RUN, title, expr.span, "the order of the examples"));
-                }
-            }
-        }
-        Ok(Some(order))
-    }
-
-    /// A minibatch: slices of the arrays, or the rows that an order has there; one if there is one
-    /// field, else a tuple.
-    pub(super) fn minibatch(&self, batches: &Batches, order: Option<&[usize]>, at: usize) -> Value {
-        let (start, size) = (batches.start + at * batches.size, batches.size);
-        let part = |resident: &usize| match order {
-            None => Value::Slice { resident: *resident, start, size },
-            Some(order) => {
-                let rows = &order[start..start + size];
-                Value::Tensor(chosen_rows(&self.queue.resident(*resident), rows))
-            }
-        };
-        match batches.fields.as_slice() {
-            [one] => part(one),
-            several => Value::Tuple(several.iter().map(part).collect()),
-        }
     }
 
     /// Draws anew: a number, or a tensor.
@@ -373,7 +284,7 @@ impl Host<'_> {
     }
 
     /// A position in something of so many elements; negative ones count from the end.
-    fn element(&mut self, at: &Expr, count: usize) -> Result<usize, Flow> {
+    pub(super) fn element(&mut self, at: &Expr, count: usize) -> Result<usize, Failure> {
         let value = self.whole(at)?;
         let from_start = if value < 0 { value + count as i64 } else { value };
         if !(0..count as i64).contains(&from_start) {
@@ -384,7 +295,7 @@ impl Host<'_> {
     }
 
     /// A bound of a slice, within the list; negative ones count from the end.
-    fn bound(&mut self, at: Option<&Expr>, otherwise: usize, count: usize) -> Result<usize, Flow> {
+    fn bound(&mut self, at: Option<&Expr>, otherwise: usize, count: usize) -> Result<usize, Failure> {
         let Some(expr) = at else { return Ok(otherwise) };
         let value = self.whole(expr)?;
         let from_start = if value < 0 { value + count as i64 } else { value };
@@ -392,7 +303,7 @@ impl Host<'_> {
     }
 }
 
-fn equal(a: &Value, b: &Value, span: Span) -> Result<bool, Flow> {
+fn equal(a: &Value, b: &Value, span: Span) -> Result<bool, Failure> {
     match (a, b) {
         (Value::Text(a), Value::Text(b)) => Ok(a == b),
         (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
@@ -404,7 +315,7 @@ fn equal(a: &Value, b: &Value, span: Span) -> Result<bool, Flow> {
     }
 }
 
-fn wrong_kind(found: &Value, wanted: &str, span: Span) -> Flow {
+pub(super) fn wrong_kind(found: &Value, wanted: &str, span: Span) -> Failure {
     let title = format!("{wanted} is needed here");
     mistake(codes::KIND, title, span, format!("is {}", found.kind()))
 }

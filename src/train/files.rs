@@ -1,4 +1,4 @@
-//! `save` and `load`: places in a file, each under its path; `write_png`.
+//! `save` and `load`: places in a file, each under its path; `write_png`, `write_curves`.
 
 use crate::data::{self, Array, DataError, Elements, picture};
 use crate::diag::codes;
@@ -18,6 +18,16 @@ pub fn save(out: &Path, name: &str, module: &Module, values: &[(PlaceId, Tensor)
 /// Writes a tensor as a picture under the run's folder, atomically.
 pub fn write_png(out: &Path, name: &str, tensor: &Tensor) -> Result<(), DataError> {
     picture::write(&ready(out, name)?, &tensor.ty.shape, &tensor.as_f64s())
+}
+
+/// Writes a drawing under the run's folder, atomically.
+pub fn write_svg(out: &Path, name: &str, drawing: &str) -> Result<(), DataError> {
+    let path = ready(out, name)?;
+    if path.extension().is_none_or(|ending| ending != "svg") {
+        let error = DataError::cannot_write(&path, drawing.len() as u64, "curves are drawn as SVG");
+        return Err(error.help("a name that ends in .svg"));
+    }
+    data::write_atomically(&path, drawing.as_bytes())
 }
 
 /// A path under the run's folder, whose folders are there.

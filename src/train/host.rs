@@ -1,14 +1,19 @@
-//! The statements of a schedule.
+//! The host: carries out the instructions of a schedule one after another.
+//!
+//! Between two instructions the state of the run is what [`Host`] holds and what the queue holds of
+//! places and counts; there it may be kept, and taken up again.
 
-use super::place::Position;
+use super::checkpoint::Keeper;
+use super::code::{self, Code, Op};
+use super::place::{Elements, Position};
 use super::queue::Queue;
 use super::recorder::Recorder;
 use super::sink::Logged;
 use super::value::Value;
-use super::{Flow, Options};
-use crate::diag::{Code, Diagnostic, codes};
+use super::{End, Failure, Options};
+use crate::diag::{Code as Kind, Diagnostic, codes};
 use crate::ir::{Module, Tensor};
-use crate::program::host::{Batches, Expr, ExprKind, Format, Loop, Over, Stmt, StmtKind, VarId};
+use crate::program::host::{Expr, ExprKind, Format, Loop, Over, VarId};
 use crate::program::{PlaceId, Program};
 use crate::source::Span;
 use crate::train::format;
@@ -26,35 +31,80 @@ pub struct Host<'a> {
     pub(super) drawn: Vec<u32>,
     pub(super) folder: PathBuf,
     pub(super) out: PathBuf,
+    /// Whether the instruction under way has written a file that the program may read again.
+    pub(super) saved: bool,
+    code: Arc<Code>,
+    pub(super) keeper: Keeper,
+    cut_after: Option<u64>,
 }
 
 /// A mistake of the schedule that shows only now.
-pub fn mistake(code: Code, title: impl Into<String>, span: Span, label: impl Into<String>) -> Flow {
+pub fn mistake(code: Kind, title: impl Into<String>, span: Span, label: impl Into<String>) -> Failure {
     Diagnostic::error(code, title).label(span, label).into()
 }
 
 impl<'a> Host<'a> {
-    /// A host at the start of the run.
-    pub fn new(program: &'a Program, module: &'a Module, queue: Queue<'a>, options: &Options) -> Host<'a> {
-        Host {
+    /// A host at the start of the run, or where the options say that it goes on.
+    pub fn new(
+        program: &'a Program,
+        module: &'a Module,
+        queue: Queue<'a>,
+        options: &'a Options,
+    ) -> Result<Host<'a>, Failure> {
+        let code = Arc::new(code::code(&program.host));
+        let mut host = Host {
             program,
             module,
             queue,
             position: Position::new(program),
-            vars: vec![None; program.host.vars.len()],
+            vars: vec![None; code.vars],
             drawn: vec![0; program.host.draws.len()],
             folder: options.folder.clone(),
             out: options.out.clone().unwrap_or_default(),
+            saved: false,
+            keeper: Keeper::new(options, code.loads()),
+            code,
+            cut_after: options.cut_after,
+        };
+        host.recorder().curves.kept = host.code.draws_curves();
+        if let Some(path) = &options.resume {
+            host.take_up(path, options)?;
         }
+        Ok(host)
     }
 
     /// Goes through the schedule; what is queued at its end is carried out.
-    pub fn run(&mut self) -> Result<(), Flow> {
-        let program = self.program;
-        match self.block(&program.host.body) {
-            Ok(()) | Err(Flow::Stop) => self.queue.finish(),
-            Err(other) => Err(other),
+    pub fn run(&mut self) -> Result<End, Failure> {
+        let code = Arc::clone(&self.code);
+        let mut done = 0;
+        while let Some(instruction) = code.all.get(self.position.at) {
+            let cut = self.cut_after == Some(done);
+            if cut || self.queue.interrupted() {
+                self.queue.flush()?;
+                self.keep()?;
+                return Ok(End::Interrupted);
+            }
+            if matches!(instruction.op, Op::Turn { .. }) && self.keeper.due() {
+                self.keep_if_possible()?;
+            }
+            self.position.at += 1;
+            done += 1;
+            self.carry_out(&instruction.op)?;
+            for var in instruction.ends.clone() {
+                self.vars[var] = None;
+            }
+            if std::mem::take(&mut self.saved) && self.keeper.reads_again {
+                self.keep_if_possible()?;
+            }
         }
+        self.queue.finish()?;
+        self.keeper.done();
+        Ok(End::Completed)
+    }
+
+    /// How many seconds the run took before it was taken up.
+    pub fn seconds_before(&self) -> f64 {
+        self.keeper.before
     }
 
     /// Whom events go to.
@@ -62,39 +112,44 @@ impl<'a> Host<'a> {
         &mut self.queue.recorder
     }
 
-    pub(super) fn block(&mut self, stmts: &[Stmt]) -> Result<(), Flow> {
-        stmts.iter().try_for_each(|stmt| self.stmt(stmt))
-    }
-
-    fn stmt(&mut self, stmt: &Stmt) -> Result<(), Flow> {
-        match &stmt.kind {
-            StmtKind::Let(vars, value) => {
+    fn carry_out(&mut self, op: &Op) -> Result<(), Failure> {
+        match op {
+            Op::Let(vars, value) => {
                 let span = value.span;
                 let value = self.eval(value)?;
-                self.bind(vars, value, span)
+                self.bind(vars, value, Some(span))
             }
-            StmtKind::Set(var, value) => {
-                self.vars[*var] = Some(self.eval(value)?);
+            Op::Append(var, value) => {
+                let value = self.eval(value)?;
+                match &mut self.vars[*var] {
+                    Some(Value::List(list)) => Arc::make_mut(list).push(value),
+                    other => panic!("a comprehension appends to {other:?}"),
+                }
                 Ok(())
             }
-            StmtKind::Do(value) => self.eval(value).map(drop),
-            StmtKind::For(over, body) => self.turns(over, &mut |host| host.block(body)),
-            StmtKind::If(condition, yes, no) => {
-                let branch = if self.truth(condition)? { yes } else { no };
-                self.block(branch)
+            Op::Do(value) => self.eval(value).map(drop),
+            Op::Begin(over) => self.begin(over),
+            Op::Turn { over, end } => self.turn(over, *end),
+            Op::Jump(to) => {
+                self.position.at = *to;
+                Ok(())
             }
-            StmtKind::Phase(name, body) => {
+            Op::Unless(condition, to) => {
+                if !self.truth(condition)? {
+                    self.position.at = *to;
+                }
+                Ok(())
+            }
+            Op::Enter(name) => {
                 let name = self.text(name)?;
                 self.position.enter(name);
-                let result = self.block(body);
-                self.position.leave();
-                match result {
-                    Err(Flow::Stop) => Ok(()),
-                    other => other,
-                }
+                Ok(())
             }
-            StmtKind::Stop => Err(Flow::Stop),
-            StmtKind::Report(name, value) => {
+            Op::Leave => {
+                self.position.leave();
+                Ok(())
+            }
+            Op::Report(name, value) => {
                 let value = self.eval(value)?;
                 let value = self.awaited(&value)?;
                 self.queue.flush()?;
@@ -102,8 +157,8 @@ impl<'a> Host<'a> {
                 self.recorder().report(&moment, iteration, name, logged(&value));
                 Ok(())
             }
-            StmtKind::Assert(condition, message) => self.assert(condition, message.as_ref()),
-            StmtKind::Restore(places, value) => {
+            Op::Assert(condition, message) => self.assert(condition, message.as_ref()),
+            Op::Restore(places, value) => {
                 let span = value.span;
                 let value = self.eval(value)?;
                 self.restore(places, &value, span)
@@ -111,73 +166,82 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// The turns of a loop. The body is run once for each element, after it is bound.
-    pub(super) fn turns(
-        &mut self,
-        over: &Loop,
-        body: &mut dyn FnMut(&mut Self) -> Result<(), Flow>,
-    ) -> Result<(), Flow> {
-        let mut span = None;
-        let (elements, count) = match &over.over {
+    fn begin(&mut self, over: &Over) -> Result<(), Failure> {
+        let (elements, count) = match over {
             Over::Range(from, to) => {
-                span = Some(from.span);
                 let (from, to) = (self.whole(from)?, self.whole(to)?);
                 (Elements::Range(from), usize::try_from(to - from).unwrap_or(0))
             }
-            Over::Batches(batches) => (Elements::Batches(batches, self.order(batches)?), batches.count),
+            Over::Batches(batches) => (Elements::Batches(self.order(batches)?.map(Arc::new)), batches.count),
             Over::List(list) => {
-                span = Some(list.span);
                 let values = self.list(list)?;
                 let count = values.len();
                 (Elements::List(values), count)
             }
         };
-        self.position.begin_loop(count, matches!(elements, Elements::Range(_)));
-        let mut result = Ok(());
-        for at in 0..count {
-            self.position.turn(at);
-            let element = match &elements {
-                Elements::Range(from) => Value::Number((from + at as i64) as f64),
-                Elements::Batches(batches, order) => self.minibatch(batches, order.as_deref(), at),
-                Elements::List(values) => values[at].clone(),
-            };
-            result = self.turn(over, element, at, span).and_then(|()| body(self));
-            if result.is_err() {
-                break;
-            }
-        }
-        self.position.end_loop();
-        result
+        self.position.begin_loop(count, elements);
+        Ok(())
     }
 
-    fn turn(&mut self, over: &Loop, element: Value, at: usize, span: Option<Span>) -> Result<(), Flow> {
-        self.queue.interrupted()?;
+    /// The next turn of a loop: binds its element, or goes on behind the loop.
+    fn turn(&mut self, over: &Loop, end: code::At) -> Result<(), Failure> {
+        let Some((at, elements)) = self.position.turn() else {
+            self.position.at = end;
+            return Ok(());
+        };
         let position = &self.position;
         self.queue.recorder.progress(|| (position.here(), position.fraction()));
+        let element = match (&elements, &over.over) {
+            (Elements::Range(from), _) => Value::Number((from + at as i64) as f64),
+            (Elements::List(values), _) => values[at].clone(),
+            (Elements::Batches(order), Over::Batches(batches)) => {
+                self.minibatch(batches, order.as_ref().map(|o| o.as_slice()), at)
+            }
+            (Elements::Batches(_), Over::Range(..) | Over::List(_)) => {
+                unreachable!("minibatches of something else")
+            }
+        };
         if let Some(index) = over.index {
             self.vars[index] = Some(Value::Number(at as f64));
         }
-        match over.vars.as_slice() {
-            [] => Ok(()),
-            [one] => {
-                self.vars[*one] = Some(element);
-                Ok(())
-            }
-            several => self.take_apart(several, &element, span),
-        }
+        let span = match &over.over {
+            Over::Range(from, _) => Some(from.span),
+            Over::List(list) => Some(list.span),
+            Over::Batches(_) => None,
+        };
+        self.bind(&over.vars, element, span)
     }
 
-    pub(super) fn bind(&mut self, vars: &[VarId], value: Value, span: Span) -> Result<(), Flow> {
+    fn bind(&mut self, vars: &[VarId], value: Value, span: Option<Span>) -> Result<(), Failure> {
         match vars {
+            [] => Ok(()),
             [one] => {
                 self.vars[*one] = Some(value);
                 Ok(())
             }
-            several => self.take_apart(several, &value, Some(span)),
+            several => self.take_apart(several, &value, span),
         }
     }
 
-    fn take_apart(&mut self, vars: &[VarId], value: &Value, span: Option<Span>) -> Result<(), Flow> {
+    /// Writes a checkpoint: an error if that fails.
+    fn keep(&mut self) -> Result<(), Failure> {
+        let mut keeper = std::mem::take(&mut self.keeper);
+        let result = keeper.keep(self);
+        self.keeper = keeper;
+        result
+    }
+
+    /// Writes a checkpoint. If it cannot be written that is told, and the run goes on.
+    fn keep_if_possible(&mut self) -> Result<(), Failure> {
+        self.queue.flush()?;
+        if let Err(mut problem) = self.keep() {
+            problem.severity = crate::diag::Severity::Warning;
+            self.recorder().warn(&problem);
+        }
+        Ok(())
+    }
+
+    fn take_apart(&mut self, vars: &[VarId], value: &Value, span: Option<Span>) -> Result<(), Failure> {
         let parts: Vec<Value> = match value {
             Value::Tuple(values) | Value::List(values) => values.to_vec(),
             Value::Record(call) => {
@@ -201,7 +265,7 @@ impl<'a> Host<'a> {
         Ok(())
     }
 
-    fn assert(&mut self, condition: &Expr, message: Option<&Expr>) -> Result<(), Flow> {
+    fn assert(&mut self, condition: &Expr, message: Option<&Expr>) -> Result<(), Failure> {
         if self.truth(condition)? {
             return Ok(());
         }
@@ -224,7 +288,7 @@ impl<'a> Host<'a> {
         Err(error.into())
     }
 
-    fn restore(&mut self, places: &[PlaceId], value: &Value, span: Span) -> Result<(), Flow> {
+    fn restore(&mut self, places: &[PlaceId], value: &Value, span: Span) -> Result<(), Failure> {
         let Value::Snapshot(kept) = value else {
             let title = format!("{} cannot be put back into places", value.kind());
             return Err(mistake(codes::KIND, title, span, "is not a snapshot"));
@@ -243,13 +307,6 @@ impl<'a> Host<'a> {
         }
         self.queue.write(&values)
     }
-}
-
-/// What a loop goes through.
-enum Elements<'l> {
-    Range(i64),
-    Batches(&'l Batches, Option<Vec<usize>>),
-    List(Arc<[Value]>),
 }
 
 fn logged(value: &Value) -> Logged {

@@ -13,7 +13,7 @@ use crate::diag::{Diagnostic, codes};
 use crate::train::format;
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// A log file.
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub struct Log {
     path: PathBuf,
     file: File,
+    /// Bytes in the file.
+    written: u64,
     /// Lines not written yet.
     held: Vec<u8>,
     trouble: Option<String>,
@@ -33,7 +35,26 @@ impl Log {
     /// Starts a log; an old one of that name is replaced.
     pub fn create(path: &Path) -> Result<Log, Diagnostic> {
         let file = File::create(path).map_err(|reason| cannot_write(path, &reason.to_string()))?;
-        Ok(Log { path: path.to_owned(), file, held: Vec::new(), trouble: None })
+        Ok(Log { path: path.to_owned(), file, written: 0, held: Vec::new(), trouble: None })
+    }
+
+    /// Goes on with a log of which `written` bytes are kept, after lines that are still to be
+    /// written. What was logged after that is cut off: it will be logged again.
+    pub fn take_up(path: &Path, written: u64, held: Vec<u8>) -> Result<Log, Diagnostic> {
+        let opened = || {
+            let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+            let written = written.min(file.metadata()?.len());
+            file.set_len(written)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok((file, written))
+        };
+        let (file, written) = opened().map_err(|e: std::io::Error| cannot_write(path, &e.to_string()))?;
+        Ok(Log { path: path.to_owned(), file, written, held, trouble: None })
+    }
+
+    /// The file, how many bytes are in it, and lines that are still to be written.
+    pub fn written(&self) -> (&Path, u64, &[u8]) {
+        (&self.path, self.written, &self.held)
     }
 
     /// Writes what is held. The first time that this fails, gives the warning to tell.
@@ -41,7 +62,10 @@ impl Log {
         while !self.held.is_empty() {
             match self.file.write(&self.held) {
                 Ok(0) => return self.failed("no more can be written".to_owned()),
-                Ok(count) => drop(self.held.drain(..count)),
+                Ok(count) => {
+                    self.held.drain(..count);
+                    self.written += count as u64;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return self.failed(error.to_string()),
             }

@@ -8,7 +8,11 @@
 // A diagnostic is made at most once a run; what it weighs does not matter.
 #![allow(clippy::result_large_err)]
 
+mod arguments;
 pub mod arithmetic;
+mod checkpoint;
+mod code;
+mod curves;
 mod eval;
 pub mod files;
 pub mod format;
@@ -30,7 +34,7 @@ use crate::runtime::{Device, Interpreter, prepare};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +53,21 @@ pub struct Options {
     pub interrupt: Arc<AtomicBool>,
     /// When queues are cut.
     pub cut: Cut,
+    /// Where and how often the state of the run is kept; none is nowhere.
+    pub checkpoint: Option<Checkpoint>,
+    /// The checkpoint to go on from. Its log is gone on with, unless `log` names another.
+    pub resume: Option<PathBuf>,
+    /// Ends the run, as if the user had asked for that, after so many instructions; for tests.
+    pub cut_after: Option<u64>,
+}
+
+/// Where and how often the state of a run is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The file; it is removed when the run has come to its end.
+    pub path: PathBuf,
+    /// How long after the last one.
+    pub every: Duration,
 }
 
 /// When a queue is run although nothing needs it yet. No program can tell.
@@ -114,21 +133,7 @@ impl Finished {
 }
 
 /// Why the host does not go on.
-#[derive(Debug)]
-enum Flow {
-    /// `stop`, on its way to the phase around it.
-    Stop,
-    /// The user asked for the end.
-    Interrupted,
-    /// Something is wrong.
-    Fail(Box<Diagnostic>),
-}
-
-impl From<Diagnostic> for Flow {
-    fn from(error: Diagnostic) -> Flow {
-        Flow::Fail(Box::new(error))
-    }
-}
+type Failure = Box<Diagnostic>;
 
 /// Runs a program with the reference interpreter.
 pub fn run(
@@ -153,17 +158,17 @@ pub fn run_on(
     let log = options.log.as_deref().map(log::Log::create).transpose().map_err(|error| vec![error])?;
     let recorder = recorder::Recorder::new(sink, log);
     let queue = queue::Queue::new(program, module, device, recorder, options);
-    let mut host = host::Host::new(program, module, queue, options);
+    let mut host = host::Host::new(program, module, queue, options).map_err(|error| vec![*error])?;
     let result = host.run();
+    let seconds = host.seconds_before() + began.elapsed().as_secs_f64();
     let recorder = host.recorder();
-    let seconds = began.elapsed().as_secs_f64();
     let (end, mut problems) = match result {
-        Ok(()) | Err(Flow::Stop) => {
+        Ok(End::Completed) => {
             recorder.end(seconds, options.compile_seconds);
             (End::Completed, Problems::new())
         }
-        Err(Flow::Interrupted) => (End::Interrupted, Problems::new()),
-        Err(Flow::Fail(error)) => (End::Completed, vec![*error]),
+        Ok(End::Interrupted) => (End::Interrupted, Problems::new()),
+        Err(error) => (End::Completed, vec![*error]),
     };
     problems.extend(recorder.close().err());
     if problems.is_empty() { Ok(Finished { end, seconds }) } else { Err(problems) }

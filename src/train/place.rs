@@ -1,32 +1,60 @@
-//! Where in the run the host is: phases, loops around it, and how often each step was called.
+//! Where in the run the host is: the next instruction, phases, loops around it, and how often each
+//! step was called.
 
+use super::code::At;
+use super::value::Value;
 use crate::program::{Program, StepId};
 use crate::runtime::trace::Moment;
 use std::sync::Arc;
 
-/// The phases and loops around the host.
+/// The next instruction, and the phases and loops around it.
 pub struct Position {
+    /// The next instruction.
+    pub at: At,
     /// The run, then phases in phases.
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     /// For each step, the index of its name: all forms of a step count together.
     names: Vec<usize>,
     /// Calls so far, by name.
-    calls: Vec<u64>,
+    pub(super) calls: Vec<u64>,
     /// Iteration of the latest call of a declared step.
-    latest: Option<usize>,
+    pub(super) latest: Option<usize>,
 }
 
-struct Frame {
-    phase: Option<Arc<str>>,
+/// The run, or a phase.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub phase: Option<Arc<str>>,
     /// Calls of each name when it began.
-    began: Vec<u64>,
-    loops: Vec<Turn>,
+    pub began: Vec<u64>,
+    pub loops: Vec<Turns>,
 }
 
-struct Turn {
-    at: usize,
-    of: usize,
-    range: bool,
+/// A loop under way.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// Turns begun.
+    pub begun: usize,
+    pub of: usize,
+    pub elements: Elements,
+}
+
+/// What a loop goes through.
+#[derive(Clone, Debug)]
+pub(super) enum Elements {
+    /// Whole numbers from here on.
+    Range(i64),
+    /// Minibatches, of examples in an order.
+    Batches(Option<Arc<Vec<usize>>>),
+    /// The elements of a list.
+    List(Arc<Vec<Value>>),
+}
+
+impl Turns {
+    /// The turn under way.
+    fn turn(&self) -> usize {
+        self.begun.saturating_sub(1)
+    }
 }
 
 impl Position {
@@ -43,7 +71,7 @@ impl Position {
         }
         let calls = vec![0; known.len()];
         let run = Frame { phase: None, began: calls.clone(), loops: Vec::new() };
-        Position { frames: vec![run], names, calls, latest: None }
+        Position { at: 0, frames: vec![run], names, calls, latest: None }
     }
 
     /// A phase begins.
@@ -51,24 +79,26 @@ impl Position {
         self.frames.push(Frame { phase: Some(phase), began: self.calls.clone(), loops: Vec::new() });
     }
 
-    /// The innermost phase ends.
+    /// The innermost phase ends, and the loops in it.
     pub fn leave(&mut self) {
         self.frames.pop();
     }
 
     /// A loop of so many turns begins.
-    pub fn begin_loop(&mut self, of: usize, range: bool) {
-        self.innermost().loops.push(Turn { at: 0, of, range });
+    pub(super) fn begin_loop(&mut self, of: usize, elements: Elements) {
+        self.innermost().loops.push(Turns { begun: 0, of, elements });
     }
 
-    /// The innermost loop is at a turn.
-    pub fn turn(&mut self, at: usize) {
-        self.innermost().loops.last_mut().expect("within a loop").at = at;
-    }
-
-    /// The innermost loop ends.
-    pub fn end_loop(&mut self) {
-        self.innermost().loops.pop();
+    /// The innermost loop's next turn with what it goes through; none if it has ended.
+    pub(super) fn turn(&mut self) -> Option<(usize, Elements)> {
+        let loops = &mut self.innermost().loops;
+        let turns = loops.last_mut().expect("within a loop");
+        if turns.begun == turns.of {
+            loops.pop();
+            return None;
+        }
+        turns.begun += 1;
+        Some((turns.begun - 1, turns.elements.clone()))
     }
 
     /// Counts a call of a step and gives where it stands.
@@ -86,7 +116,8 @@ impl Position {
     /// Phase and epoch.
     pub fn here(&self) -> Moment {
         let frame = self.frames.last().expect("the run is never left");
-        let epoch = frame.loops.iter().find(|l| l.range).map(|l| l.at);
+        let range = |turns: &&Turns| matches!(turns.elements, Elements::Range(_));
+        let epoch = frame.loops.iter().find(range).map(Turns::turn);
         Moment { phase: frame.phase.clone(), epoch, iteration: 0 }
     }
 
@@ -98,9 +129,9 @@ impl Position {
     /// How far the loops are, from 0 to 1.
     pub fn fraction(&self) -> f64 {
         let (mut done, mut part) = (0.0, 1.0);
-        for turn in self.frames.iter().flat_map(|f| &f.loops) {
-            part /= turn.of.max(1) as f64;
-            done += turn.at as f64 * part;
+        for turns in self.frames.iter().flat_map(|f| &f.loops) {
+            part /= turns.of.max(1) as f64;
+            done += turns.turn() as f64 * part;
         }
         done
     }

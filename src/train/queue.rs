@@ -12,7 +12,7 @@
 use super::recorder::Recorder;
 use super::sink::Logged;
 use super::value::{Call, Value};
-use super::{Cut, Flow};
+use super::{Cut, Failure};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::{Module, Tensor};
 use crate::program::{PlaceId, PlaceKind, Program, StepId};
@@ -91,7 +91,7 @@ impl<'a> Queue<'a> {
     }
 
     /// Lets a call join the queue.
-    pub fn call(&mut self, step: StepId, args: Vec<Arg>, moment: Moment) -> Result<Arc<Call>, Flow> {
+    pub fn call(&mut self, step: StepId, args: Vec<Arg>, moment: Moment) -> Result<Arc<Call>, Failure> {
         let call = Arc::new(Call { id: self.next, step, result: OnceLock::new() });
         self.next += 1;
         let runs = &mut self.runs[self.module.families[step]];
@@ -106,7 +106,7 @@ impl<'a> Queue<'a> {
     }
 
     /// A report of a call, which is waited for.
-    pub fn report(&mut self, call: &Call, report: usize) -> Result<Tensor, Flow> {
+    pub fn report(&mut self, call: &Call, report: usize) -> Result<Tensor, Failure> {
         if call.result.get().is_none() {
             self.flush()?;
         }
@@ -123,13 +123,13 @@ impl<'a> Queue<'a> {
     }
 
     /// Copies of places.
-    pub fn read(&mut self, places: &[PlaceId]) -> Result<Vec<(PlaceId, Tensor)>, Flow> {
+    pub fn read(&mut self, places: &[PlaceId]) -> Result<Vec<(PlaceId, Tensor)>, Failure> {
         self.flush()?;
         Ok(places.iter().map(|p| (*p, self.device.read(*p))).collect())
     }
 
     /// Gives places new values.
-    pub fn write(&mut self, values: &[(PlaceId, Tensor)]) -> Result<(), Flow> {
+    pub fn write(&mut self, values: &[(PlaceId, Tensor)]) -> Result<(), Failure> {
         self.flush()?;
         for (place, value) in values {
             self.device.write(*place, value);
@@ -138,33 +138,44 @@ impl<'a> Queue<'a> {
         Ok(())
     }
 
+    /// How often each family of steps has been called.
+    pub fn runs(&self) -> &[u64] {
+        &self.runs
+    }
+
+    /// Goes on where another queue was: with its calls, runs and places.
+    pub fn take_up(&mut self, calls: u64, runs: Vec<u64>, places: &[Tensor]) {
+        self.next = calls;
+        self.runs = runs;
+        for (place, value) in places.iter().enumerate() {
+            self.device.write(place, value);
+        }
+        self.renew_guard();
+    }
+
     /// A resident array.
     pub fn resident(&self, resident: usize) -> Tensor {
         self.device.resident(resident)
     }
 
-    /// Runs what is queued, and ends the run if the user asked for that.
-    pub fn flush(&mut self) -> Result<(), Flow> {
-        self.run()?;
-        self.interrupted()
-    }
-
     /// Runs what is queued and looks at the params: the end of the run.
-    pub fn finish(&mut self) -> Result<(), Flow> {
-        self.run()?;
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        self.flush()?;
         self.look_at_params()
     }
 
-    /// Ends the run if the user asked for that; what is queued is carried out first.
-    pub fn interrupted(&mut self) -> Result<(), Flow> {
-        if !self.interrupt.load(Ordering::SeqCst) {
-            return Ok(());
-        }
-        self.run()?;
-        Err(Flow::Interrupted)
+    /// Whether the user asked for the end of the run.
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::SeqCst)
     }
 
-    fn run(&mut self) -> Result<(), Flow> {
+    /// Calls so far.
+    pub fn calls(&self) -> u64 {
+        self.next
+    }
+
+    /// Runs what is queued.
+    pub fn flush(&mut self) -> Result<(), Failure> {
         if self.entries.is_empty() {
             return Ok(());
         }
@@ -239,7 +250,7 @@ impl<'a> Queue<'a> {
         self.guard = Guard { places, ..Guard::default() };
     }
 
-    fn look_at_params(&mut self) -> Result<(), Flow> {
+    fn look_at_params(&mut self) -> Result<(), Failure> {
         if self.guard.since.is_empty() {
             return Ok(());
         }

@@ -15,9 +15,9 @@ pub enum Value {
     /// A text.
     Text(Arc<str>),
     /// A tuple.
-    Tuple(Arc<[Value]>),
+    Tuple(Arc<Vec<Value>>),
     /// A list.
-    List(Arc<[Value]>),
+    List(Arc<Vec<Value>>),
     /// What a call gives, whether or not it has run.
     Record(Arc<Call>),
     /// One report of a call, whether or not it has run.

@@ -48,7 +48,7 @@ fn load_looks_in_the_run_folder_then_beside_the_program() {
     let outcome = run_with(&program(vec![load("m.npz")], 0), &options);
     assert_eq!(outcome.places[0].item_f64(), 0.5);
     let missing = run_with(&program(vec![load("none.npz")], 0), &options).error();
-    assert_eq!((missing.code, missing.notes.len()), (codes::DATA_FILE, 3), "{missing:?}");
+    assert_eq!((missing.code, missing.notes.len()), (codes::DATA_FILE, 4), "{missing:?}");
 }
 
 #[test]

@@ -12,10 +12,8 @@ type Params = &'static [&'static str];
 const X: Params = &["x"];
 const REDUCE: Params = &["x", "axis:", "keep:"];
 const CONV: Params = &["x", "filters", "mode:", "stride:"];
-/// Not carried out yet, whatever the arguments.
-const LATER: Params = &["?"];
 
-const TABLE: [(&str, Params); 54] = [
+const TABLE: [(&str, Params); 53] = [
     ("exp", X),
     ("log", X),
     ("log1p", X),
@@ -69,7 +67,6 @@ const TABLE: [(&str, Params); 54] = [
     ("correlate2d", CONV),
     ("max_pool", &["x", "window", "ignore_border:", "ties:"]),
     ("mean_pool", &["x", "window", "ignore_border:"]),
-    ("write_curves", LATER),
 ];
 
 /// Names of the functions, in the order of the table.
@@ -83,10 +80,9 @@ pub(super) const NAMES: [&str; TABLE.len()] = {
     names
 };
 
-/// The parameters of a function that is carried out.
+/// The parameters of a function.
 pub(super) fn signature(name: &str) -> Option<Params> {
-    let params = TABLE.iter().find(|(n, _)| *n == name)?.1;
-    (params != LATER).then_some(params)
+    TABLE.iter().find(|(n, _)| *n == name).map(|(_, params)| *params)
 }
 
 /// The arguments of a call, by parameter.

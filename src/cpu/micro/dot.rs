@@ -105,13 +105,16 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
 
 /// Cuts a product into tiles of a table and computes them; an accumulator takes `parts` registers.
 ///
+/// The operand with more rows is gone through once.
+///
 /// # Safety
 /// The table's instruction set is available, and the operands hold all that the indices reach.
 pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, parts: usize, table: &[Kernel<T>]) {
     if s.m <= 0 || s.n <= 0 {
         return;
     }
-    plan::cut(table, s.m as usize, s.n as usize, parts, |stretch| {
+    let rows_first = s.m >= s.n;
+    plan::cut(table, [s.m as usize, s.n as usize], parts, rows_first, |stretch| {
         let kernel = &table[stretch.tile];
         let (row, column) = (stretch.row as isize, stretch.column as isize);
         let (a_row, b_row) = (s.a_row as isize, s.b_row as isize);

@@ -39,7 +39,13 @@ pub(super) struct Run<T> {
 
 /// Computes tiles of `ROWS` by `VECTORS` registers.
 #[inline(always)]
-pub(super) unsafe fn tiles<V, const ROWS: usize, const VECTORS: usize, const TABLES: bool, const MASKED: bool>(
+pub(super) unsafe fn tiles<
+    V,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const TABLES: bool,
+    const MASKED: bool,
+>(
     run: &Run<V::Element>,
 ) where
     V: Register,
@@ -110,9 +116,51 @@ pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kerne
     if s.m <= 0 || s.n <= 0 {
         return;
     }
+    let at_once = if s.m > FEW_ROWS && s.n > FEW_COLUMNS { TERMS_AT_ONCE } else { s.k };
+    let mut part = *s;
+    let mut done = 0;
+    loop {
+        part.k = (s.k - done).min(at_once);
+        // SAFETY: a part of the caller's product.
+        unsafe { product_of_few(&part, lanes, table) };
+        done += part.k;
+        if done >= s.k {
+            return;
+        }
+        // A sum that goes on from its rounded value is the same sum.
+        part.accumulate = 1;
+        if s.a_off.is_null() {
+            part.a = part.a.wrapping_offset((part.k * s.a_step) as isize);
+        } else {
+            part.a_off = part.a_off.wrapping_offset(part.k as isize);
+        }
+        if s.b_off.is_null() {
+            part.b = part.b.wrapping_offset((part.k * s.b_step) as isize);
+        } else {
+            part.b_off = part.b_off.wrapping_offset(part.k as isize);
+        }
+    }
+}
+
+/// Terms after which the next row or column of tiles is taken up, so that what of the operands is
+/// used again stays in the first cache.
+const TERMS_AT_ONCE: i64 = 256;
+
+/// Up to so many rows too little of the second operand is used again.
+const FEW_ROWS: i64 = 8;
+
+/// Up to so many columns the second operand stays in the second cache anyway.
+const FEW_COLUMNS: i64 = 64;
+
+/// Bytes of the second operand that may be gone through for each row of tiles.
+const NEAR: usize = 64 << 10;
+
+unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>]) {
     let n = s.n as usize;
     let tables = usize::from(!s.a_off.is_null() || !s.b_off.is_null());
-    plan::cut(table, s.m as usize, n.div_ceil(lanes), 1, |stretch| {
+    let (m, vectors) = (s.m as usize, n.div_ceil(lanes));
+    let rows_first = m >= vectors * lanes && s.k as usize * n * size_of::<T>() <= NEAR;
+    plan::cut(table, [m, vectors], 1, rows_first, |stretch| {
         let kernel = &table[stretch.tile];
         let (row, column) = (stretch.row as isize, (stretch.column * lanes) as isize);
         let width = kernel.vectors * lanes;

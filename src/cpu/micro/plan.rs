@@ -5,8 +5,6 @@
 //! cycle; and 8, because a multiply-add takes four cycles and so eight sums have to be under way.
 //! Of an instruction set's tiles that with the least time for the whole product is taken. What it
 //! leaves at the edges goes to smaller ones of about equal size.
-//!
-//! The larger extent of the result is the outer loop, so that the smaller operand stays in the cache.
 
 /// A register tile: code that computes so many rows and columns at once.
 ///
@@ -35,15 +33,22 @@ pub(super) struct Stretch {
 /// Accumulators that have to be under way to hide the latency of a multiply-add.
 const UNDER_WAY: usize = 8;
 
-/// Cuts `m` rows and `n` columns into stretches. An accumulator is `parts` registers.
-pub(super) fn cut<T: Tile>(table: &[T], m: usize, n: usize, parts: usize, mut each: impl FnMut(Stretch)) {
+/// Cuts `m` rows and `n` columns into stretches. An accumulator is `parts` registers; the outer loop
+/// goes over rows of tiles, or over columns of them.
+pub(super) fn cut<T: Tile>(
+    table: &[T],
+    [m, n]: [usize; 2],
+    parts: usize,
+    rows_first: bool,
+    mut each: impl FnMut(Stretch),
+) {
     if m == 0 || n == 0 {
         return;
     }
     let best = &table[choose(table, m, n, parts)];
     let (rows, columns) = (best.rows(), best.columns());
     let find = |r, c| table.iter().position(|t| t.rows() == r && t.columns() == c).unwrap_or(0);
-    if m >= n {
+    if rows_first {
         let heights = sizes(table.iter().filter(|t| t.columns() == 1).map(T::rows));
         for (height, start, count) in groups(heights, m, rows) {
             let widths = sizes(table.iter().filter(|t| t.rows() == height).map(T::columns));
@@ -150,7 +155,7 @@ mod tests {
         let table = [(1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (4, 1), (5, 1), (4, 2)];
         for (m, n) in [(1, 1), (7, 3), (3, 7), (20, 9), (9, 20), (0, 4), (4, 0)] {
             let mut seen = vec![0; m * n];
-            cut(&table, m, n, 1, |s| {
+            cut(&table, [m, n], 1, m > 4, |s| {
                 let (rows, columns) = table[s.tile];
                 for t in 0..s.count {
                     let (down, along) = if s.down { (t, 0) } else { (0, t) };

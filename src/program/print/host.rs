@@ -135,6 +135,7 @@ impl<'a> Printer<'a> {
             | ExprKind::Snapshot(_)
             | ExprKind::Print(_)
             | ExprKind::WritePng(..)
+            | ExprKind::WriteCurves(..)
             | ExprKind::Save(..)
             | ExprKind::Load(..) => false,
         };
@@ -199,6 +200,10 @@ impl<'a> Printer<'a> {
             ExprKind::Print(text) => format!("print({})", self.expr(text)),
             ExprKind::WritePng(path, picture) => {
                 format!("write_png({}, {})", self.expr(path), self.expr(picture))
+            }
+            ExprKind::WriteCurves(path, names) => {
+                let names: Vec<String> = names.iter().map(|(name, _)| quoted(name)).collect();
+                format!("write_curves({}, [{}])", self.expr(path), names.join(", "))
             }
             ExprKind::Save(places, path) => format!("save({}, {})", self.places(places), self.expr(path)),
             ExprKind::Load(places, path) => format!("load({}, {})", self.places(places), self.expr(path)),
