@@ -1,6 +1,12 @@
 //! Elementwise functions of whole strips of elements, and of one element, for compiled code to call.
 
+#[macro_use]
+mod vectors;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod portable;
+#[cfg(test)]
+mod tests;
 
 use super::isa::Isa;
 use crate::ir::op::{Binary, Unary};
@@ -91,7 +97,11 @@ impl<T: Copy> Functions<T> {
 /// The functions of f32. The instruction set must be available.
 pub(super) fn functions_f32(isa: Isa) -> Functions<f32> {
     match isa {
-        Isa::Avx512 | Isa::Avx2 | Isa::Neon | Isa::Portable => portable::F32,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 | Isa::Avx2 => avx2::F32,
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx512 | Isa::Avx2 => portable::F32,
+        Isa::Neon | Isa::Portable => portable::F32,
     }
 }
 
