@@ -52,6 +52,7 @@ fn block_words(block: u64, key: u64, counter: u64) -> [u32; 4] {
 /// Several blocks side by side, a word of each in the lower half of a 64-bit lane; the upper halves
 /// hold anything. Its methods may only be called in functions that are compiled for its instruction
 /// set, into which they are inlined.
+#[cfg(target_arch = "x86_64")]
 trait Blocks: Copy {
     /// How many blocks.
     const COUNT: u64;
@@ -72,6 +73,7 @@ trait Blocks: Copy {
 }
 
 /// Ten rounds, as [`philox4x32_10`] has them.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn store_blocks<B: Blocks>(to: *mut i32, first: u64, key: u64, counter: u64) {
     let multipliers = [0xd251_1f53, 0xcd9e_8d57].map(B::splat);
@@ -89,6 +91,7 @@ unsafe fn store_blocks<B: Blocks>(to: *mut i32, first: u64, key: u64, counter: u
 }
 
 /// Whole vectors of blocks; what lies before and after them one by one.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn by_blocks<B: Blocks>(dst: *mut i32, n: usize, first: u64, key: u64, counter: u64) {
     let end = first + n as u64;
