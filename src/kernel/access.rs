@@ -1,7 +1,10 @@
 //! Every access that a kernel makes to memory, and between which positions.
 
 use super::ranges::{Ranges, Reach, counter_terms};
-use super::{BufferId, Extent, Form, Index, IndexVar, Kernel, Op, Owner, Product, Stmt, Terms};
+use super::{BufferId, Extent, Form, Index, IndexVar, Kernel, Op, Owner, Product, Stmt, Terms, Val};
+use crate::ir::op::Binary;
+use crate::ir::types::Scalar;
+use std::collections::BTreeMap;
 
 /// An access.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Access<'a> {
     pub counters: Vec<(usize, i64)>,
     /// Coefficient of the owner's variable.
     pub owner: i64,
+    /// Whether a run-time value of the index is the block's number, or another one that no two blocks have.
+    pub numbered: bool,
     /// Coefficient, step and greatest value of the other variables of an access that is written, each as far
     /// as it goes in the first block.
     pub spread: Vec<(i64, i64, i64)>,
@@ -28,7 +33,8 @@ pub struct Access<'a> {
 /// The accesses of a kernel in the order of its text, those that no turn makes left out. `turns` are those of
 /// each counter.
 pub fn accesses<'a>(kernel: &'a Kernel, turns: &[usize]) -> Vec<Access<'a>> {
-    let mut walk = Walk { kernel, ranges: Ranges::new(turns), loops: Vec::new(), found: Vec::new() };
+    let (ranges, known) = (Ranges::new(turns), BTreeMap::new());
+    let mut walk = Walk { kernel, ranges, loops: Vec::new(), known, found: Vec::new() };
     if let Some(owner) = &kernel.owner {
         walk.ranges.enter(owner.var, &Extent::fixed(owner.extent), owner.unit);
     }
@@ -74,9 +80,21 @@ fn terms_reach(terms: &Terms) -> [Reach; 2] {
     }
 }
 
+/// What is known of an integer.
+#[derive(Clone, Copy)]
+enum Known {
+    /// A constant.
+    Const(i32),
+    /// So many times the owner's variable.
+    Owner(i64),
+    /// A number that no two blocks have.
+    Number,
+}
+
 struct Walk<'a> {
     kernel: &'a Kernel,
     ranges: Ranges,
+    known: BTreeMap<Val, Known>,
     /// Variables, steps and extents of the loops inside the owner's.
     loops: Vec<(IndexVar, i64, Extent)>,
     found: Vec<Access<'a>>,
@@ -86,7 +104,10 @@ impl<'a> Walk<'a> {
     fn body(&mut self, body: &'a [Stmt]) {
         for stmt in body {
             match stmt {
-                Stmt::Let { op, .. } => self.operation(stmt, op),
+                Stmt::Let { value, op, .. } => {
+                    self.operation(stmt, op);
+                    self.known.extend(self.known(op).map(|known| (*value, known)));
+                }
                 Stmt::Store { buffer, index, .. } => self.access(stmt, (*buffer, index), true, &[]),
                 Stmt::For { var, extent, step, body } => self.inside(&[(*var, *extent)], *step, body),
                 Stmt::Lanes { var, extent, body } => self.inside(&[(*var, *extent)], 1, body),
@@ -115,6 +136,41 @@ impl<'a> Walk<'a> {
             | Op::Compare(..)
             | Op::Select(..)
             | Op::Cast(_) => {}
+        }
+    }
+
+    fn known(&self, op: &Op) -> Option<Known> {
+        let owner = self.kernel.owner.as_ref()?;
+        let divided = |a: &Val, by: i64| match self.known.get(a) {
+            // Two blocks' first indices are so far apart that their quotients differ.
+            Some(Known::Owner(times)) if by > 0 && times.saturating_mul(owner.unit as i64) >= by => {
+                Some(Known::Number)
+            }
+            Some(Known::Owner(_) | Known::Const(_) | Known::Number) | None => None,
+        };
+        let constant = |value: &Val| match self.known.get(value) {
+            Some(Known::Const(value)) => Some(*value),
+            Some(Known::Owner(_) | Known::Number) | None => None,
+        };
+        match op {
+            Op::Const(Scalar::Int(value)) => Some(Known::Const(*value)),
+            Op::Index(Index { offset: 0, terms, dynamic }) if dynamic.is_empty() => match terms[..] {
+                [(IndexVar::Loop(var), times)] if var == owner.var => Some(Known::Owner(times)),
+                _ => None,
+            },
+            Op::Binary(Binary::FloorDiv, a, b) => divided(a, constant(b)?.into()),
+            Op::Binary(Binary::ShiftRight, a, b) => {
+                divided(a, 1 << u32::try_from(constant(b)?).ok()?.min(32))
+            }
+            Op::Const(_)
+            | Op::Index(_)
+            | Op::Load(..)
+            | Op::Unary(..)
+            | Op::Binary(..)
+            | Op::Compare(..)
+            | Op::Select(..)
+            | Op::Cast(_)
+            | Op::Fold(_) => None,
         }
     }
 
@@ -161,6 +217,7 @@ impl<'a> Walk<'a> {
             range: self.ranges.without_counters(index, reach),
             counters: counter_terms(index),
             owner: owner.map_or(0, |owner| coefficient(index, IndexVar::Loop(owner.var))),
+            numbered: index.dynamic.iter().any(|(v, _)| matches!(self.known.get(v), Some(Known::Number))),
             spread: if written { self.spread(index, reach, owner) } else { Vec::new() },
         });
     }

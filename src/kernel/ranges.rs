@@ -117,6 +117,38 @@ impl Ranges {
         low > 0 || high < 0
     }
 
+    /// Whether no turn of the innermost loop writes, at one index, what another turn reads at the other one;
+    /// the loops around stand in one turn. False where the other index has variables that are not in scope.
+    pub fn independent(&self, written: &Index, read: &Index) -> bool {
+        let depth = self.loops.len() - 1;
+        let known = read.terms.iter().all(|(var, _)| match var {
+            IndexVar::Loop(var) => self.slot(*var).is_some(),
+            IndexVar::Counter(_) => true,
+        });
+        if !known || self.apart((written, &[]), (read, &[]), depth) {
+            return known;
+        }
+        let ((loops, mut gap), (_, second)) = (self.form(written, &[], 1), self.form(read, &[], -1));
+        let (move_by, same) =
+            (gap.coefficients[depth], gap.coefficients[depth] + second.coefficients[depth] == 0);
+        let counters = summed(counter_terms(written)) == summed(counter_terms(read));
+        if !same || move_by == 0 || !counters || written.dynamic != read.dynamic {
+            return false;
+        }
+        gap.offset += second.offset;
+        gap.coefficients[depth] = 0;
+        (0..depth).for_each(|slot| gap.coefficients[slot] += second.coefficients[slot]);
+        // The turns are `move_by * d` apart, d other than 0: is the gap between the indices ever that?
+        let farthest = move_by.abs() * i128::from(loops[depth].last.max(0));
+        let (high, low) = (greatest(&loops, gap.clone()), -greatest(&loops, gap.clone().negated()));
+        let step = gap.coefficients.iter().fold(0, |a, b| common_divisor(a, b.abs()));
+        let (low, high) = (low.max(-farthest), high.min(farthest));
+        let first = if step == 0 { gap.offset } else { low + (gap.offset - low).rem_euclid(step) };
+        let mut gaps = std::iter::successors(Some(first), |at| (step > 0).then_some(at + step));
+        let meets = |at: &i128| *at != 0 && at % move_by == 0;
+        !gaps.by_ref().take_while(|at| (low..=high).contains(at)).any(|at| meets(&at))
+    }
+
     fn slot(&self, var: Var) -> Option<usize> {
         self.loops.iter().position(|l| l.var == Some(var))
     }
@@ -203,6 +235,10 @@ fn greatest(loops: &[Loop], mut form: Form) -> i128 {
         Some(greatest(loops, form))
     });
     outer.map_or(by_last, |by_rest| by_rest.min(by_last))
+}
+
+fn common_divisor(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 /// The fixed part of a reach.

@@ -1,6 +1,6 @@
 //! One block of a kernel, statement by statement.
 
-use super::memory::Memory;
+use super::memory::{Memory, Real, View};
 use super::value::{Value, joined, start, tree};
 use crate::ir::types::DType;
 use crate::kernel::{BufferId, Extent, Fold, Index, IndexVar, Kernel, Op, Order, Step, Stmt, Val, Var};
@@ -63,6 +63,11 @@ impl Block<'_> {
     /// Writes an element.
     pub fn store(&mut self, buffer: BufferId, position: i64, value: Value) {
         self.memory.set(&self.step.buffers[buffer.0 as usize], position, value);
+    }
+
+    /// All elements of a buffer.
+    pub fn view<T: Real>(&self, buffer: BufferId) -> View<'_, T> {
+        self.memory.view(&self.step.buffers[buffer.0 as usize])
     }
 
     /// The type of a buffer's elements.

@@ -1,7 +1,7 @@
 //! The memory that a step runs on.
 
 use super::value::Value;
-use crate::ir::tensor::Buffer as Array;
+use crate::ir::tensor::{Buffer as Array, Element};
 use crate::ir::types::{DType, Scalar};
 use crate::kernel::{Buffer, Home, Step};
 use std::sync::Arc;
@@ -22,6 +22,57 @@ pub struct Memory {
     /// The arena.
     pub arena: Vec<u8>,
     scratch: Vec<u8>,
+}
+
+/// The reals that products are of.
+pub(super) trait Real: Element + Default {
+    /// The element at the start of bytes.
+    fn of_bytes(bytes: &[u8]) -> Self;
+    /// `self * b + c`, rounded once.
+    fn multiply_add(self, b: Self, c: Self) -> Self;
+    /// As a value.
+    fn value(self) -> Value;
+}
+
+macro_rules! real {
+    ($t:ty, $variant:ident, $size:literal) => {
+        impl Real for $t {
+            fn of_bytes(bytes: &[u8]) -> $t {
+                let mut word = [0; $size];
+                word.copy_from_slice(&bytes[..$size]);
+                <$t>::from_ne_bytes(word)
+            }
+
+            fn multiply_add(self, b: $t, c: $t) -> $t {
+                self.mul_add(b, c)
+            }
+
+            fn value(self) -> Value {
+                Value::$variant(self)
+            }
+        }
+    };
+}
+
+real!(f32, F32, 4);
+real!(f64, F64, 8);
+
+/// All elements of a buffer, wherever it lies.
+pub(super) enum View<'a, T> {
+    /// In an array.
+    Array(&'a [T]),
+    /// In bytes.
+    Bytes(&'a [u8]),
+}
+
+impl<T: Real> View<'_, T> {
+    /// An element. Panics where there is none at the position: a bug of the compiler.
+    pub fn at(&self, position: i64) -> T {
+        match self {
+            View::Array(elements) => elements[position as usize],
+            View::Bytes(bytes) => T::of_bytes(&bytes[position as usize * T::DTYPE.size()..]),
+        }
+    }
 }
 
 /// What memory holds that nothing was written to: all bits set, which as a real is NaN.
@@ -69,6 +120,20 @@ impl Memory {
             Home::Run => Value::I32(self.run),
             Home::Arena(first) => of_bytes(&self.arena, first, buffer.dtype, at),
             Home::Scratch(first) => of_bytes(&self.scratch, first, buffer.dtype, at),
+        }
+    }
+
+    /// All elements of a buffer of a type.
+    pub(super) fn view<T: Real>(&self, buffer: &Buffer) -> View<'_, T> {
+        let size = buffer.elements() * T::DTYPE.size();
+        match buffer.home {
+            Home::Arg(a) => View::Array(T::of(&self.args[a])),
+            Home::Place(p) => View::Array(T::of(&self.places[p])),
+            Home::Resident(r) => View::Array(T::of(&self.residents[r])),
+            Home::Report(r) => View::Array(T::of(&self.reports[r])),
+            Home::Run => panic!("the run is no real"),
+            Home::Arena(first) => View::Bytes(&self.arena[first..first + size]),
+            Home::Scratch(first) => View::Bytes(&self.scratch[first..first + size]),
         }
     }
 
@@ -120,16 +185,15 @@ fn to_array(array: &mut Array, at: usize, value: Value) {
 
 fn of_bytes(bytes: &[u8], first: usize, dtype: DType, at: usize) -> Value {
     let from = &bytes[first + at * dtype.size()..];
-    let four = [from[0], *from.get(1).unwrap_or(&0), *from.get(2).unwrap_or(&0), *from.get(3).unwrap_or(&0)];
     match dtype {
-        DType::F32 => Value::F32(f32::from_ne_bytes(four)),
-        DType::I32 => Value::I32(i32::from_ne_bytes(four)),
-        DType::Bool => Value::Bool(from[0] != 0),
-        DType::F64 => {
-            let mut eight = [0; 8];
-            eight.copy_from_slice(&from[..8]);
-            Value::F64(f64::from_ne_bytes(eight))
+        DType::F32 => Value::F32(Real::of_bytes(from)),
+        DType::F64 => Value::F64(Real::of_bytes(from)),
+        DType::I32 => {
+            let mut word = [0; 4];
+            word.copy_from_slice(&from[..4]);
+            Value::I32(i32::from_ne_bytes(word))
         }
+        DType::Bool => Value::Bool(from[0] != 0),
     }
 }
 

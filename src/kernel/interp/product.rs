@@ -1,45 +1,75 @@
 //! Sums of products.
 
 use super::block::Block;
-use super::value::{Value, start, tree};
-use crate::ir::op::Reduce;
+use super::memory::{Real, View};
+use super::value::{Value, tree};
+use crate::ir::op::{Binary, Reduce};
+use crate::ir::types::DType;
 use crate::kernel::{Form, Product, Terms};
 
 impl Block<'_> {
-    /// All elements of a product.
+    /// All elements of a product; it writes nothing that it reads of a and b.
     pub(super) fn product(&mut self, product: &Product) {
-        let [c, a, b] = [&product.c, &product.a, &product.b].map(|(_, index)| self.position(index));
-        for i in 0..self.turns(&product.m) {
-            for j in 0..self.turns(&product.n) {
-                let at = c + i * product.c_row + j * product.c_col;
-                let value = self.element(product, at, a + i * product.a_row, b, j);
-                self.store(product.c.0, at, value);
-            }
+        match self.dtype(product.c.0) {
+            DType::F32 => self.product_of::<f32>(product),
+            DType::F64 => self.product_of::<f64>(product),
+            DType::I32 | DType::Bool => panic!("a product is of reals"),
         }
     }
 
-    /// The element of c at a position, from a's row and b's first element, in column j.
-    fn element(&self, product: &Product, c: i64, a: i64, b: i64, j: i64) -> Value {
-        let zero = start(Reduce::Sum, self.dtype(product.c.0));
-        let old = product.accumulate.then(|| self.load(product.c.0, c));
-        let add = |sum: Value, x: i64, y: i64| {
-            self.load(product.a.0, a + x).multiply_add(self.load(product.b.0, b + y), sum)
-        };
-        match &product.form {
+    fn product_of<T: Real>(&mut self, product: &Product) {
+        let [c, a, b] = [&product.c, &product.a, &product.b].map(|(_, index)| self.position(index));
+        let (m, n) = (self.turns(&product.m), self.turns(&product.n));
+        let mut elements = Vec::new();
+        {
+            let [of_c, left, right] = [&product.c, &product.a, &product.b].map(|at| self.view::<T>(at.0));
+            for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                let at = c + i * product.c_row + j * product.c_col;
+                let old = product.accumulate.then(|| of_c.at(at));
+                let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b };
+                elements.push((at, operands.sum(&product.form, j, old)));
+            }
+        }
+        for (at, value) in elements {
+            self.store(product.c.0, at, value);
+        }
+    }
+}
+
+/// What an element's sum is of: a's row and all of b.
+struct Operands<'a, T> {
+    left: &'a View<'a, T>,
+    right: &'a View<'a, T>,
+    a: i64,
+    b: i64,
+}
+
+impl<T: Real> Operands<'_, T> {
+    fn add(&self, sum: T, x: i64, y: i64) -> T {
+        self.left.at(self.a + x).multiply_add(self.right.at(self.b + y), sum)
+    }
+
+    fn sum(&self, form: &Form, j: i64, old: Option<T>) -> Value {
+        let zero = T::default();
+        match form {
             Form::Lanes { terms } => {
-                let first = old.unwrap_or(zero);
-                (0..terms.count()).map(|t| pair(terms, t)).fold(first, |sum, (x, y)| add(sum, x, y + j))
+                let mut sum = old.unwrap_or(zero);
+                for t in 0..terms.count() {
+                    let (x, y) = pair(terms, t);
+                    sum = self.add(sum, x, y + j);
+                }
+                sum.value()
             }
             Form::Dot { b_row, k, outer } => {
                 let mut parts = [zero; 16];
                 for (x, y) in (0..outer.count()).map(|o| pair(outer, o)) {
                     for t in 0..*k {
                         let at = t as i64;
-                        parts[t % 16] = add(parts[t % 16], x + at, y + j * b_row + at);
+                        parts[t % 16] = self.add(parts[t % 16], x + at, y + j * b_row + at);
                     }
                 }
-                let sum = tree(Reduce::Sum, parts);
-                old.map_or(sum, |old| old.binary(crate::ir::op::Binary::Add, sum))
+                let sum = tree(Reduce::Sum, parts.map(T::value));
+                old.map_or(sum, |old| old.value().binary(Binary::Add, sum))
             }
         }
     }

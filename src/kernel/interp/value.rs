@@ -95,15 +95,6 @@ impl Value {
             (a, b) => panic!("{f:?} of {a:?} and {b:?}"),
         })
     }
-
-    /// `self * b + c`, rounded once.
-    pub fn multiply_add(self, b: Value, c: Value) -> Value {
-        match (self, b, c) {
-            (Value::F32(a), Value::F32(b), Value::F32(c)) => Value::F32(a.mul_add(b, c)),
-            (Value::F64(a), Value::F64(b), Value::F64(c)) => Value::F64(a.mul_add(b, c)),
-            (a, b, c) => panic!("a fused multiply-add of {a:?}, {b:?} and {c:?}"),
-        }
-    }
 }
 
 /// What a reduction starts from.

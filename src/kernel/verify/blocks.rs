@@ -65,16 +65,17 @@ impl Of<'_> {
         if !written || !is_shared(buffer.home) {
             return None;
         }
-        if self.access.owner == 0 {
+        if self.access.owner == 0 && !self.access.numbered {
             return Some(format!("different blocks write the same of {}", buffer.name));
         }
         if self.overlaps(owner) {
             return Some(format!("a block writes to the next one's part of {}", buffer.name));
         }
-        let size = buffer.dtype.size() as i64;
         let disturbed = all.iter().find(|other| {
             let theirs = self.buffer(other);
-            let alike = other.owner == self.access.owner && theirs.dtype.size() as i64 == size;
+            let alike = other.owner == self.access.owner
+                && other.numbered == self.access.numbered
+                && theirs.dtype.size() == buffer.dtype.size();
             let same_start = theirs.home == buffer.home;
             !(alike && same_start) && touch(self.step, self.ranges, (self.access, other), &|c| c)
         });

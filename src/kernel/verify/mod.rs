@@ -23,9 +23,10 @@
 //! - Positions lie within their buffers (where no run-time value decides).
 //! - Arguments, residents and the run are not written, reports not read.
 //! - Of shared memory, different blocks of a kernel write different elements: the index moves with the
-//!   owner's variable, and by more than a block writes. Nor does a block read what another one writes,
+//!   owner's variable or the block's number, and by more than a block writes. Nor does a block read what another one writes,
 //!   as far as overlap shows with the owner's coefficient.
-//! - Between two barriers no kernel touches what another one writes.
+//! - Between two barriers no kernel touches what another one writes, unless neither has an owner: the first
+//!   thread does these one after another.
 //! - No check stands in or after (with respect to barriers) a kernel that writes a place.
 //!
 //! Later groups are looked at only if the earlier ones hold.

@@ -142,11 +142,10 @@ impl Checker<'_> {
             }
             Stmt::For { var, extent, step, body } => self.inside(&[(*var, *extent, *step)], body, Block::Any),
             Stmt::Lanes { var, extent, body } => {
-                let depth = self.ranges.depth();
                 self.enter(&[(*var, *extent, 1)])?;
                 let visible = self.visible.clone();
                 self.body(body, Block::Lanes);
-                let independent = self.independent(*var, body, depth, &visible);
+                let independent = self.independent(*var, body, &visible);
                 self.visible = visible;
                 self.leave(&[(*var, *extent, 1)]);
                 independent
@@ -252,8 +251,8 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// No turn of a `lanes` loop, entered at a depth, touches what another one writes.
-    fn independent(&self, var: Var, body: &[Stmt], depth: usize, before: &BTreeSet<Val>) -> Check {
+    /// No turn of the innermost loop, a `lanes` loop, touches what another one writes.
+    fn independent(&self, var: Var, body: &[Stmt], before: &BTreeSet<Val>) -> Check {
         let mut loads = Vec::new();
         loads_of(body, &mut loads);
         for stmt in body {
@@ -262,11 +261,10 @@ impl Checker<'_> {
             if !moves || index.dynamic.iter().any(|(v, _)| !before.contains(v)) {
                 return Err("a store does not move with the variable alone".to_owned());
             }
-            let none = &[][..];
-            let other = loads.iter().find(|(from, at)| {
-                *from == buffer && *at != index && !self.ranges.apart((index, none), (at, none), depth)
-            });
-            if other.is_some() {
+            let disturbed = |(from, at): &(&BufferId, &Index)| {
+                *from == buffer && *at != index && !self.ranges.independent(index, at)
+            };
+            if loads.iter().any(disturbed) {
                 return Err("a turn may read what another one writes".to_owned());
             }
         }

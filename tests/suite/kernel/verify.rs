@@ -216,22 +216,70 @@ buffer y : f32[8,4] report 0
 kernel s.1
   product lanes h[c0*4 + 4] = h[c0*4] * W[0] m=1 n=4 c_row=4 a_row=4 terms=4 by (1, 4)
 
-kernel s.2
-  lanes i < 4
-    %0 = load h[c0*4 + i] : f32
-    store y[c0*4 + i] = %0
+kernel s.2 owner i < 4 by 2 of n
+  lanes j < min(2, 4 - i)
+    %0 = load h[c0*4 + i + j] : f32
+    store y[c0*4 + i + j] = %0
 
 order: loop c0 < 8 { s.1 s.2 }
 ";
     let check = |text: &str| verify(&read(text).unwrap_or_else(|e| panic!("{e}")));
     assert_eq!(check(text), Ok(()));
-    let found = check(&text.replace("load h[c0*4 + i]", "load h[c0*4 + i + 1]"));
+    let found = check(&text.replace("load h[c0*4 + i", "load h[c0*4 + 1 + i"));
     assert_eq!(found, Err(vec!["no barrier lies between s.1 and s.2, which share h".to_owned()]));
+    // The first thread does what has no owner, in order.
+    let alone = text.replace(" owner i < 4 by 2 of n\n  lanes j < min(2, 4 - i)", "\n  lanes i < 4");
+    let alone = alone.replace("i + j", "i").replace("load h[c0*4 + i", "load h[c0*4 + 1 + i");
+    assert_eq!(check(&alone), Ok(()));
     assert!(check(&text.replace("= h[c0*4] *", "= h[c0*4 + 1] *")).is_err());
     // Upwards or downwards, another loop's counter is not this one's.
     let apart = text.replace("{ s.1 s.2 }", "{ s.1 } loop c0 < 8 { s.2 }");
     assert!(check(&apart).is_err());
     assert_eq!(check(&apart.replace("} loop", "} | loop")), Ok(()));
+}
+
+/// A table that is added up in place, half by half, and a part for each block by its number.
+#[test]
+fn what_is_independent_by_divisibility_is_seen_to_be() {
+    let text = "\
+step s arena=1024 scratch=0 counters=0
+buffer x : f32[200] arg 0
+buffer h : f32[200] arena 0
+buffer y : f32[4] report 0
+
+kernel s.1
+  for i < 2
+    lanes j < 50
+      %0 = load h[i*100 + j] : f32
+      %1 = load h[i*100 + j + 50] : f32
+      %2 = add %0 %1 : f32
+      store h[i*50 + j] = %2
+
+kernel s.2 owner i < 200 by 64 of n
+  %0 = fold sum strided j < min(64, 200 - i) : f32
+    %1 = load x[i + j] : f32
+    item %1
+  %2 = index i : i32
+  %3 = const 6 : i32
+  %4 = shift_right %2 %3 : i32
+  store y[%4] = %0
+
+order: s.1 s.2
+";
+    let check = |text: &str| verify(&read(text).unwrap_or_else(|e| panic!("{e}")));
+    assert_eq!(check(text), Ok(()));
+    assert_eq!(check(&text.replace("const 6", "const 64").replace("shift_right", "floor_div")), Ok(()));
+    let refused = [
+        ("lanes j < 50", "lanes j < 51"),
+        ("store h[i*50 + j]", "store h[i*60 + j]"),
+        ("load h[i*100 + j]", "load h[i*100 + j*2]"),
+        ("const 6", "const 7"),
+        ("const 6", "const -1"),
+    ];
+    for (from, to) in refused {
+        assert!(check(&text.replace(from, to)).is_err(), "{to}");
+    }
+    assert!(check(&text.replace("const 6", "const 65").replace("shift_right", "floor_div")).is_err());
 }
 
 proptest! {
