@@ -1,6 +1,7 @@
 //! Loops side by side, and reductions in the order that the kernel IR gives.
 
-use super::function::{Count, Emitter, Num, scalar_type};
+use super::flow::Count;
+use super::function::{Emitter, Num, scalar_type};
 use super::side::Lane;
 use crate::ir::DType;
 use crate::ir::op::{Binary, Reduce};
