@@ -14,11 +14,12 @@ use dlc::source::SourceMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-struct NoFiles;
+/// Files beside the program.
+struct Beside(PathBuf);
 
-impl Files for NoFiles {
-    fn shape(&self, _: &RawSource) -> Result<Vec<usize>, Diagnostic> {
-        Ok(Vec::new())
+impl Files for Beside {
+    fn shape(&self, source: &RawSource) -> Result<Vec<usize>, Diagnostic> {
+        dlc::runtime::raw_shape(source, &self.0)
     }
 }
 
@@ -32,10 +33,11 @@ fn built(file: &str, precision: Precision, set: &[(&str, &str)]) -> (Module, Vec
     let text = std::fs::read_to_string(&path).expect("the program");
     let mut sources = SourceMap::default();
     let source = sources.add(file.to_owned(), Some(path.clone()), text);
+    let files = Beside(path.parent().expect("a folder").to_path_buf());
     let set = set.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     let settings = Settings { set, precision, without_files: true, ..Settings::default() };
-    let checked = check::check(&path, &source, &settings, &mut sources, &NoFiles);
-    let (program, _) = checked.unwrap_or_else(|e| panic!("{file}: {e:?}"));
+    let checked = check::check(&path, &source, &settings, &mut sources, &files);
+    let (program, _) = checked.unwrap_or_else(|e| panic!("{file}: {}", e[0].title));
     let compiled = dlc::compile(&program, precision, &mut |_, _, _| {}).expect("it compiles");
     (compiled.module, compiled.kernels.into_iter().map(|b| b.step).collect())
 }

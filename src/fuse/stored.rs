@@ -3,7 +3,7 @@
 use super::access::same_but_for_ones;
 use super::sinks::Sink;
 use crate::ir::op::{Binary, Unary};
-use crate::ir::{Graph, NodeId, Op};
+use crate::ir::{Graph, LeafKind, NodeId, Op};
 
 /// Operations from which a value with several users is computed once.
 const COSTLY: usize = 8;
@@ -27,7 +27,7 @@ pub fn stored(graph: &Graph, sinks: &[Sink], forced: &[NodeId]) -> Vec<bool> {
     for id in graph.ids().filter(|id| needed[id.index()]) {
         for input in laid_out(graph, id) {
             let base = below_views(graph, input);
-            if is_map(graph.op(base)) {
+            if is_map(graph.op(base)) || is_turn(graph, base) {
                 stored[base.index()] = true;
             }
         }
@@ -166,6 +166,11 @@ pub fn below_views(graph: &Graph, mut id: NodeId) -> NodeId {
         id = graph.inputs(id)[0];
     }
     id
+}
+
+/// Whether it is the number of a loop's turn, which is in no memory.
+fn is_turn(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.op(id), Op::Leaf(leaf) if graph.leaves[*leaf].kind == LeafKind::Turn)
 }
 
 /// Whether it is computed element by element (or counted, or constant) and so has no memory of its own

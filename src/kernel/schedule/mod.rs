@@ -46,11 +46,13 @@ fn clusters(
     counters: &mut usize,
 ) -> Vec<Item> {
     let mut order = Vec::new();
-    let mut alone = false;
+    let (mut alone, mut checks) = (false, false);
     for cluster in &scope.fused.clusters {
         let first = cluster.pieces[0];
-        let now_alone = cluster.owner.is_none();
-        if !order.is_empty() && !(alone && now_alone) {
+        let is_loop = matches!(scope.fused.pieces[first].what, What::Loop(..));
+        let now_alone = cluster.owner.is_none() && !is_loop;
+        // One thread needs no barrier between its own kernels, unless a fault must be known first.
+        if !order.is_empty() && !(alone && now_alone && !checks) {
             order.push(Item::Barrier);
         }
         if let What::Loop(id, body) = &scope.fused.pieces[first].what {
@@ -65,6 +67,7 @@ fn clusters(
             continue;
         }
         alone = now_alone;
+        checks = cluster.pieces.iter().any(|p| scope.fused.pieces[*p].checks);
         let name = format!("{}.{}", memory.name, kernels.len());
         let kernel = pieces::kernel(scope, memory, name, cluster);
         order.push(Item::Kernel(kernels.len()));

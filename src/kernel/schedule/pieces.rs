@@ -36,6 +36,10 @@ impl Range {
 /// Lanes from which a strip is worth a call of its own.
 const LONG_ROW: usize = 64;
 
+/// Blocks of a divided sum that are added up as one expression: a power of two, so that the groups are
+/// whole parts of the tree.
+const AT_ONCE: usize = 64;
+
 /// A cluster as a kernel.
 pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluster) -> super::Kernel {
     let mut out = Writer::new();
@@ -220,7 +224,11 @@ impl Kernel<'_, '_> {
             });
         };
         let storage = &self.scope.plan.values[&Source::Node(id)];
-        let whole = storage.block.is_some() && last.extent.size < LONG_ROW && storage.tile.is_none();
+        let complete = ranges
+            .iter()
+            .enumerate()
+            .all(|(axis, range)| storage.block == Some(axis) || range.from == Index::default());
+        let whole = storage.block.is_some() && last.extent.size < LONG_ROW && complete;
         let held: usize = storage.held.iter().product();
         let mut row = |kernel: &mut Self, at: &[Index]| {
             let var = kernel.out.open();
@@ -244,54 +252,56 @@ impl Kernel<'_, '_> {
         }
     }
 
-    /// The sum of the blocks of a divided sum: neighbours are added until one is left.
+    /// The sum of the blocks of a divided sum: neighbours are added until one is left; the last of an odd
+    /// number stays as it is. Sixty-four at a time are added up as one expression.
     fn joined(&mut self, id: NodeId, ranges: &[Range]) {
         let graph = self.scope.graph;
         let piece = self.scope.fused.pieces.iter().find(|p| matches!(p.what, What::Joined(of) if of == id));
-        let piece = piece.expect("the sum is joined");
-        let mut count = piece.extents[piece.outer];
+        let mut count = piece.expect("the sum is joined").extents[ranges.len()];
         let (dtype, span) = (graph.ty(id).dtype, graph.node(id).span);
-        let parts = self.parts.clone();
         let scope = self.scope;
-        let what = What::Joined(id);
-        let load = |kernel: &mut Self, block: Index, at: &[Index]| {
-            let at = [&[block], at].concat();
-            let (buffer, index) = scope.stored(kernel.step, Source::Partial(id), &parts, &at);
-            kernel.out.here(dtype, Op::Load(buffer, index), span)
+        let parts = self.parts.clone();
+        let block = |kernel: &mut Self, block: &Index, at: &[Index]| {
+            let at = [std::slice::from_ref(block), at].concat();
+            scope.stored(kernel.step, Source::Partial(id), &parts, &at)
         };
-        let parts_ref = &self.parts.clone();
-        let write = |kernel: &mut Self, block: Index, at: &[Index], value: Val| {
-            let at = [&[block], at].concat();
-            let to = scope.stored(kernel.step, Source::Partial(id), parts_ref, &at);
-            kernel.store(to, value, span);
+        let tree = |kernel: &mut Self, first: &Index, count: usize, at: &[Index]| {
+            let mut values: Vec<Val> = (0..count)
+                .map(|nth| {
+                    let (buffer, index) = block(kernel, &sum(first, &fixed_index(nth)), at);
+                    kernel.out.here(dtype, Op::Load(buffer, index), span)
+                })
+                .collect();
+            while values.len() > 1 {
+                let pairs = values.chunks(2).map(|pair| match *pair {
+                    [a, b] => kernel.out.here(dtype, Op::Binary(Binary::Add, a, b), span),
+                    _ => pair[0],
+                });
+                values = pairs.collect();
+            }
+            values[0]
         };
-        while count > 2 {
-            let half = count / 2;
-            let blocks = Range::whole(half);
-            let all = [&[blocks], ranges].concat();
-            self.nest(&all, !ranges.is_empty(), &mut |kernel, at| {
-                let (block, at) = at.split_first().expect("the block comes first");
-                let even = super::scope::scaled(block, 2);
-                let a = load(kernel, even.clone(), at);
-                let b = load(kernel, sum(&even, &fixed_index(1)), at);
-                let value = kernel.out.here(dtype, Op::Binary(Binary::Add, a, b), span);
-                write(kernel, block.clone(), at, value);
+        while count > AT_ONCE {
+            let whole = Range::whole(count / AT_ONCE);
+            self.nest(&[&[whole], ranges].concat(), false, &mut |kernel, at| {
+                let (group, at) = at.split_first().expect("the group comes first");
+                let value = tree(kernel, &super::scope::scaled(group, AT_ONCE as i64), AT_ONCE, at);
+                let to = block(kernel, group, at);
+                kernel.store(to, value, span);
             });
-            if count % 2 == 1 {
-                self.nest(ranges, true, &mut |kernel, at| {
-                    let value = load(kernel, fixed_index(count - 1), at);
-                    write(kernel, fixed_index(half), at, value);
+            let (full, rest) = (count / AT_ONCE, count % AT_ONCE);
+            if rest > 0 {
+                self.nest(ranges, false, &mut |kernel, at| {
+                    let value = tree(kernel, &fixed_index(full * AT_ONCE), rest, at);
+                    let to = block(kernel, &fixed_index(full), at);
+                    kernel.store(to, value, span);
                 });
             }
-            count = count.div_ceil(2);
+            count = count.div_ceil(AT_ONCE);
         }
         self.nest(ranges, true, &mut |kernel, at| {
-            let mut value = load(kernel, fixed_index(0), at);
-            if count == 2 {
-                let other = load(kernel, fixed_index(1), at);
-                value = kernel.out.here(dtype, Op::Binary(Binary::Add, value, other), span);
-            }
-            let to = kernel.target(&what, at);
+            let value = tree(kernel, &fixed_index(0), count, at);
+            let to = kernel.target(&What::Joined(id), at);
             kernel.store(to, value, span);
         });
     }
