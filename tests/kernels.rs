@@ -6,6 +6,8 @@ use dlc::diag::Diagnostic;
 use dlc::ir::interp;
 use dlc::ir::{Buffer, DType, Graph, Leaf, LeafKind, Module, Tensor};
 use dlc::kernel::interp::{Memory, Team, run};
+use dlc::kernel::read::read;
+use dlc::kernel::verify::verify;
 use dlc::kernel::{Step, print};
 use dlc::program::{Precision, RawSource};
 use dlc::source::SourceMap;
@@ -132,7 +134,7 @@ fn compare(step: &Step, graph: &Graph, seed: u64, bound: f64, what: &str) {
 
 fn programs() -> Vec<String> {
     let mut all = Vec::new();
-    for folder in ["models", "tests/sketches"] {
+    for folder in ["models", "models/more", "tests/sketches"] {
         for entry in std::fs::read_dir(root().join(folder)).expect("programs") {
             let path = entry.expect("an entry").path();
             if path.extension().is_some_and(|e| e == "dl") {
@@ -144,11 +146,45 @@ fn programs() -> Vec<String> {
     all
 }
 
+/// What makes a program's steps small enough for an interpreter that goes element by element.
+fn small(file: &str) -> Vec<(&'static str, &'static str)> {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    match name {
+        "logistic_regression.dl" | "mlp.dl" | "da.dl" | "adam_mlp.dl" => vec![("batch", "4")],
+        "lenet.dl" => vec![("batch", "2")],
+        "rbm.dl" => vec![("batch", "2")],
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_program_becomes_kernels_that_the_verifier_accepts_and_that_read_back() {
+    let mut wrong = Vec::new();
+    for file in programs() {
+        for precision in [Precision::F32, Precision::F64] {
+            let (_, steps) = built(&file, precision, &[]);
+            for step in &steps {
+                if let Err(found) = verify(step) {
+                    wrong.push(format!("{file} {}: {}", step.name, found.join("\n    ")));
+                }
+                let text = print::print(step, &print::exact);
+                match read(&text) {
+                    Ok(back) if back == *step => {}
+                    Ok(_) => wrong.push(format!("{file} {}: reads back as something else", step.name)),
+                    Err(error) => wrong.push(format!("{file} {}: {error:?}", step.name)),
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn one() {
     let Ok(file) = std::env::var("DLC_FILE") else { return };
     let set = std::env::var("DLC_SET").unwrap_or_default();
-    let set: Vec<(&str, &str)> = set.split(',').filter_map(|p| p.split_once('=')).collect();
+    let mut set: Vec<(&str, &str)> = set.split(',').filter_map(|p| p.split_once('=')).collect();
+    set.extend(small(&file));
     let (module, steps) = built(&file, Precision::F64, &set);
     for (graph, step) in module.steps.iter().zip(&steps) {
         if std::env::var("DLC_SHOW").is_ok() {

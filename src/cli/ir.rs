@@ -79,7 +79,7 @@ pub fn ir(args: &Args) -> u8 {
         if let (true, Some(graph)) = (named, graph) {
             let form = if step.form.is_empty() { String::new() } else { format!("# {}\n", step.form) };
             let text = match args.stage {
-                Some(Stage::Clusters) => fuse::print(graph, &fuse::fuse(graph)),
+                Some(Stage::Clusters) => fuse::print::print(graph, &fuse::fuse(graph)),
                 _ => print::print_with(graph, &session.sources),
             };
             texts.push(form + &text);

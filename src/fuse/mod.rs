@@ -16,12 +16,11 @@ pub mod access;
 mod cluster;
 pub mod owner;
 pub mod pieces;
-mod print;
+pub mod print;
 pub mod sinks;
 mod stored;
 
 pub use access::{Access, Source};
-pub use print::print;
 pub use sinks::{Sink, Target};
 pub use stored::{by_strips, may_fail};
 

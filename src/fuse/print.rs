@@ -41,7 +41,8 @@ fn op_of<'a>(graph: &'a Graph, what: &What) -> &'a crate::ir::Op {
     }
 }
 
-fn line(graph: &Graph, fused: &Fused, piece: &Piece) -> String {
+/// What a piece computes, in a line.
+pub fn line(graph: &Graph, fused: &Fused, piece: &Piece) -> String {
     let what = match &piece.what {
         What::Value(id) => node_name(graph, *id),
         What::Partial(id) => format!("blocks of the sum {}", node_name(graph, *id)),

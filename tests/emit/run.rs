@@ -110,6 +110,10 @@ pub fn agree(step: &Step, start: &Start, calls: usize) -> Result<(), String> {
             if found.fault != expected.fault || found.reports.len() != expected.reports.len() {
                 return Err(format!("{on}: fault {} {}", found.fault, found.reports.len()));
             }
+            if expected.fault {
+                // These kernels write places beside their checks, which a verified step does not.
+                continue;
+            }
             for (place, (a, b)) in expected.places.iter().zip(&found.places).enumerate() {
                 if !same(a, b) {
                     return Err(format!("{on}: place {place}\n{:?}\n{:?}", a.data, b.data));

@@ -1,6 +1,7 @@
 //! Loops side by side, and reductions in the order that the kernel IR gives.
 
-use super::function::{Count, Emitter, Num, scalar_type};
+use super::flow::Count;
+use super::function::{Emitter, Num, scalar_type};
 use super::side::Lane;
 use crate::ir::DType;
 use crate::ir::op::{Binary, Reduce};
@@ -119,34 +120,75 @@ impl<'a> Emitter<'a, '_> {
                 });
             };
             let sixteen = PARTIALS as i64;
-            let (whole, rest) = match count {
-                Count::Fixed(n) => (Count::Fixed(n.max(0) / sixteen * sixteen), n.max(0) % sixteen != 0),
+            let whole = match count {
+                Count::Fixed(n) => Count::Fixed(n.max(0) / sixteen * sixteen),
                 Count::At(_) => {
-                    let n = e.counted(count);
-                    let low = e.int(!(sixteen - 1));
-                    (Count::At(e.b.ins().band(n, low)), true)
+                    let (n, low) = (e.counted(count), e.int(!(sixteen - 1)));
+                    Count::At(e.b.ins().band(n, low))
                 }
             };
             e.turns(whole, sixteen, |e, at| {
-                for (part, total) in totals.iter().enumerate() {
-                    let by = e.int((part * width) as i64);
-                    let at = if part == 0 { at } else { e.b.ins().iadd(at, by) };
-                    e.bind(inner, at, None, |e| e.body_of(fold, Some(lane)))?;
-                    let item = e.many(fold.item, lane);
-                    e.add(fold.op, dtype, *total, item);
-                }
-                Ok(())
+                (0..totals.len()).try_for_each(|part| e.vector_turn(fold, dtype, lane, at, totals[part], part))
             })?;
-            if !rest {
-                return Ok(());
+            let start = e.counted(whole);
+            match (count, whole) {
+                (Count::Fixed(n), Count::Fixed(whole)) => {
+                    let (parts, lanes) = ((n - whole) as usize / width, (n - whole) as usize % width);
+                    for part in 0..parts {
+                        e.vector_turn(fold, dtype, lane, start, totals[part], part)?;
+                    }
+                    for at in 0..lanes {
+                        let turn = e.int(whole + (parts * width + at) as i64);
+                        e.lane_turn(fold, dtype, inner, turn, totals[parts], at)?;
+                    }
+                    Ok(())
+                }
+                (Count::Fixed(_) | Count::At(_), _) => {
+                    let end = e.counted(count);
+                    e.through_memory(&totals, slot, |e| {
+                        e.looped(start, end, 1, false, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
+                    })
+                }
             }
-            let (from, to) = (e.counted(whole), e.counted(count));
-            let entered = matches!(count, Count::Fixed(_));
-            e.through_memory(&totals, slot, |e| {
-                e.looped(from, to, 1, entered, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
-            })
         })?;
         Ok(self.joined(fold.op, dtype, &totals, width))
+    }
+
+    /// As many turns as a vector has lanes, into the accumulators of a part.
+    fn vector_turn(
+        &mut self,
+        fold: &'a Fold,
+        dtype: DType,
+        lane: &Lane,
+        at: Value,
+        total: Variable,
+        part: usize,
+    ) -> Result<(), String> {
+        let by = self.int((part * lane.width) as i64);
+        let at = if part == 0 { at } else { self.b.ins().iadd(at, by) };
+        self.bind(lane.var, at, None, |e| e.body_of(fold, Some(lane)))?;
+        let item = self.many(fold.item, lane);
+        self.add(fold.op, dtype, total, item);
+        Ok(())
+    }
+
+    /// One turn, into the accumulator in one lane.
+    fn lane_turn(
+        &mut self,
+        fold: &'a Fold,
+        dtype: DType,
+        inner: Var,
+        at: Value,
+        total: Variable,
+        lane: usize,
+    ) -> Result<(), String> {
+        self.bind(inner, at, None, |e| e.body_of(fold, None))?;
+        let (item, totals) = (self.one(fold.item), self.b.use_var(total));
+        let old = self.b.ins().extractlane(totals, lane as u8);
+        let new = self.binary(function(fold.op), dtype, old, item, None);
+        let totals = self.b.ins().insertlane(totals, new, lane as u8);
+        self.b.def_var(total, totals);
+        Ok(())
     }
 
     /// One turn in memory: accumulator `at mod 16` takes the item.

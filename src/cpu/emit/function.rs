@@ -1,16 +1,16 @@
 //! A kernel as one Cranelift function: its head, the loop over its blocks, and its statements.
 
+use super::flow::Range;
 use super::layout::{self, Layout};
 use super::side::Lane;
 use super::target::Target;
 use crate::ir::DType;
 use crate::ir::types::Scalar;
-use crate::kernel::{BufferId, Extent, Home, Index, IndexVar, Kernel, Op, Step, Stmt, Val, Var};
+use crate::kernel::{BufferId, Home, Index, IndexVar, Kernel, Op, Step, Stmt, Val};
 use crate::source::Span;
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I32, I64};
 use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, BlockArg, InstBuilder, MemFlagsData, SourceLoc, StackSlot, StackSlotData,
+    AliasRegion, AliasRegionData, InstBuilder, MemFlagsData, SourceLoc, StackSlot, StackSlotData,
     StackSlotKind, Type, Value,
 };
 use cranelift_frontend::FunctionBuilder;
@@ -25,22 +25,6 @@ pub(super) enum Num {
     Many(Value),
 }
 
-/// How many turns, as far as known.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Count {
-    /// Known now.
-    Fixed(i64),
-    /// Known when it runs; may be negative.
-    At(Value),
-}
-
-/// What a loop variable is known to go through.
-#[derive(Clone, Copy)]
-struct Range {
-    limit: usize,
-    step: usize,
-}
-
 /// The state of compiling a kernel.
 pub(super) struct Emitter<'a, 'f> {
     pub b: FunctionBuilder<'f>,
@@ -53,11 +37,11 @@ pub(super) struct Emitter<'a, 'f> {
     regions: Vec<AliasRegion>,
     counters: Vec<Option<Value>>,
     fault: Option<Value>,
-    vars: Vec<Option<Value>>,
+    pub vars: Vec<Option<Value>>,
     /// How deep the loop of a variable lies, so that an index adds up what changes least first.
-    depths: Vec<usize>,
-    ranges: Vec<Option<Range>>,
-    depth: usize,
+    pub depths: Vec<usize>,
+    pub ranges: Vec<Option<Range>>,
+    pub depth: usize,
     values: Vec<Option<Num>>,
     /// Values known now.
     pub constants: Vec<Option<Scalar>>,
@@ -277,85 +261,6 @@ impl<'a> Emitter<'a, '_> {
         self.b.set_srcloc(SourceLoc::new(self.spans.len() as u32));
     }
 
-    /// A loop of `at` from 0 by `step` as long as it is below a count.
-    pub fn turns(
-        &mut self,
-        count: Count,
-        step: i64,
-        body: impl FnOnce(&mut Self, Value) -> Result<(), String>,
-    ) -> Result<(), String> {
-        match count {
-            Count::Fixed(n) if n <= 0 => Ok(()),
-            Count::Fixed(n) if n <= step => {
-                let zero = self.int(0);
-                body(self, zero)
-            }
-            Count::Fixed(n) => {
-                let (zero, end) = (self.int(0), self.int(n));
-                self.looped(zero, end, step, true, body)
-            }
-            Count::At(end) => {
-                let zero = self.int(0);
-                self.looped(zero, end, step, false, body)
-            }
-        }
-    }
-
-    /// A loop from `start` by `step` as long as it is below `end`, with its test at the bottom;
-    /// `entered` says that there is a first turn.
-    pub fn looped(
-        &mut self,
-        start: Value,
-        end: Value,
-        step: i64,
-        entered: bool,
-        body: impl FnOnce(&mut Self, Value) -> Result<(), String>,
-    ) -> Result<(), String> {
-        let turn = self.b.create_block();
-        let done = self.b.create_block();
-        let at = self.b.append_block_param(turn, I64);
-        if entered {
-            self.b.ins().jump(turn, &[BlockArg::Value(start)]);
-        } else {
-            let any = self.b.ins().icmp(IntCC::SignedLessThan, start, end);
-            self.b.ins().brif(any, turn, &[BlockArg::Value(start)], done, &[]);
-        }
-        self.b.switch_to_block(turn);
-        body(self, at)?;
-        let step = self.int(step);
-        let next = self.b.ins().iadd(at, step);
-        let more = self.b.ins().icmp(IntCC::SignedLessThan, next, end);
-        self.b.ins().brif(more, turn, &[BlockArg::Value(next)], done, &[]);
-        self.b.seal_block(turn);
-        self.b.seal_block(done);
-        self.b.switch_to_block(done);
-        Ok(())
-    }
-
-    /// Gives a variable its value inside `body`. `known` are its bound and step, where they are.
-    pub fn bind<R>(
-        &mut self,
-        var: Var,
-        value: Value,
-        known: Option<(usize, usize)>,
-        body: impl FnOnce(&mut Self) -> R,
-    ) -> R {
-        let at = var.0 as usize;
-        self.depth += 1;
-        self.vars[at] = Some(value);
-        self.depths[at] = self.depth;
-        self.ranges[at] = known.map(|(limit, step)| Range { limit, step });
-        let result = body(self);
-        self.depth -= 1;
-        self.vars[at] = None;
-        result
-    }
-
-    /// A loop variable's value.
-    pub fn var(&self, var: Var) -> Value {
-        self.vars[var.0 as usize].expect("a variable stands inside its loop")
-    }
-
     /// The value and the depth of what an index varies with.
     pub fn index_var(&self, var: IndexVar) -> (usize, Value) {
         match var {
@@ -372,49 +277,6 @@ impl<'a> Emitter<'a, '_> {
     /// The type of a value.
     pub fn dtype(&self, val: Val) -> DType {
         self.kernel.values[val.0 as usize]
-    }
-
-    /// An extent's number of indices.
-    pub fn count(&mut self, extent: &Extent) -> Count {
-        let Some((var, limit)) = extent.rest else { return Count::Fixed(extent.size as i64) };
-        let divides = |r: Range| r.limit <= limit && r.limit % r.step == 0;
-        // Where blocks divide the axis, each is whole.
-        if self.ranges[var.0 as usize].is_some_and(|r| divides(r) && extent.size <= r.step) {
-            return Count::Fixed(extent.size as i64);
-        }
-        let (size, limit) = (self.int(extent.size as i64), self.int(limit as i64));
-        let var = self.var(var);
-        let rest = self.b.ins().isub(limit, var);
-        Count::At(self.b.ins().smin(size, rest))
-    }
-
-    /// A count as a value that is not negative.
-    pub fn counted(&mut self, count: Count) -> Value {
-        match count {
-            Count::Fixed(n) => self.int(n.max(0)),
-            Count::At(n) => {
-                let zero = self.int(0);
-                self.b.ins().smax(n, zero)
-            }
-        }
-    }
-
-    /// A whole number of 64 bits.
-    pub fn int(&mut self, value: i64) -> Value {
-        self.b.ins().iconst(I64, value)
-    }
-
-    /// A value times a constant.
-    pub fn scaled(&mut self, value: Value, by: i64) -> Value {
-        if by == 1 {
-            value
-        } else if by > 0 && by.count_ones() == 1 {
-            let shift = self.int(i64::from(by.trailing_zeros()));
-            self.b.ins().ishl(value, shift)
-        } else {
-            let by = self.int(by);
-            self.b.ins().imul(value, by)
-        }
     }
 
     /// Stack memory of that many bytes.

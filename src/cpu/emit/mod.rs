@@ -6,18 +6,22 @@
 //!
 //! Cranelift selects instructions, allocates registers, merges equal values and moves invariant ones
 //! out of loops. Loops, vectors, tails and accumulators are made here, so that the order of each sum
-//! is the kernel IR's: [`function`] has the statements, [`side`] says which loops become vectors,
-//! [`fold`] makes those and the reductions, [`arith`] the operations, [`index`] the addresses,
-//! [`calls`] what goes to the routines written by hand. Nothing is contracted or reassociated.
+//! is the kernel IR's: [`function`] has the statements, [`flow`] the loops, [`side`] says which become
+//! vectors, [`fold`] makes those and the reductions, [`arith`] the operations on what [`number`] has,
+//! [`index`] the addresses; [`calls`] and [`product`] call the routines written by hand. Nothing is
+//! contracted or reassociated.
 
 mod arith;
 mod calls;
+mod flow;
 mod fold;
 mod function;
 mod host;
 mod index;
 pub mod layout;
+mod number;
 mod order;
+mod product;
 mod side;
 mod target;
 

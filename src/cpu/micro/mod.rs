@@ -1,21 +1,14 @@
 //! Products of small matrices: the two forms of a sum of products that compiled loops call on tiles.
 //!
 //! [`Lanes`] has the outputs side by side in a vector and adds up term by term; [`Dot`] has the terms
-//! side by side and adds up in 16 partial sums, whatever the vector's width. Each is one algorithm,
-//! generic over a `Register`, and a table of register tiles for each instruction set.
+//! side by side and adds up in 16 partial sums, whatever the vector's width. `tiled` has
+//! both for vectors, `portable` without.
 
-#[macro_use]
-mod tables;
-mod plan;
 mod portable;
-mod register;
-
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-mod dot;
-mod lanes;
 #[cfg(test)]
 mod tests;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tiled;
 
 use super::isa::Isa;
 
@@ -122,10 +115,16 @@ pub struct Products<T> {
 pub(super) fn products_f32(isa: Isa) -> Products<f32> {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 | Isa::Avx512 => avx2::F32,
+        Isa::Avx512 => tiled::avx512::F32,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => tiled::avx2::F32,
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx512 | Isa::Avx2 => portable::F32,
-        Isa::Neon | Isa::Portable => portable::F32,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => tiled::neon::F32,
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon => portable::F32,
+        Isa::Portable => portable::F32,
     }
 }
 
@@ -133,9 +132,15 @@ pub(super) fn products_f32(isa: Isa) -> Products<f32> {
 pub(super) fn products_f64(isa: Isa) -> Products<f64> {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 | Isa::Avx512 => avx2::F64,
+        Isa::Avx512 => tiled::avx512::F64,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => tiled::avx2::F64,
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx512 | Isa::Avx2 => portable::F64,
-        Isa::Neon | Isa::Portable => portable::F64,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => tiled::neon::F64,
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon => portable::F64,
+        Isa::Portable => portable::F64,
     }
 }

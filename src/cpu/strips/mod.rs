@@ -1,6 +1,17 @@
 //! Elementwise functions of whole strips of elements, and of one element, for compiled code to call.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[macro_use]
+mod vectors;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
+#[cfg(test)]
+mod tests;
 
 use super::isa::Isa;
 use crate::ir::op::{Binary, Unary};
@@ -91,7 +102,17 @@ impl<T: Copy> Functions<T> {
 /// The functions of f32. The instruction set must be available.
 pub(super) fn functions_f32(isa: Isa) -> Functions<f32> {
     match isa {
-        Isa::Avx512 | Isa::Avx2 | Isa::Neon | Isa::Portable => portable::F32,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::F32,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::F32,
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx512 | Isa::Avx2 => portable::F32,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => neon::F32,
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon => portable::F32,
+        Isa::Portable => portable::F32,
     }
 }
 

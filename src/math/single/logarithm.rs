@@ -31,7 +31,7 @@ pub fn log<V: Vector>(x: V) -> V {
     V::select(inside, value, at_the_ends(x, V::splat(0.0)))
 }
 
-/// log(1 + x); at most 1.5 units in the last place off, and accurate near 0.
+/// log(1 + x); at most 2 units in the last place off, and accurate near 0.
 #[inline(always)]
 pub fn log1p<V: Vector>(x: V) -> V {
     let (exponent, significand) = split(V::splat(1.0) + x, LOWEST);

@@ -3,8 +3,8 @@
 //!
 //! A formula reduces its argument to a short interval, takes a polynomial there (fitted for the least
 //! relative error, with coefficients that are f32), and puts the result together. What is special is
-//! chosen by selection at the end. Errors are below 2 units in the last place; each file says how
-//! large they were found to be.
+//! chosen by selection at the end. Errors are at most 2 units in the last place, or what a function
+//! says.
 
 mod erf;
 mod exponential;

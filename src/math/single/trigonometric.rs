@@ -16,7 +16,7 @@ const FAR: f32 = 131_072.0;
 const SIN: [f32; 3] = [-0.166_666_54, 8.332_104e-3, -1.950_746_5e-4];
 const COS: [f32; 3] = [0.041_666_646, -1.388_729_4e-3, 2.442_942e-5];
 
-/// sin x; at most 1.5 units in the last place off, and odd bit for bit.
+/// sin x; at most 2 units in the last place off, and odd bit for bit.
 #[inline(always)]
 pub fn sin<V: Vector>(x: V) -> V {
     let a = x.abs();
@@ -24,7 +24,7 @@ pub fn sin<V: Vector>(x: V) -> V {
     value.patch(V::splat(FAR).lt(a), x, |x| double::sin(f64::from(x)) as f32)
 }
 
-/// cos x; at most 1.5 units in the last place off, and even bit for bit.
+/// cos x; at most 2 units in the last place off, and even bit for bit.
 #[inline(always)]
 pub fn cos<V: Vector>(x: V) -> V {
     let a = x.abs();

@@ -1,10 +1,8 @@
 //! What a product needs of a vector register.
 
-use super::PARTIALS;
-
 /// A vector of reals in a register. Its methods are machine instructions: they may only be called in
 /// functions that are compiled for the instruction set, into which they are inlined.
-pub(in crate::cpu) trait Register: Copy {
+pub(super) trait Register: Copy {
     /// One lane.
     type Element: Copy;
     /// Which lanes are meant.
@@ -30,11 +28,8 @@ pub(in crate::cpu) trait Register: Copy {
     unsafe fn fma(self, b: Self, c: Self) -> Self;
     /// The same in the lanes of a mask, `c` in the others.
     unsafe fn fma_masked(self, b: Self, c: Self, mask: Self::Mask) -> Self;
-    /// The sum of the 16 partial sums in `PARTS` registers, added as a tree (see [`super::Dot`]).
+    /// The sum of the 16 partial sums in `PARTS` registers, added as a tree (see [`Dot`](crate::cpu::micro::Dot)).
     unsafe fn tree<const PARTS: usize>(parts: [Self; PARTS]) -> Self::Element;
     /// The sum of two values.
     fn plus(a: Self::Element, b: Self::Element) -> Self::Element;
-
-    /// How many registers hold the partial sums.
-    const PARTS: usize = PARTIALS / Self::LANES;
 }

@@ -16,6 +16,30 @@ pub(super) trait Tile {
     fn columns(&self) -> usize;
 }
 
+/// Whether a table of tiles has each size with 1 on the other side.
+pub(super) const fn is_complete(table: &[(usize, usize)]) -> bool {
+    let mut i = 0;
+    while i < table.len() {
+        let (rows, columns) = table[i];
+        if !has(table, rows, 1) || !has(table, 1, columns) {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn has(table: &[(usize, usize)], rows: usize, columns: usize) -> bool {
+    let mut i = 0;
+    while i < table.len() {
+        if table[i].0 == rows && table[i].1 == columns {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 /// Equal tiles one after another.
 pub(super) struct Stretch {
     /// Position of the tile in the table.

@@ -1,9 +1,9 @@
 //! The product with the outputs as lanes, for any register.
 
-use super::Lanes;
 use super::plan::{self, Tile};
-use super::portable::offset;
 use super::register::Register;
+use crate::cpu::micro::Lanes;
+use crate::cpu::micro::portable::offset;
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {

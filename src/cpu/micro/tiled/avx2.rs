@@ -1,67 +1,21 @@
 //! The products with 256-bit vectors: 16 registers, of which a tile's sums take at most 12.
 
 use super::register::Register;
-use super::{Dot, Lanes, Products, dot, lanes};
 use std::arch::x86_64::*;
 
-/// In f32.
-pub(super) const F32: Products<f32> = Products { lanes: lanes_f32, dot: dot_f32 };
-/// In f64.
-pub(super) const F64: Products<f64> = Products { lanes: lanes_f64, dot: dot_f64 };
-
-static LANES_F32: &[lanes::Kernel<f32>] = &lanes_kernels![__m256;
-    (1, 1), (2, 1), (3, 1), (4, 1), (6, 1), (8, 1), (10, 1), (12, 1),
-    (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2),
-    (1, 3), (2, 3), (3, 3), (1, 4), (2, 4), (1, 8), (5, 1),
-];
-static LANES_F64: &[lanes::Kernel<f64>] = &lanes_kernels![__m256d;
-    (1, 1), (2, 1), (4, 1), (8, 1), (12, 1), (1, 2), (2, 2), (4, 2), (5, 2), (6, 2), (5, 1), (6, 1),
-    (1, 4), (2, 4), (1, 8),
-];
-static DOT_F32: &[dot::Kernel<f32>] = &dot_kernels![__m256, 2;
-    (1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (4, 1),
-    (5, 1), (6, 1),
-];
-static DOT_F64: &[dot::Kernel<f64>] = &dot_kernels![__m256d, 4; (1, 1), (1, 2), (1, 3), (2, 1), (3, 1)];
-
-unsafe extern "C" fn lanes_f32(args: *const Lanes<f32>) {
-    // SAFETY: the caller has AVX2 and FMA, and operands that hold all that the indices reach.
-    unsafe { lanes::product(&*args, <__m256 as Register>::LANES, LANES_F32) }
-}
-
-unsafe extern "C" fn lanes_f64(args: *const Lanes<f64>) {
-    // SAFETY: the caller has AVX2 and FMA, and operands that hold all that the indices reach.
-    unsafe { lanes::product(&*args, <__m256d as Register>::LANES, LANES_F64) }
-}
-
-unsafe extern "C" fn dot_f32(args: *const Dot<f32>) {
-    // SAFETY: the caller has AVX2 and FMA, and operands that hold all that the indices reach.
-    unsafe { dot::product(&*args, <__m256 as Register>::PARTS, DOT_F32) }
-}
-
-unsafe extern "C" fn dot_f64(args: *const Dot<f64>) {
-    // SAFETY: the caller has AVX2 and FMA, and operands that hold all that the indices reach.
-    unsafe { dot::product(&*args, <__m256d as Register>::PARTS, DOT_F64) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn lanes_tiles<V, const ROWS: usize, const VECTORS: usize, const TABLES: bool, const MASKED: bool>(
-    run: &lanes::Run<V::Element>,
-) where
-    V: Register,
-{
-    // SAFETY: as of this function.
-    unsafe { lanes::tiles::<V, ROWS, VECTORS, TABLES, MASKED>(run) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn dot_tiles<V, const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
-    run: &dot::Run<V::Element>,
-) where
-    V: Register,
-{
-    // SAFETY: as of this function.
-    unsafe { dot::tiles::<V, PARTS, ROWS, COLUMNS>(run) }
+products! {
+    "avx2,fma";
+    f32: __m256, lanes [
+        (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (8, 1), (10, 1), (12, 1),
+        (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (1, 3), (2, 3), (3, 3), (1, 4), (2, 4), (1, 8),
+    ], dot of 2 [
+        (1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2),
+        (4, 1), (5, 1), (6, 1),
+    ];
+    f64: __m256d, lanes [
+        (1, 1), (2, 1), (4, 1), (5, 1), (6, 1), (8, 1), (12, 1),
+        (1, 2), (2, 2), (4, 2), (5, 2), (6, 2), (1, 4), (2, 4), (1, 8),
+    ], dot of 4 [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1)];
 }
 
 // SAFETY of both: the trait's methods are only called where AVX2 and FMA are, on memory that the

@@ -1,9 +1,9 @@
 //! The product with the terms as lanes, for any register.
 
 use super::plan::{self, Tile};
-use super::portable::offset;
 use super::register::Register;
-use super::{Dot, PARTIALS};
+use crate::cpu::micro::portable::offset;
+use crate::cpu::micro::{Dot, PARTIALS};
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
