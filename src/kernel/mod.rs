@@ -7,7 +7,7 @@
 //! leaves open is how many elements are done at once. A [`Stmt::Lanes`] loop is independent from
 //! turn to turn, so any vector width gives the same bits.
 //!
-//! [`print`] and [`read`] are each other's inverse (source places are comments), [`verify`] says what
+//! [`mod@print`] and [`read`] are each other's inverse (source places are comments), [`verify`] says what
 //! must hold, [`interp`] is the meaning, [`cost`] counts.
 
 mod access;

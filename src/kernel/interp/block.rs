@@ -120,7 +120,7 @@ impl Block<'_> {
                 let [turn, run] = [turn, run].map(|word| self.value(*word).integer() as u32);
                 for i in 0..self.turns(count) {
                     let at = (first + i) as u64;
-                    let counter = [(at / 4) as u32, (at / 4 >> 32) as u32, turn, run];
+                    let counter = [(at / 4) as u32, ((at / 4) >> 32) as u32, turn, run];
                     let word = philox4x32_10(counter, *key)[(at % 4) as usize];
                     self.store(dst.0, to + i, Value::I32(word as i32));
                 }
