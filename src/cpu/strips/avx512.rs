@@ -12,7 +12,13 @@ pub(super) const F32: Functions<f32> = functions!(Sixteen, "avx512f,avx512vl");
 #[derive(Clone, Copy)]
 struct Sixteen(__m512);
 
-arithmetic!(Sixteen: Add::add = _mm512_add_ps, Sub::sub = _mm512_sub_ps, Mul::mul = _mm512_mul_ps, Div::div = _mm512_div_ps);
+arithmetic! {
+    Sixteen:
+    Add::add = _mm512_add_ps,
+    Sub::sub = _mm512_sub_ps,
+    Mul::mul = _mm512_mul_ps,
+    Div::div = _mm512_div_ps
+}
 
 impl Sixteen {
     #[inline(always)]

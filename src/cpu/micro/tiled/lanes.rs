@@ -12,8 +12,11 @@ pub(super) struct Kernel<T> {
     /// Vectors side by side in a row of it.
     pub vectors: usize,
     /// Its code: by strides and by tables of offsets; for whole vectors and for a masked last one.
-    pub run: [[unsafe fn(&Run<T>); 2]; 2],
+    pub run: [[Code<T>; 2]; 2],
 }
+
+/// Computes a run of tiles.
+type Code<T> = unsafe fn(&Run<T>);
 
 impl<T> Tile for Kernel<T> {
     fn rows(&self) -> usize {
@@ -48,6 +51,7 @@ const MOST_ROWS: usize = 24;
 /// every row's address from the one before, a chain longer than the multiplications take, or keeps one
 /// for each row where there are not enough registers.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)]
 fn opaque<T>(mut pointer: *const T) -> *const T {
     // SAFETY: no instruction at all.
     unsafe {
