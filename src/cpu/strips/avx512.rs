@@ -6,7 +6,7 @@ use crate::math::vector::Vector;
 use std::arch::x86_64::*;
 
 /// The functions of f32.
-pub(super) const F32: Functions<f32> = functions!(Sixteen, "avx512f");
+pub(super) const F32: Functions<f32> = functions!(Sixteen, "avx512f,avx512vl");
 
 /// Sixteen numbers.
 #[derive(Clone, Copy)]
