@@ -1,10 +1,13 @@
 //! The stages below the checked program, in order.
 
 use crate::diag::{Diagnostic, Problems, codes};
+use crate::fuse::{self, Fused};
 use crate::grad;
 use crate::ir::{Graph, Module};
+use crate::kernel::{self, schedule::schedule};
 use crate::lower;
 use crate::passes::{AFTER_GRADIENT, BEFORE_GRADIENT, run_pipeline};
+use crate::plan::{self, Plan};
 use crate::program::{Precision, Program};
 use crate::rules::Trace;
 
@@ -15,10 +18,23 @@ pub struct Compiled {
     pub module: Module,
     /// Which rule fired where, a trace for each step.
     pub traces: Vec<Trace>,
+    /// Each step as kernels.
+    pub kernels: Vec<Built>,
+}
+
+/// A step's last forms before machine code.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Its work, divided.
+    pub fused: Fused,
+    /// Where its values lie.
+    pub plan: Plan,
+    /// Its kernels.
+    pub step: kernel::Step,
 }
 
 /// Is shown a step's graph after each stage and pass: the step's index, the name of the stage
-/// (`lowered`, a pass, `gradient`, a pass, `optimised`), the graph.
+/// (`lowered`, a pass, `gradient`, a pass, `optimised`, `fused`, `planned`, `scheduled`), the graph.
 pub type Observer<'a> = &'a mut dyn FnMut(usize, &str, &Graph);
 
 /// Lowers, differentiates and rewrites every step of a program.
@@ -29,6 +45,7 @@ pub fn compile(
 ) -> Result<Compiled, Problems> {
     let mut module = lower::lower(program, precision);
     let mut traces = Vec::new();
+    let mut kernels = Vec::new();
     // What is computed before the run may hold gradients, and is as stable as what steps compute.
     let (setup, _) = run_pipeline(std::mem::take(&mut module.setup), BEFORE_GRADIENT, |_, _| {});
     let setup = grad::differentiate(setup).map_err(|e| no_path(&e))?;
@@ -43,10 +60,17 @@ pub fn compile(
         let (graph, after) = run_pipeline(graph, AFTER_GRADIENT, |pass, g| observer(index, pass.name, g));
         trace.fired.extend(after.fired);
         observer(index, "optimised", &graph);
+        let fused = fuse::fuse(&graph);
+        observer(index, "fused", &graph);
+        let plan = plan::plan(&graph, &fused);
+        observer(index, "planned", &graph);
+        let scheduled = schedule(&graph, &fused, &plan);
+        observer(index, "scheduled", &graph);
+        kernels.push(Built { fused, plan, step: scheduled });
         *step = graph;
         traces.push(trace);
     }
-    Ok(Compiled { module, traces })
+    Ok(Compiled { module, traces, kernels })
 }
 
 /// The checker asks for a path first; this is the same answer where rewriting has found out more.

@@ -27,14 +27,18 @@
 
 pub mod check;
 pub mod cli;
+pub mod cpu;
 pub mod data;
 pub mod diag;
+pub mod fuse;
 pub mod grad;
 pub mod ir;
 pub mod kernel;
 pub mod library;
 pub mod lower;
+pub mod math;
 pub mod passes;
+pub mod plan;
 pub mod program;
 pub mod random;
 pub mod rules;
@@ -45,4 +49,4 @@ pub mod train;
 
 mod compile;
 
-pub use compile::{Compiled, Observer, compile};
+pub use compile::{Built, Compiled, Observer, compile};

@@ -28,7 +28,7 @@ pub fn check(args: &Args) -> u8 {
     match checked {
         Ok((program, warnings, compiled)) => {
             output::messages(&warnings, &session.sources, args.message_format);
-            let summary = Summary::of(&program, &compiled.module);
+            let summary = Summary::of(&program, &compiled);
             out(&match args.message_format {
                 MessageFormat::Human => summary.text(),
                 MessageFormat::Json => summary.json(),

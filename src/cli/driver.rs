@@ -109,13 +109,24 @@ impl Session {
         precision: Precision,
         mut observer: impl FnMut(usize, &str, &Graph),
     ) -> Result<Compiled, Problems> {
-        let mut spent = [("lower", 0.0), ("rewrite", 0.0), ("differentiate", 0.0), ("rewrite again", 0.0)];
+        let mut spent = [
+            ("lower", 0.0),
+            ("rewrite", 0.0),
+            ("differentiate", 0.0),
+            ("rewrite again", 0.0),
+            ("fuse", 0.0),
+            ("plan", 0.0),
+            ("schedule", 0.0),
+        ];
         let mut last = Instant::now();
         let mut before_gradient = true;
         let result = compile(program, precision, &mut |step, stage, graph| {
             let stage_of = match stage {
                 "lowered" => 0,
                 "gradient" => 2,
+                "fused" => 4,
+                "planned" => 5,
+                "scheduled" => 6,
                 _ if before_gradient => 1,
                 _ => 3,
             };

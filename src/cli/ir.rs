@@ -2,6 +2,7 @@
 
 use super::driver::{ProgramArgs, Session};
 use super::output::{self, MessageFormat, out};
+use crate::fuse;
 use crate::ir::{Graph, print};
 use crate::passes::{AFTER_GRADIENT, BEFORE_GRADIENT, Pass};
 use crate::program::Program;
@@ -33,8 +34,10 @@ pub enum Stage {
     Lowered,
     /// Every gradient replaced by what computes it
     Gradient,
-    /// As it is run
+    /// After all rewriting
     Optimised,
+    /// Divided into clusters, one a kernel, and why there are not fewer
+    Clusters,
 }
 
 /// Runs the subcommand; gives the exit status.
@@ -75,7 +78,11 @@ pub fn ir(args: &Args) -> u8 {
         let named = args.step.as_ref().is_none_or(|name| *name == step.name);
         if let (true, Some(graph)) = (named, graph) {
             let form = if step.form.is_empty() { String::new() } else { format!("# {}\n", step.form) };
-            texts.push(form + &print::print_with(graph, &session.sources));
+            let text = match args.stage {
+                Some(Stage::Clusters) => fuse::print::print(graph, &fuse::fuse(graph)),
+                _ => print::print_with(graph, &session.sources),
+            };
+            texts.push(form + &text);
         }
     }
     if texts.is_empty() && args.step.is_some() {
@@ -110,7 +117,7 @@ impl<'a> Wanted<'a> {
             let stage = match stage {
                 Stage::Lowered => "lowered",
                 Stage::Gradient => "gradient",
-                Stage::Optimised => "optimised",
+                Stage::Optimised | Stage::Clusters => "optimised",
             };
             return Ok(Wanted { stage, past_gradient: None });
         };
@@ -118,6 +125,7 @@ impl<'a> Wanted<'a> {
         let past_gradient = match stage {
             Stage::Lowered => return Err("no pass runs before the stage `lowered`".into()),
             Stage::Gradient => false,
+            Stage::Clusters => return Err("passes run before the stage `clusters`".into()),
             Stage::Optimised => args.stage.is_some() || has(AFTER_GRADIENT),
         };
         let passes = if past_gradient { AFTER_GRADIENT } else { BEFORE_GRADIENT };

@@ -43,7 +43,7 @@ enum Command {
     Check(check::Args),
     /// Print the tensor IR of a program's steps.
     Ir(ir::Args),
-    /// Print the kernels of a program's steps (not built yet).
+    /// Print the kernels of a program's steps.
     Kernels(kernels::Args),
     /// Lay out files in the one way there is.
     Fmt(fmt::Args),

@@ -3,8 +3,9 @@
 use super::driver::{self, ProgramArgs, Session};
 use super::output::{self, MessageFormat};
 use super::{folder, help, output::err};
-use crate::diag::Problems;
-use crate::runtime::{Interpreter, prepare};
+use crate::cpu::Isa;
+use crate::diag::{Diagnostic, Problems, codes};
+use crate::runtime::{CompiledDevice, prepare};
 use crate::train::{self, Checkpoint, Finished, Options, Terminal};
 use clap::ValueEnum;
 use std::io::IsTerminal;
@@ -21,12 +22,12 @@ pub struct Args {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub program: ProgramArgs,
-    /// How many threads may work; the interpreter of today uses one
+    /// How many threads work; as many as the machine has unless said
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Which instructions may be used; the interpreter of today uses none of them by name
+    /// Which vector instructions are used; the results are the same bits
     #[arg(long, value_enum, value_name = "NAME")]
-    pub isa: Option<Isa>,
+    pub isa: Option<IsaName>,
     /// The run's folder, for all files that it writes [default: runs/NAME-TIME]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
@@ -52,7 +53,7 @@ pub struct Args {
 
 /// The instruction sets by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Isa {
+pub enum IsaName {
     /// The best that the machine has
     Auto,
     /// AVX-512F
@@ -63,6 +64,33 @@ pub enum Isa {
     Neon,
     /// What every machine has
     Portable,
+}
+
+impl IsaName {
+    /// The instruction set, if this machine has it.
+    pub fn chosen(self) -> Result<Isa, Problems> {
+        let isa = match self {
+            IsaName::Auto => return Ok(Isa::best()),
+            IsaName::Avx512 => Isa::Avx512,
+            IsaName::Avx2 => Isa::Avx2,
+            IsaName::Neon => Isa::Neon,
+            IsaName::Portable => Isa::Portable,
+        };
+        if isa.available() {
+            return Ok(isa);
+        }
+        let title = format!("this machine has no {}", isa.name());
+        let best = Isa::best().name();
+        Err(vec![
+            Diagnostic::error(codes::NO_ISA, title)
+                .help(format!("the best that it has is {best}; without --isa that is used")),
+        ])
+    }
+}
+
+/// How many threads the machine runs at once.
+fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Runs the subcommand; gives the exit status.
@@ -88,6 +116,7 @@ pub fn run(args: Args) -> u8 {
 /// Carries a run out; how it ended, and its folder.
 fn whole(session: &mut Session, file: &Path, args: &Args) -> Result<(Finished, PathBuf), Problems> {
     let began = Instant::now();
+    let isa = args.isa.unwrap_or(IsaName::Auto).chosen()?;
     let interrupt = train::signal::watch();
     let (program, warnings) = session.check(file, &args.program.settings())?;
     if !args.quiet {
@@ -118,7 +147,9 @@ fn whole(session: &mut Session, file: &Path, args: &Args) -> Result<(Finished, P
         ..Options::default()
     };
     let running = Instant::now();
-    let mut device = Interpreter::new(&compiled.module, ready);
+    let threads = args.threads.map_or_else(available, NonZeroUsize::get);
+    let steps = compiled.kernels.into_iter().map(|built| built.step).collect();
+    let mut device = CompiledDevice::new(&compiled.module, steps, ready, threads, isa);
     let mut terminal = Terminal::new(args.quiet, std::io::stderr().is_terminal());
     let result = train::run_on(&program, &compiled.module, &mut device, &options, &mut terminal);
     drop(terminal);

@@ -2,7 +2,8 @@
 
 use super::flops::flops;
 use super::output::{count, table};
-use crate::ir::Module;
+use crate::compile::{Built, Compiled};
+use crate::kernel::cost;
 use crate::program::{PlaceKind, Program, TensorType};
 use serde::Serialize;
 use std::fmt::Write;
@@ -33,20 +34,32 @@ struct Step {
     form: String,
     declared: bool,
     flops: usize,
+    kernels: usize,
+    /// Read and written by the kernels of a call, each range once a kernel.
+    bytes: usize,
+    /// What a call needs beside places and data: the arena, and the scratch of one thread.
+    peak: usize,
 }
 
 impl Summary {
     /// Of a program and its compiled steps.
-    pub fn of(program: &Program, module: &Module) -> Summary {
+    pub fn of(program: &Program, compiled: &Compiled) -> Summary {
+        let module = &compiled.module;
         let places = |kind: PlaceKind| {
             let of_kind = program.places.iter().filter(move |p| p.kind == kind);
             of_kind.map(|p| tensor(&p.name, &p.ty)).collect()
         };
-        let step = |(step, graph): (&crate::program::Step, &crate::ir::Graph)| Step {
-            name: step.name.clone(),
-            form: step.form.clone(),
-            declared: step.declared,
-            flops: flops(graph),
+        let step = |((step, graph), built): ((&crate::program::Step, &crate::ir::Graph), &Built)| {
+            let cost = cost::of_step(&built.step);
+            Step {
+                name: step.name.clone(),
+                form: step.form.clone(),
+                declared: step.declared,
+                flops: flops(graph),
+                kernels: built.step.kernels.len(),
+                bytes: (cost.read + cost.written) as usize,
+                peak: built.step.arena + built.step.scratch,
+            }
         };
         let setup = &program.setup;
         let residents = setup.residents.iter();
@@ -55,7 +68,7 @@ impl Summary {
             doc: program.doc.clone(),
             params: places(PlaceKind::Param),
             states: places(PlaceKind::State),
-            steps: program.steps.iter().zip(&module.steps).map(step).collect(),
+            steps: program.steps.iter().zip(&module.steps).zip(&compiled.kernels).map(step).collect(),
             data: residents.map(|r| tensor(&r.name, &setup.body.values[r.value].ty)).collect(),
         }
     }
@@ -72,7 +85,7 @@ impl Summary {
         let (steps, expressions): (Vec<&Step>, Vec<&Step>) = self.steps.iter().partition(|s| s.declared);
         for (title, part) in [("steps", steps), ("expressions of the schedule", expressions)] {
             if !part.is_empty() {
-                let _ = write!(text, "\n{title}\n{}", table(&step_rows(&part), &[1]));
+                let _ = write!(text, "\n{title}\n{}", table(&step_rows(&part), &[1, 2, 3, 4]));
             }
         }
         tensors(&mut text, "data", &self.data);
@@ -90,7 +103,14 @@ fn step_rows(steps: &[&Step]) -> Vec<Vec<String>> {
     let mut rows: Vec<(Vec<String>, usize)> = Vec::new();
     for s in steps {
         let name = if s.form.is_empty() { s.name.clone() } else { format!("{} {}", s.name, s.form) };
-        let row = vec![name, format!("{} FLOPs", count(s.flops))];
+        let kernels = if s.kernels == 1 { "1 kernel".to_owned() } else { format!("{} kernels", s.kernels) };
+        let row = vec![
+            name,
+            format!("{} FLOPs", count(s.flops)),
+            kernels,
+            format!("{} bytes moved", count(s.bytes)),
+            format!("{} bytes of memory", count(s.peak)),
+        ];
         match rows.iter_mut().find(|(r, _)| *r == row) {
             Some((_, times)) => *times += 1,
             None => rows.push((row, 1)),

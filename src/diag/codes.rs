@@ -80,6 +80,7 @@ codes! {
     ASSERT_AT_RUN     "DL0804" "an assertion of the schedule does not hold"
     OTHER_RUN         "DL0805" "a checkpoint of another program or other settings"
     CHECKPOINT        "DL0806" "a checkpoint that is not there or damaged"
+    NO_ISA            "DL0807" "instructions asked for that the machine does not have"
     // Not there yet
     NOT_BUILT         "DL0901" "a construct that the compiler does not carry out yet"
     // Warnings

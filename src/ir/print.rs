@@ -189,13 +189,13 @@ fn unique<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
 }
 
 /// Whether a name stands without quotes: a letter or underscore, then also digits and `. / '`.
-pub(super) fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_alphabetic() || c == '_') && chars.all(is_plain_char)
 }
 
 /// Whether a character may stand in a plain name after the first.
-pub(super) fn is_plain_char(c: char) -> bool {
+pub(crate) fn is_plain_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '\'')
 }
 
@@ -219,7 +219,7 @@ fn rule(rule: &str) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -240,7 +240,7 @@ fn list(values: &[usize]) -> String {
 }
 
 /// Reals have a point or an exponent, integers have not; a NaN of other bits than the usual shows them.
-pub(super) fn scalar(value: Scalar) -> String {
+pub(crate) fn scalar(value: Scalar) -> String {
     match value {
         Scalar::Real(v) if v.is_nan() && v.to_bits() != f64::NAN.to_bits() => {
             format!("nan:{:#018x}", v.to_bits())
@@ -268,7 +268,7 @@ fn contract(spec: &Contract) -> String {
 }
 
 /// The names of index variables: i to z, a to h, then v26, v27, …
-pub(super) const LETTERS: &str = "ijklmnopqrstuvwxyzabcdefgh";
+pub(crate) const LETTERS: &str = "ijklmnopqrstuvwxyzabcdefgh";
 
 fn variable(v: usize) -> String {
     LETTERS.chars().nth(v).map_or_else(|| format!("v{v}"), String::from)

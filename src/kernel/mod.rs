@@ -8,11 +8,18 @@
 //! turn to turn, so any vector width gives the same bits.
 //!
 //! [`print`] and [`read`] are each other's inverse (source places are comments), [`verify`] says what
-//! must hold, [`interp`] is the meaning.
+//! must hold, [`interp`] is the meaning, [`cost`] counts.
 
+mod access;
+pub mod cost;
 pub mod interp;
+mod mentioned;
+mod names;
+mod order;
 pub mod print;
+mod ranges;
 pub mod read;
+pub mod schedule;
 pub mod verify;
 
 use crate::ir::DType;
@@ -140,7 +147,7 @@ pub struct Owner {
     pub unit: usize,
 }
 
-/// A number of turns: `size`, or what is left of `limit` beyond a variable where that is less.
+/// A number of turns: `size`, or what is left of `limit` beyond a variable where that is less; never negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// At most so many.
@@ -163,7 +170,8 @@ pub struct Index {
     pub offset: i64,
     /// Loop variables and step counters; no variable twice, no coefficient 0.
     pub terms: Vec<(IndexVar, i64)>,
-    /// I32 values computed at run time.
+    /// I32 values computed at run time. They keep the position inside the buffer also where a
+    /// [`Stmt::Check`] fails: whoever takes them from outside clamps them.
     pub dynamic: Vec<(Val, i64)>,
 }
 

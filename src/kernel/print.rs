@@ -1,1 +1,311 @@
-//! The text of the kernel IR.
+//! The printed form of a step: what `dlc kernels` shows, and what tests compare and read back.
+//!
+//! ```text
+//! step learn arena=40000 scratch=0 counters=0
+//! buffer x : f32[20,784] arg 0
+//! buffer below.W : f32[784,500] place 0
+//! buffer b7 "%7" : f32[20,500] arena 0
+//!
+//! kernel learn.1 owner i < 500 by 32 of n
+//!   product lanes b7[i] = x[0] * below.W[i] m=20 n=min(32, 500 - i) c_row=500 a_row=784 terms=784 by (1, 500)
+//!   for j < 20
+//!     lanes k < min(32, 500 - i)
+//!       %0 = load b7[j*500 + i + k] : f32  # mlp.dl:12:8
+//!       %1 = fold sum strided l < 500 : f32
+//!         %2 = load below.W[j*500 + l] : f32
+//!         item %2
+//!
+//! order: learn.1 | loop c0 < 15 { learn.2 | learn.3 }
+//! ```
+//!
+//! Buffers and kernels are called by their names where these are plain words that no earlier one has;
+//! otherwise by a label like it, and the name in quotes follows the label. Loop variables are i to z, a to h,
+//! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
+//! flat buffer. `+=` is an accumulating product. In the order, `|` is a barrier and `backwards` a loop
+//! whose counter goes down. What follows `#` is the place in the source.
+//!
+//! [`super::read`] reads this form back to an equal step.
+
+use super::names::{Labels, index_variable, variable};
+use super::{
+    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Op, Order, Product, Step, Stmt, Terms, Val, Var,
+};
+use crate::ir::op::Reduce;
+use crate::ir::print::{is_plain, quoted, scalar};
+use crate::ir::words::{binary_name, compare_name, reduce_name, unary_name};
+use crate::source::Span;
+use std::fmt::Write;
+
+/// The printed form. `places` writes a place: [`exact`], one for people (`file:line:column`; read back, it
+/// is lost), or none.
+pub fn print(step: &Step, places: &dyn Fn(Span) -> Option<String>) -> String {
+    let mut out = format!("step {}", name(&step.name));
+    let _ = writeln!(out, " arena={} scratch={} counters={}", step.arena, step.scratch, step.counters);
+    let labels = Labels::of(step);
+    for (i, buffer) in step.buffers.iter().enumerate() {
+        let label = labels.buffer(BufferId(i as u32));
+        let extents: Vec<String> = buffer.shape.iter().map(usize::to_string).collect();
+        let (dtype, extents) = (buffer.dtype.name(), extents.join(","));
+        let own = beside(&label, &buffer.name);
+        let _ = writeln!(out, "buffer {label}{own} : {dtype}[{extents}] {}", home(buffer.home));
+    }
+    for kernel in 0..step.kernels.len() {
+        out.push('\n');
+        out.push_str(&print_kernel(step, kernel, places));
+    }
+    out.push_str("\norder:");
+    for item in &step.order {
+        let _ = write!(out, " {}", item_text(item, &labels));
+    }
+    out.push('\n');
+    out
+}
+
+/// One kernel as in the printed form of its step.
+pub fn print_kernel(step: &Step, kernel: usize, places: &dyn Fn(Span) -> Option<String>) -> String {
+    let labels = Labels::of(step);
+    let label = labels.kernel(kernel);
+    let kernel = &step.kernels[kernel];
+    let mut printer = Printer { labels, places, types: kernel, out: format!("kernel {label}") };
+    printer.out.push_str(&beside(&label, &kernel.name));
+    if let Some(owner) = &kernel.owner {
+        let (var, axis) = (variable(owner.var), name(&owner.axis));
+        let _ = write!(printer.out, " owner {var} < {} by {} of {axis}", owner.extent, owner.unit);
+    }
+    let mentioned = super::mentioned::of(kernel);
+    if mentioned.vars != kernel.vars {
+        let _ = write!(printer.out, " vars={}", kernel.vars);
+    }
+    printer.out.push('\n');
+    for value in mentioned.without_statement(kernel.values.len()) {
+        let _ = writeln!(printer.out, "  value %{} : {}", value, kernel.values[value].name());
+    }
+    printer.body(&kernel.body, 1);
+    printer.out
+}
+
+/// The first line of a statement, for messages.
+pub fn print_statement(step: &Step, kernel: &Kernel, stmt: &Stmt) -> String {
+    let places = &|_| None;
+    let mut printer = Printer { labels: Labels::of(step), places, types: kernel, out: String::new() };
+    printer.statement(stmt, 0);
+    printer.out.lines().next().unwrap_or("").to_owned()
+}
+
+/// The order as one line: `learn.1 | learn.2`.
+pub fn print_order(step: &Step) -> String {
+    let labels = Labels::of(step);
+    step.order.iter().map(|item| item_text(item, &labels)).collect::<Vec<_>>().join(" ")
+}
+
+/// A place that reads back: file index and bytes, `@0:512-520`.
+pub fn exact(span: Span) -> Option<String> {
+    Some(format!("@{}:{}-{}", span.file.0, span.start, span.end))
+}
+
+/// The word of a reduction: `sum`, `any`.
+pub(super) fn fold_name(op: Reduce) -> &'static str {
+    reduce_name(op).trim_start_matches("reduce_")
+}
+
+fn name(name: &str) -> String {
+    if is_plain(name) { name.to_owned() } else { quoted(name) }
+}
+
+/// The name after a label that is not the name.
+fn beside(label: &str, own: &str) -> String {
+    if label == own { String::new() } else { format!(" {}", quoted(own)) }
+}
+
+fn home(home: Home) -> String {
+    match home {
+        Home::Arg(at) => format!("arg {at}"),
+        Home::Place(at) => format!("place {at}"),
+        Home::Resident(at) => format!("resident {at}"),
+        Home::Report(at) => format!("report {at}"),
+        Home::Run => "run".to_owned(),
+        Home::Arena(at) => format!("arena {at}"),
+        Home::Scratch(at) => format!("scratch {at}"),
+    }
+}
+
+fn item_text(item: &Item, labels: &Labels) -> String {
+    match item {
+        Item::Kernel(index) => labels.kernel(*index),
+        Item::Barrier => "|".to_owned(),
+        Item::Loop { counter, turns, reverse, body } => {
+            let backwards = if *reverse { " backwards" } else { "" };
+            let body: String = body.iter().map(|item| format!(" {}", item_text(item, labels))).collect();
+            format!("loop c{counter} < {turns}{backwards} {{{body} }}")
+        }
+    }
+}
+
+/// One kernel's statements.
+struct Printer<'a> {
+    labels: Labels,
+    places: &'a dyn Fn(Span) -> Option<String>,
+    /// For the types of its values.
+    types: &'a Kernel,
+    out: String,
+}
+
+impl Printer<'_> {
+    fn body(&mut self, body: &[Stmt], depth: usize) {
+        for stmt in body {
+            self.statement(stmt, depth);
+        }
+    }
+
+    fn line(&mut self, depth: usize, text: &str, span: Option<Span>) {
+        let _ = write!(self.out, "{:indent$}{text}", "", indent = 2 * depth);
+        if let Some(place) = span.and_then(|s| (self.places)(s)) {
+            let _ = write!(self.out, "  # {place}");
+        }
+        self.out.push('\n');
+    }
+
+    fn statement(&mut self, stmt: &Stmt, depth: usize) {
+        match stmt {
+            Stmt::Let { value, op, span } => {
+                let dtype = self.types.values.get(value.0 as usize).map_or("?", |d| d.name());
+                let text = format!("%{} = {} : {dtype}", value.0, self.operation(op));
+                self.line(depth, &text, *span);
+                if let Op::Fold(fold) = op {
+                    self.body(&fold.body, depth + 1);
+                    self.line(depth + 1, &format!("item %{}", fold.item.0), None);
+                }
+            }
+            Stmt::Store { buffer, index, value, span } => {
+                let text = format!("store {} = %{}", self.at(*buffer, index), value.0);
+                self.line(depth, &text, *span);
+            }
+            Stmt::For { var, extent, step, body } => {
+                let step = if *step == 1 { String::new() } else { format!(" step {step}") };
+                self.line(depth, &format!("for {}{step}", turns(*var, extent)), None);
+                self.body(body, depth + 1);
+            }
+            Stmt::Lanes { var, extent, body } => {
+                self.line(depth, &format!("lanes {}", turns(*var, extent)), None);
+                self.body(body, depth + 1);
+            }
+            Stmt::Check { value, extent: bound, span } => {
+                self.line(depth, &format!("check %{} < {bound}", value.0), *span);
+            }
+            Stmt::Strip { f, dst, src, count, span } => {
+                let (dst, src, f) = (self.at(dst.0, &dst.1), self.at(src.0, &src.1), unary_name(*f));
+                self.line(depth, &format!("strip {dst} = {f} {src} count={}", extent(count)), *span);
+            }
+            Stmt::Random { dst, first, count, key: [a, b], run, turn, span } => {
+                let (dst, first) = (self.at(dst.0, &dst.1), index_text(first));
+                let from = format!("key=[{a},{b}] run=%{} turn=%{}", run.0, turn.0);
+                self.line(
+                    depth,
+                    &format!("random {dst} first=[{first}] count={} {from}", extent(count)),
+                    *span,
+                );
+            }
+            Stmt::Product(product) => self.line(depth, &self.product(product), product.span),
+        }
+    }
+
+    fn operation(&self, op: &Op) -> String {
+        match op {
+            Op::Const(value) => format!("const {}", scalar(*value)),
+            Op::Index(index) => format!("index {}", index_text(index)),
+            Op::Load(buffer, index) => format!("load {}", self.at(*buffer, index)),
+            Op::Unary(f, a) => format!("{} %{}", unary_name(*f), a.0),
+            Op::Binary(f, a, b) => format!("{} %{} %{}", binary_name(*f), a.0, b.0),
+            Op::Compare(f, a, b) => format!("{} %{} %{}", compare_name(*f), a.0, b.0),
+            Op::Select(Val(c), Val(a), Val(b)) => format!("select %{c} %{a} %{b}"),
+            Op::Cast(a) => format!("cast %{}", a.0),
+            Op::Fold(fold) => fold_text(fold),
+        }
+    }
+
+    fn at(&self, buffer: BufferId, index: &Index) -> String {
+        format!("{}[{}]", self.labels.buffer(buffer), index_text(index))
+    }
+
+    fn product(&self, product: &Product) -> String {
+        let Product { form, c, a, b, m, n, c_row, c_col, a_row, accumulate, span: _ } = product;
+        let word = match form {
+            Form::Lanes { .. } => "lanes",
+            Form::Dot { .. } => "dot",
+        };
+        let (c, a, b) = (self.at(c.0, &c.1), self.at(a.0, &a.1), self.at(b.0, &b.1));
+        let becomes = if *accumulate { "+=" } else { "=" };
+        let mut out = format!("product {word} {c} {becomes} {a} * {b} m={} n={}", extent(m), extent(n));
+        let _ = write!(out, " c_row={c_row}");
+        if *c_col != 1 {
+            let _ = write!(out, " c_col={c_col}");
+        }
+        let _ = write!(out, " a_row={a_row}");
+        match form {
+            Form::Lanes { terms } => {
+                let _ = write!(out, " terms={}", terms_text(terms));
+            }
+            Form::Dot { b_row, k, outer } => {
+                let _ = write!(out, " b_row={b_row} k={k} outer={}", terms_text(outer));
+            }
+        }
+        out
+    }
+}
+
+fn fold_text(fold: &Fold) -> String {
+    let order = match fold.order {
+        Order::Ascending => "ascending",
+        Order::Strided => "strided",
+    };
+    let loops: Vec<String> = fold.loops.iter().map(|(var, extent)| turns(*var, extent)).collect();
+    format!("fold {} {order} {}", fold_name(fold.op), loops.join(", "))
+}
+
+fn turns(var: Var, bound: &Extent) -> String {
+    format!("{} < {}", variable(var), extent(bound))
+}
+
+fn extent(extent: &Extent) -> String {
+    match extent.rest {
+        None => extent.size.to_string(),
+        Some((var, limit)) => format!("min({}, {limit} - {})", extent.size, variable(var)),
+    }
+}
+
+fn terms_text(terms: &Terms) -> String {
+    match terms {
+        Terms::Strided { count, a, b } => format!("{count} by ({a}, {b})"),
+        Terms::Table(pairs) => {
+            let pairs: Vec<String> = pairs.iter().map(|(x, y)| format!("({x}, {y})")).collect();
+            format!("[{}]", pairs.join(", "))
+        }
+    }
+}
+
+fn index_text(index: &Index) -> String {
+    let loops = index.terms.iter().map(|(v, c)| (index_variable(*v), *c));
+    let values = index.dynamic.iter().map(|(v, c)| (format!("%{}", v.0), *c));
+    let mut out = String::new();
+    for (what, coefficient) in loops.chain(values) {
+        add(&mut out, coefficient < 0);
+        let _ = match coefficient.unsigned_abs() {
+            1 => write!(out, "{what}"),
+            many => write!(out, "{what}*{many}"),
+        };
+    }
+    if index.offset != 0 || out.is_empty() {
+        add(&mut out, index.offset < 0);
+        let _ = write!(out, "{}", index.offset.unsigned_abs());
+    }
+    out
+}
+
+fn add(out: &mut String, negative: bool) {
+    out.push_str(match (out.is_empty(), negative) {
+        (true, true) => "-",
+        (true, false) => "",
+        (false, true) => " - ",
+        (false, false) => " + ",
+    });
+}

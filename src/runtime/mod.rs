@@ -9,6 +9,7 @@
 // A diagnostic is made at most once a run; what it weighs does not matter.
 #![allow(clippy::result_large_err)]
 
+pub mod compiled;
 pub mod device;
 pub mod draw;
 pub mod fault;
@@ -19,6 +20,7 @@ pub mod raw;
 pub mod setup;
 pub mod trace;
 
+pub use compiled::CompiledDevice;
 pub use device::{Arg, CallId, Device, Entry, Ran};
 pub use interpreter::Interpreter;
 pub use raw::{Files, raw_shape};

@@ -15,7 +15,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn take(&mut self, bytes: usize) -> &'a str {
+    pub fn take(&mut self, bytes: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(bytes);
         self.rest = rest.trim_start();
         taken
@@ -29,7 +29,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn here(&self) -> String {
+    pub fn here(&self) -> String {
         match self.rest {
             "" => "the end of the line".to_owned(),
             rest => format!("`{}`", rest.chars().take(20).collect::<String>()),
@@ -83,7 +83,7 @@ impl<'a> Line<'a> {
         self.list(Line::number)
     }
 
-    fn list<T>(&mut self, item: impl Fn(&mut Line<'a>) -> Read<T>) -> Read<Vec<T>> {
+    pub fn list<T>(&mut self, item: impl Fn(&mut Line<'a>) -> Read<T>) -> Read<Vec<T>> {
         let mut items = Vec::new();
         self.expect("[")?;
         if self.found("]") {
@@ -103,7 +103,7 @@ impl<'a> Line<'a> {
         if self.rest.starts_with('"') { self.quoted() } else { self.word().map(str::to_owned) }
     }
 
-    fn quoted(&mut self) -> Read<String> {
+    pub fn quoted(&mut self) -> Read<String> {
         self.expect_quote()?;
         let mut out = String::new();
         let mut chars = self.rest.char_indices();

@@ -4,7 +4,7 @@
 //! never panics and says which line it does not understand. Lines that begin with `#` are comments.
 //! A place that does not begin with `@` (as in the form for people) is passed over.
 
-mod line;
+pub(crate) mod line;
 
 use super::graph::{Graph, Leaf, Node, NodeId, Report, Update};
 use super::op::{Cells, Op, Scan, Window};
@@ -30,7 +30,7 @@ impl std::fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-type Read<T> = Result<T, String>;
+pub(crate) type Read<T> = Result<T, String>;
 
 /// Reads a graph.
 pub fn read(text: &str) -> Result<Graph, ReadError> {

@@ -1,0 +1,269 @@
+//! Loops side by side, and reductions in the order that the kernel IR gives.
+
+use super::flow::Count;
+use super::function::{Emitter, Num, scalar_type};
+use super::side::Lane;
+use crate::ir::DType;
+use crate::ir::op::{Binary, Reduce};
+use crate::ir::types::Scalar;
+use crate::kernel::{Extent, Fold, Order, Stmt, Var};
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, Value};
+use cranelift_frontend::Variable;
+
+/// Accumulators of [`Order::Strided`].
+const PARTIALS: usize = 16;
+
+impl<'a> Emitter<'a, '_> {
+    /// A loop whose turns are independent: vectors of them where it qualifies, the rest one by one.
+    pub fn lanes(&mut self, var: Var, extent: &Extent, body: &'a [Stmt]) -> Result<(), String> {
+        let lane = Lane::of(self.step, self.kernel, self.target, var, body);
+        let count = self.count(extent);
+        let width = lane.as_ref().map_or(1, |lane| lane.width);
+        self.in_parts(count, width, |e, at, whole| {
+            let lane = lane.as_ref().filter(|_| whole);
+            e.bind(var, at, None, |e| body.iter().try_for_each(|stmt| e.stmt(stmt, lane)))
+        })
+    }
+
+    /// A reduction.
+    pub fn fold(&mut self, fold: &'a Fold, dtype: DType, lane: Option<&Lane>) -> Result<Num, String> {
+        // Of truth values, any order gives the same.
+        if fold.order == Order::Strided
+            && dtype != DType::Bool
+            && let Some(((inner, extent), outer)) = fold.loops.split_last()
+        {
+            // Nothing in it varies from lane to lane, or the loop would not have qualified.
+            return Ok(Num::One(self.strided(fold, dtype, outer, (*inner, extent))?));
+        }
+        let start = self.start(fold.op, dtype);
+        let many = lane.filter(|lane| lane.varies(fold.item));
+        let start = many.map_or(start, |lane| self.spread(dtype, start, lane.width));
+        let total = self.b.declare_var(self.b.func.dfg.value_type(start));
+        self.b.def_var(total, start);
+        self.nest(&fold.loops, &mut |e| {
+            e.body_of(fold, lane)?;
+            let item = match many {
+                None => e.one(fold.item),
+                Some(lane) => e.many(fold.item, lane),
+            };
+            e.add(fold.op, dtype, total, item);
+            Ok(())
+        })?;
+        let total = self.b.use_var(total);
+        Ok(if many.is_some() { Num::Many(total) } else { Num::One(total) })
+    }
+
+    fn body_of(&mut self, fold: &'a Fold, lane: Option<&Lane>) -> Result<(), String> {
+        fold.body.iter().try_for_each(|stmt| self.stmt(stmt, lane))
+    }
+
+    fn add(&mut self, op: Reduce, dtype: DType, total: Variable, item: Value) {
+        let old = self.b.use_var(total);
+        let new = self.binary(function(op), dtype, old, item, None);
+        self.b.def_var(total, new);
+    }
+
+    /// Loops one in another, the last innermost.
+    fn nest(
+        &mut self,
+        loops: &[(Var, Extent)],
+        body: &mut dyn FnMut(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let Some(((var, extent), inner)) = loops.split_first() else { return body(self) };
+        let known = extent.rest.is_none().then_some((extent.size, 1));
+        let count = self.count(extent);
+        self.turns(count, 1, |e, at| e.bind(*var, at, known, |e| e.nest(inner, body)))
+    }
+
+    /// What a reduction starts from.
+    fn start(&mut self, op: Reduce, dtype: DType) -> Value {
+        let scalar = match (op, dtype) {
+            (Reduce::Sum, DType::F32 | DType::F64) => Scalar::Real(0.0),
+            (Reduce::Prod, DType::F32 | DType::F64) => Scalar::Real(1.0),
+            (Reduce::Max, DType::F32 | DType::F64) => Scalar::Real(f64::NEG_INFINITY),
+            (Reduce::Min, DType::F32 | DType::F64) => Scalar::Real(f64::INFINITY),
+            (Reduce::Sum, DType::I32 | DType::Bool) => Scalar::Int(0),
+            (Reduce::Prod, DType::I32 | DType::Bool) => Scalar::Int(1),
+            (Reduce::Max, DType::I32 | DType::Bool) => Scalar::Int(i32::MIN),
+            (Reduce::Min, DType::I32 | DType::Bool) => Scalar::Int(i32::MAX),
+            (Reduce::Any, _) => Scalar::Bool(false),
+            (Reduce::All, _) => Scalar::Bool(true),
+        };
+        self.constant(dtype, scalar)
+    }
+
+    /// 16 accumulators in vectors; what does not fill 16 turns goes through memory one by one.
+    fn strided(
+        &mut self,
+        fold: &'a Fold,
+        dtype: DType,
+        outer: &[(Var, Extent)],
+        (inner, extent): (Var, &Extent),
+    ) -> Result<Value, String> {
+        let width = if dtype == DType::F64 { 2 } else { 4 };
+        let ty = self.vector_type(dtype, width);
+        let start = self.start(fold.op, dtype);
+        let start = self.b.ins().splat(ty, start);
+        let totals: Vec<Variable> = (0..PARTIALS / width).map(|_| self.b.declare_var(ty)).collect();
+        for total in &totals {
+            self.b.def_var(*total, start);
+        }
+        let lane = Lane::of(self.step, self.kernel, self.target, inner, &fold.body)
+            .filter(|lane| lane.width == width);
+        let slot = self.slot(PARTIALS * dtype.size());
+        self.nest(outer, &mut |e| {
+            let count = e.count(extent);
+            let Some(lane) = &lane else {
+                return e.through_memory(&totals, slot, |e| {
+                    e.turns(count, 1, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
+                });
+            };
+            let sixteen = PARTIALS as i64;
+            let whole = match count {
+                Count::Fixed(n) => Count::Fixed(n.max(0) / sixteen * sixteen),
+                Count::At(_) => {
+                    let (n, low) = (e.counted(count), e.int(!(sixteen - 1)));
+                    Count::At(e.b.ins().band(n, low))
+                }
+            };
+            e.turns(whole, sixteen, |e, at| {
+                (0..totals.len()).try_for_each(|part| e.vector_turn(fold, dtype, lane, at, totals[part], part))
+            })?;
+            let start = e.counted(whole);
+            match (count, whole) {
+                (Count::Fixed(n), Count::Fixed(whole)) => {
+                    let (parts, lanes) = ((n - whole) as usize / width, (n - whole) as usize % width);
+                    for part in 0..parts {
+                        e.vector_turn(fold, dtype, lane, start, totals[part], part)?;
+                    }
+                    for at in 0..lanes {
+                        let turn = e.int(whole + (parts * width + at) as i64);
+                        e.lane_turn(fold, dtype, inner, turn, totals[parts], at)?;
+                    }
+                    Ok(())
+                }
+                (Count::Fixed(_) | Count::At(_), _) => {
+                    let end = e.counted(count);
+                    e.through_memory(&totals, slot, |e| {
+                        e.looped(start, end, 1, false, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
+                    })
+                }
+            }
+        })?;
+        Ok(self.joined(fold.op, dtype, &totals, width))
+    }
+
+    /// As many turns as a vector has lanes, into the accumulators of a part.
+    fn vector_turn(
+        &mut self,
+        fold: &'a Fold,
+        dtype: DType,
+        lane: &Lane,
+        at: Value,
+        total: Variable,
+        part: usize,
+    ) -> Result<(), String> {
+        let by = self.int((part * lane.width) as i64);
+        let at = if part == 0 { at } else { self.b.ins().iadd(at, by) };
+        self.bind(lane.var, at, None, |e| e.body_of(fold, Some(lane)))?;
+        let item = self.many(fold.item, lane);
+        self.add(fold.op, dtype, total, item);
+        Ok(())
+    }
+
+    /// One turn, into the accumulator in one lane.
+    fn lane_turn(
+        &mut self,
+        fold: &'a Fold,
+        dtype: DType,
+        inner: Var,
+        at: Value,
+        total: Variable,
+        lane: usize,
+    ) -> Result<(), String> {
+        self.bind(inner, at, None, |e| e.body_of(fold, None))?;
+        let (item, totals) = (self.one(fold.item), self.b.use_var(total));
+        let old = self.b.ins().extractlane(totals, lane as u8);
+        let new = self.binary(function(fold.op), dtype, old, item, None);
+        let totals = self.b.ins().insertlane(totals, new, lane as u8);
+        self.b.def_var(total, totals);
+        Ok(())
+    }
+
+    /// One turn in memory: accumulator `at mod 16` takes the item.
+    fn scalar_turn(
+        &mut self,
+        fold: &'a Fold,
+        dtype: DType,
+        inner: Var,
+        slot: StackSlot,
+        at: Value,
+    ) -> Result<(), String> {
+        self.bind(inner, at, None, |e| e.body_of(fold, None))?;
+        let item = self.one(fold.item);
+        let low = self.int(PARTIALS as i64 - 1);
+        let which = self.b.ins().band(at, low);
+        let bytes = self.scaled(which, dtype.size() as i64);
+        let base = self.b.ins().stack_addr(I64, slot, 0);
+        let address = self.b.ins().iadd(base, bytes);
+        let flags = MemFlagsData::new().with_notrap();
+        let old = self.b.ins().load(scalar_type(dtype), flags, address, 0);
+        let new = self.binary(function(fold.op), dtype, old, item, None);
+        self.b.ins().store(flags, new, address, 0);
+        Ok(())
+    }
+
+    /// Has the accumulators in memory while `body` runs.
+    fn through_memory(
+        &mut self,
+        totals: &[Variable],
+        slot: StackSlot,
+        body: impl FnOnce(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        for (part, total) in totals.iter().enumerate() {
+            let value = self.b.use_var(*total);
+            self.b.ins().stack_store(I64, value, slot, part as i32 * 16);
+        }
+        body(self)?;
+        for (part, total) in totals.iter().enumerate() {
+            let old = self.b.use_var(*total);
+            let ty = self.b.func.dfg.value_type(old);
+            let value = self.b.ins().stack_load(I64, ty, slot, part as i32 * 16);
+            self.b.def_var(*total, value);
+        }
+        Ok(())
+    }
+
+    /// The tree: accumulator l takes l + 8, then l + 4, l + 2, l + 1.
+    fn joined(&mut self, op: Reduce, dtype: DType, totals: &[Variable], width: usize) -> Value {
+        let mut parts: Vec<Value> = totals.iter().map(|total| self.b.use_var(*total)).collect();
+        while parts.len() > 1 {
+            let upper = parts.split_off(parts.len() / 2);
+            for (low, high) in parts.iter_mut().zip(upper) {
+                *low = self.binary(function(op), dtype, *low, high, None);
+            }
+        }
+        let mut lanes: Vec<Value> =
+            (0..width).map(|at| self.b.ins().extractlane(parts[0], at as u8)).collect();
+        while lanes.len() > 1 {
+            let upper = lanes.split_off(lanes.len() / 2);
+            for (low, high) in lanes.iter_mut().zip(upper) {
+                *low = self.binary(function(op), dtype, *low, high, None);
+            }
+        }
+        lanes[0]
+    }
+}
+
+/// The function that a reduction repeats.
+fn function(op: Reduce) -> Binary {
+    match op {
+        Reduce::Sum => Binary::Add,
+        Reduce::Prod => Binary::Mul,
+        Reduce::Max => Binary::Max,
+        Reduce::Min => Binary::Min,
+        Reduce::Any => Binary::Or,
+        Reduce::All => Binary::And,
+    }
+}

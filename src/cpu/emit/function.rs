@@ -1,0 +1,316 @@
+//! A kernel as one Cranelift function: its head, the loop over its blocks, and its statements.
+
+use super::flow::Range;
+use super::layout::{self, Layout};
+use super::side::Lane;
+use super::target::Target;
+use crate::ir::DType;
+use crate::ir::types::Scalar;
+use crate::kernel::{BufferId, Home, Index, IndexVar, Kernel, Op, Step, Stmt, Val};
+use crate::source::Span;
+use cranelift_codegen::ir::types::{F32, F64, I8, I32, I64};
+use cranelift_codegen::ir::{
+    AliasRegion, AliasRegionData, InstBuilder, MemFlagsData, SourceLoc, StackSlot, StackSlotData,
+    StackSlotKind, Type, Value,
+};
+use cranelift_frontend::FunctionBuilder;
+use std::collections::VecDeque;
+
+/// A value of the kernel IR as compiled.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Num {
+    /// A scalar; of a loop whose turns are taken side by side, the same for all of them.
+    One(Value),
+    /// A vector: one number for each of the turns. A Bool is a mask as wide as the lanes.
+    Many(Value),
+}
+
+/// The state of compiling a kernel.
+pub(super) struct Emitter<'a, 'f> {
+    pub b: FunctionBuilder<'f>,
+    pub step: &'a Step,
+    pub kernel: &'a Kernel,
+    pub target: &'a Target,
+    layout: Layout,
+    context: Value,
+    bases: Vec<Option<Value>>,
+    regions: Vec<AliasRegion>,
+    counters: Vec<Option<Value>>,
+    fault: Option<Value>,
+    pub vars: Vec<Option<Value>>,
+    /// How deep the loop of a variable lies, so that an index adds up what changes least first.
+    pub depths: Vec<usize>,
+    pub ranges: Vec<Option<Range>>,
+    pub depth: usize,
+    values: Vec<Option<Num>>,
+    /// Values known now.
+    pub constants: Vec<Option<Scalar>>,
+    /// Argument structs of the products, in the order of the statements.
+    pub arguments: VecDeque<StackSlot>,
+    /// The term tables, which live as long as the code.
+    pub tables: Vec<Box<[i32]>>,
+    /// Where each statement comes from, by source location.
+    pub spans: Vec<Option<Span>>,
+}
+
+/// What a kernel's function leaves beside its code.
+pub(super) struct Left {
+    pub tables: Vec<Box<[i32]>>,
+    pub spans: Vec<Option<Span>>,
+}
+
+/// Fills a function `(context, first block, last block)` with a kernel.
+pub(super) fn fill(
+    mut b: FunctionBuilder<'_>,
+    step: &Step,
+    kernel: &Kernel,
+    target: &Target,
+) -> Result<Left, String> {
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    b.seal_block(entry);
+    let [context, first, last] = b.block_params(entry)[..] else { unreachable!("three parameters") };
+    let regions = regions(&mut b, step);
+    let mut e = Emitter {
+        b,
+        step,
+        kernel,
+        target,
+        layout: Layout::of(step),
+        context,
+        bases: vec![None; step.buffers.len()],
+        regions,
+        counters: vec![None; step.counters],
+        fault: None,
+        vars: vec![None; kernel.vars],
+        depths: vec![0; kernel.vars],
+        ranges: vec![None; kernel.vars],
+        depth: 0,
+        values: vec![None; kernel.values.len()],
+        constants: vec![None; kernel.values.len()],
+        arguments: VecDeque::new(),
+        tables: Vec::new(),
+        spans: Vec::new(),
+    };
+    e.head(&kernel.body)?;
+    match &kernel.owner {
+        None => e.stmts(&kernel.body)?,
+        Some(owner) => e.looped(first, last, 1, false, |e, block| {
+            let start = e.scaled(block, owner.unit as i64);
+            e.bind(owner.var, start, Some((owner.extent, owner.unit)), |e| e.stmts(&kernel.body))
+        })?,
+    }
+    e.b.ins().return_(&[]);
+    let frontend = target.isa.frontend_config();
+    let left = Left { tables: e.tables, spans: e.spans };
+    e.b.finalize(frontend);
+    Ok(left)
+}
+
+/// An alias region for each buffer; buffers whose memory may overlap share one.
+fn regions(b: &mut FunctionBuilder<'_>, step: &Step) -> Vec<AliasRegion> {
+    let class = |home: Home, bytes: usize| match home {
+        Home::Arg(_) | Home::Resident(_) | Home::Run => (0, 0, usize::MAX),
+        Home::Place(at) => (1, at, at + 1),
+        Home::Report(at) => (2, at, at + 1),
+        Home::Arena(at) => (3, at, at + bytes),
+        Home::Scratch(at) => (4, at, at + bytes),
+    };
+    let spans: Vec<(usize, usize, usize)> =
+        step.buffers.iter().map(|f| class(f.home, f.elements() * f.dtype.size())).collect();
+    let mut order: Vec<usize> = (0..spans.len()).collect();
+    order.sort_by_key(|at| spans[*at]);
+    let mut ids = vec![0u32; spans.len()];
+    let (mut id, mut kind, mut end) = (0, usize::MAX, 0);
+    for at in order {
+        let (of, from, to) = spans[at];
+        if of != kind || from >= end {
+            (id, kind, end) = (id + 1, of, to);
+        }
+        end = end.max(to);
+        ids[at] = id;
+    }
+    let insert = |id: &u32| {
+        let region = AliasRegionData { user_id: *id, description: "memory".into() };
+        b.func.dfg.alias_regions.insert(region)
+    };
+    ids.iter().map(insert).collect()
+}
+
+impl<'a> Emitter<'a, '_> {
+    /// Loads what stays the same: bases of buffers, counters, and the constants of products.
+    fn head(&mut self, stmts: &[Stmt]) -> Result<(), String> {
+        for stmt in stmts {
+            match stmt {
+                Stmt::Let { op, .. } => self.head_of_op(op)?,
+                Stmt::Store { buffer, index, .. } => self.head_of_place(*buffer, index),
+                Stmt::For { body, .. } | Stmt::Lanes { body, .. } => self.head(body)?,
+                Stmt::Check { .. } => {
+                    if self.fault.is_none() {
+                        self.fault = Some(self.word(layout::FAULT));
+                    }
+                }
+                Stmt::Strip { dst, src, .. } => {
+                    self.head_of_place(dst.0, &dst.1);
+                    self.head_of_place(src.0, &src.1);
+                }
+                Stmt::Random { dst, first, .. } => {
+                    self.head_of_place(dst.0, &dst.1);
+                    self.head_of_index(first);
+                }
+                Stmt::Product(product) => {
+                    for (buffer, index) in [&product.a, &product.b, &product.c] {
+                        self.head_of_place(*buffer, index);
+                    }
+                    self.head_of_product(product)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn head_of_op(&mut self, op: &Op) -> Result<(), String> {
+        match op {
+            Op::Load(buffer, index) => self.head_of_place(*buffer, index),
+            Op::Index(index) => self.head_of_index(index),
+            Op::Fold(fold) => self.head(&fold.body)?,
+            Op::Const(_)
+            | Op::Unary(..)
+            | Op::Binary(..)
+            | Op::Compare(..)
+            | Op::Select(..)
+            | Op::Cast(_) => {}
+        }
+        Ok(())
+    }
+
+    fn head_of_place(&mut self, buffer: BufferId, index: &Index) {
+        let at = buffer.0 as usize;
+        if self.bases[at].is_none() {
+            self.bases[at] = Some(self.word(self.layout.base(at)));
+        }
+        self.head_of_index(index);
+    }
+
+    fn head_of_index(&mut self, index: &Index) {
+        for (var, _) in &index.terms {
+            match var {
+                IndexVar::Counter(at) if self.counters[*at].is_none() => {
+                    self.counters[*at] = Some(self.word(self.layout.counter(*at)));
+                }
+                IndexVar::Counter(_) | IndexVar::Loop(_) => {}
+            }
+        }
+    }
+
+    /// A word of the context, which does not change while the kernel runs.
+    fn word(&mut self, word: usize) -> Value {
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        self.b.ins().load(I64, flags, self.context, layout::offset(word))
+    }
+
+    /// Statements outside of lanes.
+    pub fn stmts(&mut self, stmts: &'a [Stmt]) -> Result<(), String> {
+        stmts.iter().try_for_each(|stmt| self.stmt(stmt, None))
+    }
+
+    /// One statement, for one turn or for the turns of `lane` side by side.
+    pub fn stmt(&mut self, stmt: &'a Stmt, lane: Option<&Lane>) -> Result<(), String> {
+        match stmt {
+            Stmt::Let { value, op, span } => {
+                self.locate(*span);
+                let num = self.op(*value, op, lane)?;
+                self.values[value.0 as usize] = Some(num);
+            }
+            Stmt::Store { buffer, index, value, span } => {
+                self.locate(*span);
+                self.store_element(*buffer, index, *value, lane)?;
+            }
+            Stmt::For { var, extent, step, body } => {
+                let known = extent.rest.is_none().then_some((extent.size, *step));
+                let count = self.count(extent);
+                self.turns(count, *step as i64, |e, at| e.bind(*var, at, known, |e| e.stmts(body)))?;
+            }
+            Stmt::Lanes { var, extent, body } => self.lanes(*var, extent, body)?,
+            Stmt::Check { value, extent, span } => {
+                self.locate(*span);
+                self.check(*value, *extent, lane)?;
+            }
+            Stmt::Strip { f, dst, src, count, span } => {
+                self.locate(*span);
+                self.strip(*f, dst, src, count)?;
+            }
+            Stmt::Random { dst, first, count, key, run, turn, span } => {
+                self.locate(*span);
+                self.random(dst, first, count, *key, [*run, *turn])?;
+            }
+            Stmt::Product(product) => {
+                self.locate(product.span);
+                self.product(product)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn locate(&mut self, span: Option<Span>) {
+        if self.spans.last() != Some(&span) {
+            self.spans.push(span);
+        }
+        // Location 0 stands for code of no statement.
+        self.b.set_srcloc(SourceLoc::new(self.spans.len() as u32));
+    }
+
+    /// The value and the depth of what an index varies with.
+    pub fn index_var(&self, var: IndexVar) -> (usize, Value) {
+        match var {
+            IndexVar::Loop(var) => (self.depths[var.0 as usize], self.var(var)),
+            IndexVar::Counter(at) => (0, self.counters[at].expect("the head has loaded the counters")),
+        }
+    }
+
+    /// A value that has been computed.
+    pub fn num(&self, val: Val) -> Num {
+        self.values[val.0 as usize].expect("a value is computed before it is used")
+    }
+
+    /// The type of a value.
+    pub fn dtype(&self, val: Val) -> DType {
+        self.kernel.values[val.0 as usize]
+    }
+
+    /// Stack memory of that many bytes.
+    pub fn slot(&mut self, bytes: usize) -> StackSlot {
+        self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes as u32, 4))
+    }
+
+    /// How a buffer's memory is accessed: it is there, and only buffers of its region overlap it.
+    pub fn flags(&self, buffer: BufferId) -> MemFlagsData {
+        MemFlagsData::new().with_notrap().with_alias_region(Some(self.regions[buffer.0 as usize]))
+    }
+
+    /// Address of a buffer's first element.
+    pub fn base(&self, buffer: BufferId) -> Value {
+        self.bases[buffer.0 as usize].expect("the head has loaded the bases")
+    }
+
+    /// Address of the fault word.
+    pub fn fault(&self) -> Value {
+        self.fault.expect("the head has loaded the fault word's address")
+    }
+
+    /// A buffer's declaration.
+    pub fn buffer(&self, buffer: BufferId) -> &'a crate::kernel::Buffer {
+        &self.step.buffers[buffer.0 as usize]
+    }
+}
+
+/// The machine type of a scalar.
+pub(super) fn scalar_type(dtype: DType) -> Type {
+    match dtype {
+        DType::F32 => F32,
+        DType::F64 => F64,
+        DType::I32 => I32,
+        DType::Bool => I8,
+    }
+}

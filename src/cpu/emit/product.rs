@@ -1,0 +1,144 @@
+//! Sums of products: the arguments of a micro-kernel, and its call.
+
+use super::function::Emitter;
+use crate::cpu::micro::{Dot, Lanes};
+use crate::ir::DType;
+use crate::kernel::{Form, Product, Terms};
+use cranelift_codegen::ir::InstBuilder;
+use cranelift_codegen::ir::types::I64;
+use std::mem::{offset_of, size_of};
+
+/// Where the fields of an argument struct lie.
+struct Fields {
+    size: usize,
+    a: usize,
+    b: usize,
+    c: usize,
+    m: usize,
+    n: usize,
+}
+
+// The structs' pointers are as large whatever they point to.
+const LANES: Fields = Fields {
+    size: size_of::<Lanes<f32>>(),
+    a: offset_of!(Lanes<f32>, a),
+    b: offset_of!(Lanes<f32>, b),
+    c: offset_of!(Lanes<f32>, c),
+    m: offset_of!(Lanes<f32>, m),
+    n: offset_of!(Lanes<f32>, n),
+};
+const DOT: Fields = Fields {
+    size: size_of::<Dot<f32>>(),
+    a: offset_of!(Dot<f32>, a),
+    b: offset_of!(Dot<f32>, b),
+    c: offset_of!(Dot<f32>, c),
+    m: offset_of!(Dot<f32>, m),
+    n: offset_of!(Dot<f32>, n),
+};
+
+impl Emitter<'_, '_> {
+    /// Makes a product's argument struct, and writes there what is known now.
+    pub fn head_of_product(&mut self, product: &Product) -> Result<(), String> {
+        let accumulate = i64::from(product.accumulate);
+        let (fields, rest) = match &product.form {
+            Form::Lanes { terms } => {
+                let (offsets, steps) = self.terms(terms);
+                let fixed = vec![
+                    (offset_of!(Lanes<f32>, a_off), offsets[0]),
+                    (offset_of!(Lanes<f32>, b_off), offsets[1]),
+                    (offset_of!(Lanes<f32>, a_row), product.a_row),
+                    (offset_of!(Lanes<f32>, a_step), steps[0]),
+                    (offset_of!(Lanes<f32>, b_step), steps[1]),
+                    (offset_of!(Lanes<f32>, c_row), product.c_row),
+                    (offset_of!(Lanes<f32>, k), terms.count() as i64),
+                    (offset_of!(Lanes<f32>, accumulate), accumulate),
+                ];
+                (LANES, fixed)
+            }
+            Form::Dot { b_row, k, outer } => {
+                // The routine has no steps of its own from run to run.
+                let offsets = match outer {
+                    Terms::Strided { count: 0 | 1, .. } => [0, 0],
+                    Terms::Strided { count, a, b } => {
+                        let pairs = (0..*count as i64).map(|o| Ok((narrow(o * a)?, narrow(o * b)?)));
+                        self.table(&pairs.collect::<Result<Vec<_>, String>>()?)
+                    }
+                    Terms::Table(pairs) => self.table(pairs),
+                };
+                let fixed = vec![
+                    (offset_of!(Dot<f32>, a_off), offsets[0]),
+                    (offset_of!(Dot<f32>, b_off), offsets[1]),
+                    (offset_of!(Dot<f32>, outer), outer.count() as i64),
+                    (offset_of!(Dot<f32>, a_row), product.a_row),
+                    (offset_of!(Dot<f32>, b_row), *b_row),
+                    (offset_of!(Dot<f32>, c_row), product.c_row),
+                    (offset_of!(Dot<f32>, c_col), product.c_col),
+                    (offset_of!(Dot<f32>, k), *k as i64),
+                    (offset_of!(Dot<f32>, accumulate), accumulate),
+                ];
+                (DOT, fixed)
+            }
+        };
+        let slot = self.slot(fields.size);
+        for (field, value) in rest {
+            let value = self.int(value);
+            self.b.ins().stack_store(I64, value, slot, field as i32);
+        }
+        for (extent, field) in [(&product.m, fields.m), (&product.n, fields.n)] {
+            if extent.rest.is_none() {
+                let value = self.int(extent.size as i64);
+                self.b.ins().stack_store(I64, value, slot, field as i32);
+            }
+        }
+        self.arguments.push_back(slot);
+        Ok(())
+    }
+
+    /// Addresses of the term tables, or 0, and the steps from term to term.
+    fn terms(&mut self, terms: &Terms) -> ([i64; 2], [i64; 2]) {
+        match terms {
+            Terms::Strided { a, b, .. } => ([0, 0], [*a, *b]),
+            Terms::Table(pairs) => (self.table(pairs), [0, 0]),
+        }
+    }
+
+    /// Keeps the two columns of a table; their addresses.
+    fn table(&mut self, pairs: &[(i32, i32)]) -> [i64; 2] {
+        let columns: [Box<[i32]>; 2] =
+            [pairs.iter().map(|(a, _)| *a).collect(), pairs.iter().map(|(_, b)| *b).collect()];
+        let addresses = [0, 1].map(|at| columns[at].as_ptr() as i64);
+        self.tables.extend(columns);
+        addresses
+    }
+
+    /// A product: the rest of its arguments, and the call.
+    pub fn product(&mut self, product: &Product) -> Result<(), String> {
+        let slot = self.arguments.pop_front().expect("the head has met the products in this order");
+        let single = self.buffer(product.c.0).dtype == DType::F32;
+        let routines = &self.target.routines;
+        let (fields, routine) = match (&product.form, single) {
+            (Form::Lanes { .. }, true) => (LANES, routines.products_f32.lanes as usize),
+            (Form::Lanes { .. }, false) => (LANES, routines.products_f64.lanes as usize),
+            (Form::Dot { .. }, true) => (DOT, routines.products_f32.dot as usize),
+            (Form::Dot { .. }, false) => (DOT, routines.products_f64.dot as usize),
+        };
+        for (place, field) in [(&product.a, fields.a), (&product.b, fields.b), (&product.c, fields.c)] {
+            let pointer = self.pointer(place);
+            self.b.ins().stack_store(I64, pointer, slot, field as i32);
+        }
+        for (extent, field) in [(&product.m, fields.m), (&product.n, fields.n)] {
+            if extent.rest.is_some() {
+                let count = self.count(extent);
+                let count = self.counted(count);
+                self.b.ins().stack_store(I64, count, slot, field as i32);
+            }
+        }
+        let arguments = self.b.ins().stack_addr(I64, slot, 0);
+        self.call(routine, &[I64], None, &[arguments]);
+        Ok(())
+    }
+}
+
+fn narrow(offset: i64) -> Result<i32, String> {
+    i32::try_from(offset).map_err(|_| format!("a term lies {offset} elements away, beyond 32 bits"))
+}

@@ -1,0 +1,146 @@
+//! Products of small matrices: the two forms of a sum of products that compiled loops call on tiles.
+//!
+//! [`Lanes`] has the outputs side by side in a vector and adds up term by term; [`Dot`] has the terms
+//! side by side and adds up in 16 partial sums, whatever the vector's width. `tiled` has
+//! both for vectors, `portable` without.
+
+mod portable;
+#[cfg(test)]
+mod tests;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tiled;
+
+use super::isa::Isa;
+
+/// Operands of a product with the outputs as lanes:
+///
+/// `C[i*c_row + j] (+)= sum_t A[i*a_row + a(t)] * B[b(t) + j]` for i below `m`, j below `n`, t below `k`.
+///
+/// Terms are added in ascending t, each with one fused multiply-add, to an accumulator that starts
+/// from +0, or from C's old value where `accumulate` is not 0. `a(t)` is `a_off[t]`, or `t * a_step`
+/// where the table is null; `b` likewise. All strides and offsets count elements.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes<T> {
+    /// The first operand.
+    pub a: *const T,
+    /// The second operand; its columns lie side by side.
+    pub b: *const T,
+    /// The result; its columns lie side by side.
+    pub c: *mut T,
+    /// Where term t lies in `a`, or null.
+    pub a_off: *const i32,
+    /// Where term t lies in `b`, or null.
+    pub b_off: *const i32,
+    /// From row to row of `a`.
+    pub a_row: i64,
+    /// From term to term in `a`, where `a_off` is null.
+    pub a_step: i64,
+    /// From term to term in `b`, where `b_off` is null.
+    pub b_step: i64,
+    /// From row to row of `c`.
+    pub c_row: i64,
+    /// Rows of the result.
+    pub m: i64,
+    /// Columns of the result.
+    pub n: i64,
+    /// Terms of each sum.
+    pub k: i64,
+    /// Whether the sums start from what `c` holds.
+    pub accumulate: i64,
+}
+
+/// Operands of a product with the terms as lanes:
+///
+/// `C[i*c_row + j*c_col] (+)= tree(p)` with 16 partial sums `p[l] = sum over o, then t = l, l+16, ... of
+/// A[i*a_row + a_off[o] + t] * B[j*b_row + b_off[o] + t]`, o below `outer` ascending (its offset is 0
+/// where a table is null), t below `k` ascending.
+///
+/// Each term is one fused multiply-add, from +0. The tree adds `p[l+8]` to `p[l]` for l below 8, then the
+/// same with 4, 2 and 1. Where `accumulate` is not 0, the result is C's old value plus the tree's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Dot<T> {
+    /// The first operand; the terms of a row lie side by side.
+    pub a: *const T,
+    /// The second operand; the terms of a row lie side by side.
+    pub b: *const T,
+    /// The result.
+    pub c: *mut T,
+    /// Where the o-th run of terms begins in a row of `a`, or null.
+    pub a_off: *const i32,
+    /// Where the o-th run of terms begins in a row of `b`, or null.
+    pub b_off: *const i32,
+    /// How many runs of terms there are.
+    pub outer: i64,
+    /// From row to row of `a`.
+    pub a_row: i64,
+    /// From row to row of `b`.
+    pub b_row: i64,
+    /// From row to row of `c`.
+    pub c_row: i64,
+    /// From column to column of `c`.
+    pub c_col: i64,
+    /// Rows of the result.
+    pub m: i64,
+    /// Columns of the result.
+    pub n: i64,
+    /// Terms in a run.
+    pub k: i64,
+    /// Whether the sums are added to what `c` holds.
+    pub accumulate: i64,
+}
+
+/// How many partial sums [`Dot`] has.
+pub const PARTIALS: usize = 16;
+
+/// A routine over [`Lanes`]. All that the indices reach must lie in the operands, and `c` must not
+/// overlap `a` or `b`.
+pub type LanesKernel<T> = unsafe extern "C" fn(*const Lanes<T>);
+
+/// A routine over [`Dot`]. All that the indices reach must lie in the operands, and `c` must not
+/// overlap `a` or `b`.
+pub type DotKernel<T> = unsafe extern "C" fn(*const Dot<T>);
+
+/// The products of one element type on one instruction set.
+#[derive(Clone, Copy, Debug)]
+pub struct Products<T> {
+    /// Outputs as lanes.
+    pub lanes: LanesKernel<T>,
+    /// Terms as lanes.
+    pub dot: DotKernel<T>,
+}
+
+/// The products in f32. The instruction set must be available.
+pub(super) fn products_f32(isa: Isa) -> Products<f32> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => tiled::avx512::F32,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => tiled::avx2::F32,
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx512 | Isa::Avx2 => portable::F32,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => tiled::neon::F32,
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon => portable::F32,
+        Isa::Portable => portable::F32,
+    }
+}
+
+/// The products in f64. The instruction set must be available.
+pub(super) fn products_f64(isa: Isa) -> Products<f64> {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => tiled::avx512::F64,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => tiled::avx2::F64,
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx512 | Isa::Avx2 => portable::F64,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => tiled::neon::F64,
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon => portable::F64,
+        Isa::Portable => portable::F64,
+    }
+}

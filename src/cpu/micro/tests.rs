@@ -1,0 +1,267 @@
+//! Every product on every available instruction set against the contract written as a loop over
+//! indices, bit for bit: shapes with every tail, strides, tables of offsets, both ways to start.
+
+use super::{Dot, DotKernel, Lanes, LanesKernel, PARTIALS, products_f32, products_f64};
+use crate::cpu::Isa;
+use proptest::prelude::*;
+
+trait Real: Copy + PartialEq + std::fmt::Debug + std::ops::Add<Output = Self> {
+    fn of(value: f64) -> Self;
+    fn fma(self, b: Self, c: Self) -> Self;
+    fn bits(self) -> u64;
+    fn kernels(isa: Isa) -> (LanesKernel<Self>, DotKernel<Self>);
+}
+
+macro_rules! real {
+    ($t:ty, $products:ident) => {
+        impl Real for $t {
+            fn of(value: f64) -> $t {
+                value as $t
+            }
+            fn fma(self, b: $t, c: $t) -> $t {
+                self.mul_add(b, c)
+            }
+            /// All NaN are one: which of them comes out is left open.
+            fn bits(self) -> u64 {
+                if self.is_nan() { u64::MAX } else { self.to_bits().into() }
+            }
+            fn kernels(isa: Isa) -> (LanesKernel<$t>, DotKernel<$t>) {
+                let p = $products(isa);
+                (p.lanes, p.dot)
+            }
+        }
+    };
+}
+
+real!(f32, products_f32);
+real!(f64, products_f64);
+
+/// Numbers from a seed, some of them special.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        self.0 >> 33
+    }
+
+    fn real<T: Real>(&mut self) -> T {
+        let ordinary = self.next() as f64 / f64::from(1u32 << 30) - 1.0;
+        T::of(match self.next() % 200 {
+            0 => 0.0,
+            1 => -0.0,
+            2 => f64::from(f32::MIN_POSITIVE) * ordinary,
+            3 => 1e30 * ordinary,
+            4 => -1e-30,
+            5 if self.next().is_multiple_of(40) => f64::INFINITY,
+            _ => ordinary,
+        })
+    }
+
+    fn many<T: Real>(&mut self, count: usize) -> Vec<T> {
+        (0..count).map(|_| self.real()).collect()
+    }
+}
+
+/// A table of `count` offsets in any order, none below `apart` from another; or none.
+fn table(numbers: &mut Numbers, count: usize, apart: usize, wanted: bool) -> Option<Vec<i32>> {
+    let mut places: Vec<i32> = (0..count as i32).map(|t| t * apart as i32).collect();
+    for i in (1..count).rev() {
+        places.swap(i, numbers.next() as usize % (i + 1));
+    }
+    wanted.then_some(places)
+}
+
+fn pointer(table: &Option<Vec<i32>>) -> *const i32 {
+    table.as_ref().map_or(std::ptr::null(), |t| t.as_ptr())
+}
+
+fn offset(table: &Option<Vec<i32>>, step: usize, t: usize) -> usize {
+    table.as_ref().map_or(t * step, |table| table[t] as usize)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    m: usize,
+    n: usize,
+    k: usize,
+    /// Added to each stride.
+    slack: usize,
+    /// The first operand as columns of `k`, or rows.
+    transposed: bool,
+    a_table: bool,
+    b_table: bool,
+    accumulate: bool,
+    outer: usize,
+    seed: u64,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let extent = || prop_oneof![0..4usize, 1..20usize, 14..90usize];
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    ((extent(), extent(), extent()), 0..3usize, flags, 0..4usize, any::<u64>()).prop_map(
+        |((m, n, k), slack, (transposed, a_table, b_table, accumulate), outer, seed)| Case {
+            m,
+            n,
+            k,
+            slack,
+            transposed,
+            a_table,
+            b_table,
+            accumulate,
+            outer,
+            seed,
+        },
+    )
+}
+
+fn same<T: Real>(isa: Isa, case: Case, got: &[T], want: &[T]) {
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        assert_eq!(got.bits(), want.bits(), "{isa:?} at {i}: {got:?}, not {want:?}, {case:?}");
+    }
+}
+
+fn lanes<T: Real>(case: Case) {
+    let Case { m, n, k, slack, .. } = case;
+    let mut numbers = Numbers(case.seed);
+    let (a_row, a_step) = if case.transposed { (1, m + slack) } else { (k + slack, 1) };
+    let (b_step, c_row) = (n + slack, n + slack);
+    let a_off = table(&mut numbers, k, a_step, case.a_table);
+    let b_off = table(&mut numbers, k, b_step, case.b_table);
+    let a: Vec<T> = numbers.many((m + slack) * (k + slack) + m * k);
+    let b: Vec<T> = numbers.many(k * b_step + n);
+    let before: Vec<T> = numbers.many(m * c_row + 40);
+    let mut want = before.clone();
+    for i in 0..m {
+        for j in 0..n {
+            let c = &mut want[20 + i * c_row + j];
+            let mut sum = if case.accumulate { *c } else { T::of(0.0) };
+            for t in 0..k {
+                let x = a[i * a_row + offset(&a_off, a_step, t)];
+                sum = x.fma(b[offset(&b_off, b_step, t) + j], sum);
+            }
+            *c = sum;
+        }
+    }
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        let mut got = before.clone();
+        let args = Lanes {
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            c: got[20..].as_mut_ptr(),
+            a_off: pointer(&a_off),
+            b_off: pointer(&b_off),
+            a_row: a_row as i64,
+            a_step: a_step as i64,
+            b_step: b_step as i64,
+            c_row: c_row as i64,
+            m: m as i64,
+            n: n as i64,
+            k: k as i64,
+            accumulate: i64::from(case.accumulate),
+        };
+        // SAFETY: the vectors hold all that the strides and tables reach.
+        unsafe { T::kernels(isa).0(&args) };
+        same(isa, case, &got, &want);
+    }
+}
+
+fn dot<T: Real>(case: Case) {
+    let Case { m, n, k, slack, outer, .. } = case;
+    let mut numbers = Numbers(case.seed);
+    let run = k + slack;
+    let (a_row, b_row) = (outer * run + slack, outer * run + 2 * slack);
+    let (c_row, c_col) = if case.transposed { (1, m + slack) } else { (n + slack, 1) };
+    let a_off = table(&mut numbers, outer, run, case.a_table);
+    let b_off = table(&mut numbers, outer, run, case.b_table);
+    let a: Vec<T> = numbers.many(m * a_row + k);
+    let b: Vec<T> = numbers.many(n * b_row + k);
+    let before: Vec<T> = numbers.many((m + slack) * (n + slack) + 40);
+    let mut want = before.clone();
+    for i in 0..m {
+        for j in 0..n {
+            let mut p = [T::of(0.0); PARTIALS];
+            for o in 0..outer {
+                for t in 0..k {
+                    let x = a[i * a_row + offset(&a_off, 0, o) + t];
+                    let y = b[j * b_row + offset(&b_off, 0, o) + t];
+                    p[t % PARTIALS] = x.fma(y, p[t % PARTIALS]);
+                }
+            }
+            for half in [8, 4, 2, 1] {
+                for l in 0..half {
+                    p[l] = p[l] + p[l + half];
+                }
+            }
+            let c = &mut want[20 + i * c_row + j * c_col];
+            *c = if case.accumulate { *c + p[0] } else { p[0] };
+        }
+    }
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        let mut got = before.clone();
+        let args = Dot {
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            c: got[20..].as_mut_ptr(),
+            a_off: pointer(&a_off),
+            b_off: pointer(&b_off),
+            outer: outer as i64,
+            a_row: a_row as i64,
+            b_row: b_row as i64,
+            c_row: c_row as i64,
+            c_col: c_col as i64,
+            m: m as i64,
+            n: n as i64,
+            k: k as i64,
+            accumulate: i64::from(case.accumulate),
+        };
+        // SAFETY: the vectors hold all that the strides and tables reach.
+        unsafe { T::kernels(isa).1(&args) };
+        same(isa, case, &got, &want);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn lanes_add_up_term_by_term(case in cases()) {
+        lanes::<f32>(case);
+        lanes::<f64>(case);
+    }
+
+    #[test]
+    fn dots_add_up_in_sixteen_parts_and_a_tree(case in cases()) {
+        dot::<f32>(case);
+        dot::<f64>(case);
+    }
+}
+
+/// Rounded up terms leave sums of -0, which a lane without a term must not turn to +0.
+#[test]
+fn a_sum_of_minus_zero_stays_one() {
+    let tiny = f32::MIN_POSITIVE;
+    let (a, b) = (vec![-tiny; 35], vec![tiny; 35]);
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        let mut c = [1.0f32; 1];
+        let args = Dot {
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            c: c.as_mut_ptr(),
+            a_off: std::ptr::null(),
+            b_off: std::ptr::null(),
+            outer: 1,
+            a_row: 35,
+            b_row: 35,
+            c_row: 1,
+            c_col: 1,
+            m: 1,
+            n: 1,
+            k: 35,
+            accumulate: 0,
+        };
+        // SAFETY: one result of 35 terms.
+        unsafe { (products_f32(isa).dot)(&args) };
+        assert_eq!(c[0].to_bits(), (-0.0f32).to_bits(), "{isa:?}");
+    }
+}

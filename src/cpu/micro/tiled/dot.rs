@@ -1,0 +1,138 @@
+//! The product with the terms as lanes, for any register.
+
+use super::plan::{self, Tile};
+use super::register::Register;
+use crate::cpu::micro::portable::offset;
+use crate::cpu::micro::{Dot, PARTIALS};
+
+/// A register tile of one instruction set.
+pub(super) struct Kernel<T> {
+    /// Rows of the tile.
+    pub rows: usize,
+    /// Columns of the tile.
+    pub columns: usize,
+    /// Its code.
+    pub run: unsafe fn(&Run<T>),
+}
+
+impl<T> Tile for Kernel<T> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+}
+
+/// Equal tiles one after another.
+pub(super) struct Run<T> {
+    /// The product, with its operands at the first tile.
+    args: Dot<T>,
+    /// How many tiles.
+    tiles: usize,
+    /// From tile to tile in `a`, `b` and `c`.
+    next: [isize; 3],
+}
+
+/// Computes tiles of `ROWS` by `COLUMNS` results, whose partial sums take `PARTS` registers each.
+#[inline(always)]
+pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
+    run: &Run<V::Element>,
+) where
+    V: Register,
+{
+    // SAFETY: the caller's operands hold all that the tiles reach. The pointers that only wander
+    // beyond are not read.
+    unsafe {
+        let s = &run.args;
+        let whole = s.k as usize / PARTIALS;
+        let left = s.k as usize % PARTIALS;
+        let (a_row, b_row) = (s.a_row as isize, s.b_row as isize);
+        let (mut a, mut b, mut c) = (s.a, s.b, s.c);
+        for _ in 0..run.tiles {
+            let mut sums = [[[V::zero(); PARTS]; COLUMNS]; ROWS];
+            for o in 0..s.outer {
+                let mut at = a.offset(offset(s.a_off, 0, o));
+                let mut bt = b.offset(offset(s.b_off, 0, o));
+                for _ in 0..whole {
+                    for part in 0..PARTS {
+                        let load = |p: *const V::Element| V::load(p.add(part * V::LANES));
+                        let mut columns = [V::zero(); COLUMNS];
+                        for (j, column) in columns.iter_mut().enumerate() {
+                            *column = load(bt.offset(j as isize * b_row));
+                        }
+                        for (i, row) in sums.iter_mut().enumerate() {
+                            let value = load(at.offset(i as isize * a_row));
+                            for (sum, column) in row.iter_mut().zip(columns) {
+                                sum[part] = value.fma(column, sum[part]);
+                            }
+                        }
+                    }
+                    at = at.wrapping_add(PARTIALS);
+                    bt = bt.wrapping_add(PARTIALS);
+                }
+                if left == 0 {
+                    continue;
+                }
+                for part in 0..PARTS {
+                    let start = part * V::LANES;
+                    let mask = V::first(left.saturating_sub(start).min(V::LANES));
+                    let load = |p: *const V::Element| V::load_masked(p.wrapping_add(start), mask);
+                    for (i, row) in sums.iter_mut().enumerate() {
+                        let value = load(at.offset(i as isize * a_row));
+                        for (j, sum) in row.iter_mut().enumerate() {
+                            let column = load(bt.offset(j as isize * b_row));
+                            // A lane without a term keeps its sum: adding 0 would turn -0 to +0.
+                            sum[part] = value.fma_masked(column, sum[part], mask);
+                        }
+                    }
+                }
+            }
+            for (i, row) in sums.into_iter().enumerate() {
+                for (j, parts) in row.into_iter().enumerate() {
+                    let sum = V::tree(parts);
+                    let to = c.offset(i as isize * s.c_row as isize + j as isize * s.c_col as isize);
+                    *to = if s.accumulate != 0 { V::plus(*to, sum) } else { sum };
+                }
+            }
+            a = a.wrapping_offset(run.next[0]);
+            b = b.wrapping_offset(run.next[1]);
+            c = c.wrapping_offset(run.next[2]);
+        }
+    }
+}
+
+/// Cuts a product into tiles of a table and computes them; an accumulator takes `parts` registers.
+///
+/// The operand with more rows is gone through once.
+///
+/// # Safety
+/// The table's instruction set is available, and the operands hold all that the indices reach.
+pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, parts: usize, table: &[Kernel<T>]) {
+    if s.m <= 0 || s.n <= 0 {
+        return;
+    }
+    let rows_first = s.m >= s.n;
+    plan::cut(table, [s.m as usize, s.n as usize], parts, rows_first, |stretch| {
+        let kernel = &table[stretch.tile];
+        let (row, column) = (stretch.row as isize, stretch.column as isize);
+        let (a_row, b_row) = (s.a_row as isize, s.b_row as isize);
+        let (c_row, c_col) = (s.c_row as isize, s.c_col as isize);
+        let next = if stretch.down {
+            let rows = kernel.rows as isize;
+            [rows * a_row, 0, rows * c_row]
+        } else {
+            let columns = kernel.columns as isize;
+            [0, columns * b_row, columns * c_col]
+        };
+        let args = Dot {
+            a: s.a.wrapping_offset(row * a_row),
+            b: s.b.wrapping_offset(column * b_row),
+            c: s.c.wrapping_offset(row * c_row + column * c_col),
+            ..*s
+        };
+        // SAFETY: the caller's promise; every tile lies in the result.
+        unsafe { (kernel.run)(&Run { args, tiles: stretch.count, next }) }
+    });
+}

@@ -1,0 +1,210 @@
+//! The product with the outputs as lanes, for any register.
+
+use super::plan::{self, Tile};
+use super::register::Register;
+use crate::cpu::micro::Lanes;
+use crate::cpu::micro::portable::offset;
+
+/// A register tile of one instruction set.
+pub(super) struct Kernel<T> {
+    /// Rows of the tile.
+    pub rows: usize,
+    /// Vectors side by side in a row of it.
+    pub vectors: usize,
+    /// Its code: by strides and by tables of offsets; for whole vectors and for a masked last one.
+    pub run: [[unsafe fn(&Run<T>); 2]; 2],
+}
+
+impl<T> Tile for Kernel<T> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn columns(&self) -> usize {
+        self.vectors
+    }
+}
+
+/// Equal tiles one after another, down the rows or along the columns.
+pub(super) struct Run<T> {
+    /// The product, with its operands at the first tile.
+    args: Lanes<T>,
+    /// How many tiles.
+    tiles: usize,
+    /// From tile to tile in `a`, `b` and `c`.
+    next: [isize; 3],
+    /// Lanes of the last vector that are meant.
+    tail: usize,
+}
+
+/// Computes tiles of `ROWS` by `VECTORS` registers.
+#[inline(always)]
+pub(super) unsafe fn tiles<
+    V,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const TABLES: bool,
+    const MASKED: bool,
+>(
+    run: &Run<V::Element>,
+) where
+    V: Register,
+{
+    // SAFETY: the caller's operands hold all that the tiles reach; a masked last vector touches only
+    // the lanes that are meant. The pointers that only wander beyond are not read.
+    unsafe {
+        let s = &run.args;
+        let mask = V::first(run.tail);
+        let load = |p: *const V::Element, v: usize| {
+            let p = p.add(v * V::LANES);
+            if MASKED && v == VECTORS - 1 { V::load_masked(p, mask) } else { V::load(p) }
+        };
+        let (mut a, mut b, mut c) = (s.a, s.b, s.c);
+        let (a_row, c_row) = (s.a_row as isize, s.c_row as isize);
+        for _ in 0..run.tiles {
+            let mut sums = [[V::zero(); VECTORS]; ROWS];
+            if s.accumulate != 0 {
+                for (i, row) in sums.iter_mut().enumerate() {
+                    for (v, sum) in row.iter_mut().enumerate() {
+                        *sum = load(c.offset(i as isize * c_row), v);
+                    }
+                }
+            }
+            let (mut at, mut bt) = (a, b);
+            for t in 0..s.k {
+                if TABLES {
+                    at = a.offset(offset(s.a_off, s.a_step, t));
+                    bt = b.offset(offset(s.b_off, s.b_step, t));
+                }
+                let mut columns = [V::zero(); VECTORS];
+                for (v, column) in columns.iter_mut().enumerate() {
+                    *column = load(bt, v);
+                }
+                for (i, row) in sums.iter_mut().enumerate() {
+                    let value = V::splat(*at.offset(i as isize * a_row));
+                    for (sum, column) in row.iter_mut().zip(columns) {
+                        *sum = value.fma(column, *sum);
+                    }
+                }
+                if !TABLES {
+                    at = at.wrapping_offset(s.a_step as isize);
+                    bt = bt.wrapping_offset(s.b_step as isize);
+                }
+            }
+            for (i, row) in sums.iter().enumerate() {
+                for (v, sum) in row.iter().enumerate() {
+                    let to = c.offset(i as isize * c_row).add(v * V::LANES);
+                    if MASKED && v == VECTORS - 1 {
+                        sum.store_masked(to, mask);
+                    } else {
+                        sum.store(to);
+                    }
+                }
+            }
+            a = a.wrapping_offset(run.next[0]);
+            b = b.wrapping_offset(run.next[1]);
+            c = c.wrapping_offset(run.next[2]);
+        }
+    }
+}
+
+/// Cuts a product into tiles of a table and computes them.
+///
+/// # Safety
+/// The table's instruction set is available, and the operands hold all that the indices reach.
+pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>]) {
+    if s.m <= 0 || s.n <= 0 {
+        return;
+    }
+    let at_once = if s.m > FEW_ROWS && s.n > FEW_COLUMNS { TERMS_AT_ONCE } else { s.k };
+    let mut part = *s;
+    let mut done = 0;
+    loop {
+        part.k = (s.k - done).min(at_once);
+        // SAFETY: a part of the caller's product.
+        unsafe { product_of_few(&part, lanes, table) };
+        done += part.k;
+        if done >= s.k {
+            return;
+        }
+        // A sum that goes on from its rounded value is the same sum.
+        part.accumulate = 1;
+        if s.a_off.is_null() {
+            part.a = part.a.wrapping_offset((part.k * s.a_step) as isize);
+        } else {
+            part.a_off = part.a_off.wrapping_offset(part.k as isize);
+        }
+        if s.b_off.is_null() {
+            part.b = part.b.wrapping_offset((part.k * s.b_step) as isize);
+        } else {
+            part.b_off = part.b_off.wrapping_offset(part.k as isize);
+        }
+    }
+}
+
+/// Terms after which the next row or column of tiles is taken up, so that what of the operands is
+/// used again stays in the first cache.
+const TERMS_AT_ONCE: i64 = 256;
+
+/// Up to so many rows too little of the second operand is used again.
+const FEW_ROWS: i64 = 8;
+
+/// Up to so many columns the second operand stays in the second cache anyway.
+const FEW_COLUMNS: i64 = 64;
+
+/// Bytes of the second operand that may be gone through for each row of tiles.
+const NEAR: usize = 64 << 10;
+
+unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>]) {
+    let n = s.n as usize;
+    let tables = usize::from(!s.a_off.is_null() || !s.b_off.is_null());
+    let (m, vectors) = (s.m as usize, n.div_ceil(lanes));
+    let rows_first = m >= vectors * lanes && s.k as usize * n * size_of::<T>() <= NEAR;
+    plan::cut(table, [m, vectors], 1, rows_first, |stretch| {
+        let kernel = &table[stretch.tile];
+        let (row, column) = (stretch.row as isize, (stretch.column * lanes) as isize);
+        let width = kernel.vectors * lanes;
+        let mut run = Run {
+            args: Lanes {
+                a: s.a.wrapping_offset(row * s.a_row as isize),
+                b: s.b.wrapping_offset(column),
+                c: s.c.wrapping_offset(row * s.c_row as isize + column),
+                ..*s
+            },
+            tiles: stretch.count,
+            next: [0, width as isize, width as isize],
+            tail: lanes,
+        };
+        if stretch.down {
+            let rows = kernel.rows as isize;
+            run.next = [rows * s.a_row as isize, 0, rows * s.c_row as isize];
+        }
+        let across = if stretch.down { 1 } else { stretch.count };
+        let end = stretch.column * lanes + across * width;
+        // SAFETY: the caller's promise; tiles lie in the result, but for lanes that are masked out.
+        unsafe {
+            if end <= n {
+                kernel.run[tables][0](&run);
+            } else if stretch.down {
+                run.tail = lanes - (end - n);
+                kernel.run[tables][1](&run);
+            } else {
+                run.tiles -= 1;
+                kernel.run[tables][0](&run);
+                run.skip(run.tiles);
+                run.tiles = 1;
+                run.tail = lanes - (end - n);
+                kernel.run[tables][1](&run);
+            }
+        }
+    });
+}
+
+impl<T> Run<T> {
+    fn skip(&mut self, tiles: usize) {
+        let tiles = tiles as isize;
+        self.args.a = self.args.a.wrapping_offset(tiles * self.next[0]);
+        self.args.b = self.args.b.wrapping_offset(tiles * self.next[1]);
+        self.args.c = self.args.c.wrapping_offset(tiles * self.next[2]);
+    }
+}

@@ -1,0 +1,35 @@
+//! What a product needs of a vector register.
+
+/// A vector of reals in a register. Its methods are machine instructions: they may only be called in
+/// functions that are compiled for the instruction set, into which they are inlined.
+pub(super) trait Register: Copy {
+    /// One lane.
+    type Element: Copy;
+    /// Which lanes are meant.
+    type Mask: Copy;
+    /// How many lanes there are.
+    const LANES: usize;
+
+    /// +0 in all lanes.
+    unsafe fn zero() -> Self;
+    /// One value in all lanes.
+    unsafe fn splat(value: Self::Element) -> Self;
+    /// The lanes in memory.
+    unsafe fn load(from: *const Self::Element) -> Self;
+    /// To memory.
+    unsafe fn store(self, to: *mut Self::Element);
+    /// The first `count` lanes, at most all.
+    unsafe fn first(count: usize) -> Self::Mask;
+    /// The lanes of a mask in memory, +0 in the others, of which memory is not touched.
+    unsafe fn load_masked(from: *const Self::Element, mask: Self::Mask) -> Self;
+    /// The lanes of a mask to memory; that of the others is not touched.
+    unsafe fn store_masked(self, to: *mut Self::Element, mask: Self::Mask);
+    /// `self * b + c`, rounded once.
+    unsafe fn fma(self, b: Self, c: Self) -> Self;
+    /// The same in the lanes of a mask, `c` in the others.
+    unsafe fn fma_masked(self, b: Self, c: Self, mask: Self::Mask) -> Self;
+    /// The sum of the 16 partial sums in `PARTS` registers, added as a tree (see [`Dot`](crate::cpu::micro::Dot)).
+    unsafe fn tree<const PARTS: usize>(parts: [Self; PARTS]) -> Self::Element;
+    /// The sum of two values.
+    fn plus(a: Self::Element, b: Self::Element) -> Self::Element;
+}

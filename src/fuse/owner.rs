@@ -1,0 +1,52 @@
+//! Which axis owns a value, how long its blocks are, and which sums are divided into blocks: rules of
+//! shapes alone. A change here changes the bits of results.
+
+/// An extent from which an axis is worth dividing among threads.
+const WIDE: usize = 64;
+/// Terms from which a sum is divided into blocks: f32 cannot count past 2^24, and errors of a long
+/// chain of additions grow with its length.
+const LONG: usize = 4096;
+/// A sum is divided only if what it gives is no larger than this.
+const SMALL_RESULT: usize = 1 << 16;
+
+/// The axis of a shape that owns it: the last if it is wide (there lie the columns of a weight), else the
+/// longest, the first of equals. None for a scalar.
+pub fn owner_axis(shape: &[usize]) -> Option<usize> {
+    match shape.last() {
+        None => None,
+        Some(last) if *last >= WIDE => Some(shape.len() - 1),
+        Some(_) => {
+            let longest = shape.iter().max().copied();
+            shape.iter().position(|e| Some(*e) == longest)
+        }
+    }
+}
+
+/// Indices to a block of an axis: a power of two, at least 16 blocks of a long axis and at most 1024.
+pub fn unit(extent: usize) -> usize {
+    let most = extent.div_ceil(1024).next_power_of_two();
+    let fit = match extent {
+        0..16 => 1,
+        16..64 => 4,
+        64..256 => 16,
+        _ => 32,
+    };
+    fit.max(most)
+}
+
+/// Number of blocks of an axis.
+pub fn blocks(extent: usize) -> usize {
+    extent.div_ceil(unit(extent)).max(1)
+}
+
+/// The axis, among those that are summed over, along which a sum is divided into blocks; none if it is
+/// one piece. `kept` and `summed` are the extents of the result's axes and of the others.
+pub fn split(kept: &[usize], summed: &[usize]) -> Option<usize> {
+    let terms: usize = summed.iter().product();
+    let results: usize = kept.iter().product();
+    let axis = owner_axis(summed)?;
+    (terms >= LONG && results <= SMALL_RESULT && results <= terms && summed[axis] > 1).then_some(axis)
+}
+
+/// Extent from which the innermost of the axes that are summed over is taken by 16 strided sums.
+pub const STRIDED: usize = 64;

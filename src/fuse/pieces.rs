@@ -1,0 +1,233 @@
+//! The pieces of a graph: for each value that is kept, what it goes through and what it reads.
+
+use super::access::{Access, Position, Walk, identity};
+use super::owner::{self, owner_axis};
+use super::sinks::{self, Sink, Target};
+use super::stored::needed;
+use super::{Piece, What, fuse_sinks};
+use crate::ir::op::{Affine, Contract};
+use crate::ir::{Graph, NodeId, Op};
+
+/// All pieces of a graph, operands before users, sinks last.
+pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
+    let needed = needed(graph, sinks);
+    let mut found = Vec::new();
+    for id in graph.ids().filter(|id| needed[id.index()] && stored[id.index()]) {
+        match graph.op(id) {
+            // The scan's own piece gives them.
+            Op::Result(_) => {}
+            Op::Scan(scan) => {
+                for carried in 0..scan.carried {
+                    found.push(copy(graph, stored, What::Enter(id, carried), graph.inputs(id)[carried]));
+                }
+                found.push(scan_piece(graph, stored, &needed, id));
+            }
+            _ => found.extend(value(graph, stored, id)),
+        }
+    }
+    found.extend(
+        sinks.iter().enumerate().map(|(nth, sink)| copy(graph, stored, What::Sink(nth), sink.value)),
+    );
+    found
+}
+
+/// The summed variables of a contraction, ascending.
+pub fn summed(spec: &Contract) -> Vec<usize> {
+    (0..spec.extents.len()).filter(|v| !spec.output.contains(v)).collect()
+}
+
+/// Where a contraction's operand is read: the piece's axes are the output's, then the summed variables.
+pub fn operand_at(spec: &Contract, operand: usize) -> Vec<Position> {
+    let order: Vec<usize> = spec.output.iter().copied().chain(summed(spec)).collect();
+    let axis = |v: usize| order.iter().position(|o| *o == v).expect("every variable has its axis");
+    let renamed = |a: &Affine| {
+        Some(Affine { terms: a.terms.iter().map(|(v, c)| (axis(*v), *c)).collect(), offset: a.offset })
+    };
+    spec.operands[operand].iter().map(renamed).collect()
+}
+
+/// The kept and the reduced extents of an operand's shape.
+pub fn kept_and_reduced(shape: &[usize], axes: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let reduced = axes.iter().map(|a| shape[*a]).collect();
+    let kept = (0..shape.len()).filter(|a| !axes.contains(a)).map(|a| shape[a]).collect();
+    (kept, reduced)
+}
+
+/// Where a reduction reads its operand: the piece's axes are the kept ones, then the reduced ones.
+pub fn reduced_at(rank: usize, axes: &[usize]) -> Vec<Position> {
+    let (mut kept, mut reduced) = (0.., rank - axes.len()..);
+    let one = |a: usize| if axes.contains(&a) { reduced.next() } else { kept.next() };
+    (0..rank).map(one).map(|axis| axis.map(Affine::var)).collect()
+}
+
+/// Axes that may be owned, the one that the shape prefers first, without those of extent 1.
+fn preferred(shape: &[usize], may: impl Fn(usize) -> bool) -> Vec<usize> {
+    let first = owner_axis(shape).filter(|a| may(*a));
+    let others = (0..shape.len()).filter(|a| Some(*a) != first && may(*a));
+    first.into_iter().chain(others).filter(|a| shape[*a] > 1).collect()
+}
+
+/// A piece that reads one value and writes it elsewhere.
+fn copy(graph: &Graph, stored: &[bool], what: What, value: NodeId) -> Piece {
+    let shape = graph.ty(value).shape.clone();
+    let mut walk = Walk::new(graph, stored);
+    walk.read(value, &identity(shape.len()));
+    let ownable = preferred(&shape, |_| true);
+    finish(what, shape.clone(), shape.len(), ownable, walk)
+}
+
+fn finish(what: What, extents: Vec<usize>, outer: usize, ownable: Vec<usize>, walk: Walk<'_>) -> Piece {
+    Piece { what, extents, outer, ownable, reads: walk.found, checks: walk.looks_up, owner: None }
+}
+
+/// The pieces that compute a kept value.
+fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
+    let shape = &graph.ty(id).shape;
+    let inputs = graph.inputs(id);
+    let rank = shape.len();
+    let mut walk = Walk::new(graph, stored);
+    let one = |walk, extents: Vec<usize>, ownable| {
+        vec![finish(What::Value(id), extents, rank, ownable, walk)]
+    };
+    match graph.op(id) {
+        Op::Reduce { axes, .. } => {
+            let operand = &graph.ty(inputs[0]).shape;
+            let (kept, reduced) = kept_and_reduced(operand, axes);
+            walk.read(inputs[0], &reduced_at(operand.len(), axes));
+            sum(id, shape, &kept, &reduced, preferred(shape, |_| true), walk)
+        }
+        Op::ArgReduce { axis, .. } => {
+            let operand = &graph.ty(inputs[0]).shape;
+            walk.read(inputs[0], &reduced_at(operand.len(), &[*axis]));
+            let extents = [&shape[..], &[operand[*axis]]].concat();
+            one(walk, extents, preferred(shape, |_| true))
+        }
+        Op::Contract(spec) => {
+            for operand in 0..2 {
+                walk.read(inputs[operand], &operand_at(spec, operand));
+            }
+            let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
+            let wide = owner_axis(shape).map_or(1, |a| shape[a]);
+            sum(id, shape, shape, &reduced, preferred(shape, |a| 2 * shape[a] >= wide), walk)
+        }
+        Op::WindowReduce { windows, .. } | Op::WindowPick { windows, .. } => {
+            let leading = rank - windows.size.len();
+            let at = leading_only(leading, rank);
+            inputs.iter().for_each(|input| walk.read(*input, &at));
+            one(walk, [&shape[..], &windows.size].concat(), preferred(shape, |a| a < leading))
+        }
+        Op::WindowSpread { windows, .. } => {
+            let leading = rank - windows.size.len();
+            let at = leading_only(leading, rank);
+            inputs.iter().for_each(|input| walk.read(*input, &at));
+            one(walk, [&shape[..], &windows.size].concat(), preferred(shape, |a| a < leading))
+        }
+        Op::ScatterAdd { axes } => {
+            let searched = graph.ty(inputs[1]).shape.clone();
+            let mut rest = (0..rank).filter(|a| !axes.contains(a));
+            let values: Vec<Position> = (0..graph.ty(inputs[0]).rank())
+                .map(|a| if a < searched.len() { Some(rank + a) } else { rest.next() })
+                .map(|axis| axis.map(Affine::var))
+                .collect();
+            walk.read(inputs[0], &values);
+            let over: Vec<Position> = (0..searched.len()).map(|a| Some(Affine::var(rank + a))).collect();
+            inputs[1..].iter().for_each(|input| walk.read(*input, &over));
+            walk.looks_up = true;
+            one(walk, [&shape[..], &searched].concat(), preferred(shape, |a| !axes.contains(&a)))
+        }
+        Op::RandomBits { .. } => {
+            inputs.iter().for_each(|input| walk.read(*input, &[]));
+            one(walk, shape.clone(), preferred(shape, |_| true))
+        }
+        Op::Concat { axis } => {
+            let mut at = identity(rank);
+            at[*axis] = None;
+            inputs.iter().for_each(|input| walk.read(*input, &at));
+            one(walk, shape.clone(), preferred(shape, |a| a != *axis))
+        }
+        Op::Pad { low, high, interior, .. } => {
+            let plain = |a: usize| low[a] == 0 && high[a] == 0 && interior[a] == 0;
+            let at: Vec<Position> =
+                identity(rank).into_iter().enumerate().map(|(a, p)| p.filter(|_| plain(a))).collect();
+            walk.read(inputs[0], &at);
+            one(walk, shape.clone(), preferred(shape, plain))
+        }
+        Op::Binary(_) if !graph.ty(id).dtype.is_real() => {
+            walk.compute(id, &identity(rank));
+            // Division by zero and negative powers of whole numbers.
+            walk.looks_up |= super::stored::may_fail(graph, id);
+            one(walk, shape.clone(), preferred(shape, |_| true))
+        }
+        _ => {
+            walk.compute(id, &identity(rank));
+            one(walk, shape.clone(), preferred(shape, |_| true))
+        }
+    }
+}
+
+/// The leading axes unchanged, the others at no known position.
+fn leading_only(leading: usize, rank: usize) -> Vec<Position> {
+    (0..rank).map(|a| (a < leading).then(|| Affine::var(a))).collect()
+}
+
+/// A sum or another reduction: whole, or its blocks and what joins them.
+fn sum(
+    id: NodeId,
+    shape: &[usize],
+    kept: &[usize],
+    reduced: &[usize],
+    ownable: Vec<usize>,
+    walk: Walk<'_>,
+) -> Vec<Piece> {
+    let extents = [kept, reduced].concat();
+    let Some(split) = owner::split(kept, reduced) else {
+        return vec![finish(What::Value(id), extents, kept.len(), ownable, walk)];
+    };
+    let partial = finish(What::Partial(id), extents, kept.len(), vec![kept.len() + split], walk);
+    let blocks = owner::blocks(reduced[split]);
+    let along = (0..=kept.len()).map(|a| a.checked_sub(1)).collect();
+    let joined = Piece {
+        what: What::Joined(id),
+        extents: [kept, &[blocks]].concat(),
+        outer: kept.len(),
+        ownable: preferred(shape, |_| true),
+        reads: vec![Access { source: super::Source::Partial(id), along }],
+        checks: false,
+        owner: None,
+    };
+    vec![partial, joined]
+}
+
+fn scan_piece(graph: &Graph, stored: &[bool], needed: &[bool], id: NodeId) -> Piece {
+    let Op::Scan(scan) = graph.op(id) else { unreachable!("only scans are asked for") };
+    let mut walk = Walk::new(graph, stored);
+    for input in &graph.inputs(id)[scan.carried..] {
+        walk.read(*input, &vec![None; graph.ty(*input).rank()]);
+    }
+    let body = fuse_sinks(&scan.body, sinks::of_body(scan, &read_results(graph, needed, id)));
+    let checks = body.pieces.iter().any(|p| p.checks);
+    let what = What::Loop(id, Box::new(body));
+    Piece { what, extents: Vec::new(), outer: 0, ownable: Vec::new(), reads: walk.found, checks, owner: None }
+}
+
+/// Which results of a scan are read.
+fn read_results(graph: &Graph, needed: &[bool], scan: NodeId) -> Vec<bool> {
+    let Op::Scan(of) = graph.op(scan) else { unreachable!("only scans are asked for") };
+    let mut read = vec![false; of.body.reports.len()];
+    for id in graph.ids().filter(|id| needed[id.index()]) {
+        if let (Op::Result(at), [from]) = (graph.op(id), graph.inputs(id))
+            && *from == scan
+        {
+            read[*at] = true;
+        }
+    }
+    read
+}
+
+/// The leaf that a sink writes over.
+pub fn over(sink: &Sink) -> Option<usize> {
+    match sink.target {
+        Target::Over(leaf) => Some(leaf),
+        Target::Report(_) | Target::Stack(_) => None,
+    }
+}

@@ -1,0 +1,85 @@
+//! The text of a division: clusters with their pieces, and why they are apart.
+
+use super::{Apart, Fused, Piece, Source, Target, What};
+use crate::ir::{Graph, NodeId};
+use std::fmt::Write;
+
+/// The clusters of a graph, a line a piece.
+pub fn print(graph: &Graph, fused: &Fused) -> String {
+    let mut text = String::new();
+    write_clusters(&mut text, graph, fused, 0);
+    text
+}
+
+fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize) {
+    let pad = "  ".repeat(depth);
+    for (nth, cluster) in fused.clusters.iter().enumerate() {
+        let owner = match cluster.owner {
+            Some(owner) => format!("blocks of {} along {}", owner.unit, owner.extent),
+            None => "one thread".to_owned(),
+        };
+        let _ = writeln!(text, "{pad}cluster {nth}: {owner}");
+        for (other, apart) in &cluster.apart {
+            let _ = writeln!(text, "{pad}  apart from {other}: {}", reason(graph, *apart));
+        }
+        for piece in cluster.pieces.iter().map(|p| &fused.pieces[*p]) {
+            let _ = writeln!(text, "{pad}  {}", line(graph, fused, piece));
+            if let (What::Loop(id, body), crate::ir::Op::Scan(scan)) = (&piece.what, op_of(graph, &piece.what)) {
+                let _ = id;
+                write_clusters(text, &scan.body, body, depth + 2);
+            }
+        }
+    }
+}
+
+fn op_of<'a>(graph: &'a Graph, what: &What) -> &'a crate::ir::Op {
+    match what {
+        What::Value(id) | What::Partial(id) | What::Joined(id) | What::Enter(id, _) | What::Loop(id, _) => {
+            graph.op(*id)
+        }
+        What::Sink(_) => &crate::ir::Op::StopGradient,
+    }
+}
+
+/// What a piece computes, in a line.
+pub fn line(graph: &Graph, fused: &Fused, piece: &Piece) -> String {
+    let what = match &piece.what {
+        What::Value(id) => node_name(graph, *id),
+        What::Partial(id) => format!("blocks of the sum {}", node_name(graph, *id)),
+        What::Joined(id) => format!("the sum {} of its blocks", node_name(graph, *id)),
+        What::Enter(id, nth) => format!("start of carried {nth} of {}", node_name(graph, *id)),
+        What::Loop(id, _) => format!("loop {}", node_name(graph, *id)),
+        What::Sink(nth) => match fused.sinks[*nth].target {
+            Target::Over(leaf) => format!("write {}", graph.leaves[leaf].name),
+            Target::Report(at) => format!("report {}", graph.reports[at].name),
+            Target::Stack(at) => format!("stack {at}"),
+        },
+    };
+    let extents: Vec<String> = piece.extents.iter().map(usize::to_string).collect();
+    format!("{what} over [{}]", extents.join(","))
+}
+
+/// A node as messages name it.
+pub fn node_name(graph: &Graph, id: NodeId) -> String {
+    match &graph.node(id).name {
+        Some(name) => format!("%{name}"),
+        None => format!("%{}", id.0),
+    }
+}
+
+/// Why a piece stands apart, as a sentence's end.
+pub fn reason(graph: &Graph, apart: Apart) -> String {
+    let source = |s: Source| match s {
+        Source::Node(id) => node_name(graph, id),
+        Source::Partial(id) => format!("the blocks of {}", node_name(graph, id)),
+        Source::Leaf(leaf) => graph.leaves[leaf].name.to_string(),
+    };
+    match apart {
+        Apart::Across(s) => format!("reads {} across its blocks", source(s)),
+        Apart::OtherAxis => "has no axis of its owner's extent".to_owned(),
+        Apart::Large => "is too much for one thread".to_owned(),
+        Apart::Scan => "a loop stands alone".to_owned(),
+        Apart::Fault => "changes a place, and a fault may still be found".to_owned(),
+        Apart::StillRead(leaf) => format!("changes {}, which is read there at other positions", graph.leaves[leaf].name),
+    }
+}

@@ -1,0 +1,84 @@
+//! Sums of products.
+
+use super::block::Block;
+use super::memory::{Real, View};
+use super::value::{Value, tree};
+use crate::ir::op::{Binary, Reduce};
+use crate::ir::types::DType;
+use crate::kernel::{Form, Product, Terms};
+
+impl Block<'_> {
+    /// All elements of a product; it writes nothing that it reads of a and b.
+    pub(super) fn product(&mut self, product: &Product) {
+        match self.dtype(product.c.0) {
+            DType::F32 => self.product_of::<f32>(product),
+            DType::F64 => self.product_of::<f64>(product),
+            DType::I32 | DType::Bool => panic!("a product is of reals"),
+        }
+    }
+
+    fn product_of<T: Real>(&mut self, product: &Product) {
+        let [c, a, b] = [&product.c, &product.a, &product.b].map(|(_, index)| self.position(index));
+        let (m, n) = (self.turns(&product.m), self.turns(&product.n));
+        let mut elements = Vec::new();
+        {
+            let [of_c, left, right] = [&product.c, &product.a, &product.b].map(|at| self.view::<T>(at.0));
+            for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                let at = c + i * product.c_row + j * product.c_col;
+                let old = product.accumulate.then(|| of_c.at(at));
+                let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b };
+                elements.push((at, operands.sum(&product.form, j, old)));
+            }
+        }
+        for (at, value) in elements {
+            self.store(product.c.0, at, value);
+        }
+    }
+}
+
+/// What an element's sum is of: a's row and all of b.
+struct Operands<'a, T> {
+    left: &'a View<'a, T>,
+    right: &'a View<'a, T>,
+    a: i64,
+    b: i64,
+}
+
+impl<T: Real> Operands<'_, T> {
+    fn add(&self, sum: T, x: i64, y: i64) -> T {
+        self.left.at(self.a + x).multiply_add(self.right.at(self.b + y), sum)
+    }
+
+    fn sum(&self, form: &Form, j: i64, old: Option<T>) -> Value {
+        let zero = T::default();
+        match form {
+            Form::Lanes { terms } => {
+                let mut sum = old.unwrap_or(zero);
+                for t in 0..terms.count() {
+                    let (x, y) = pair(terms, t);
+                    sum = self.add(sum, x, y + j);
+                }
+                sum.value()
+            }
+            Form::Dot { b_row, k, outer } => {
+                let mut parts = [zero; 16];
+                for (x, y) in (0..outer.count()).map(|o| pair(outer, o)) {
+                    for t in 0..*k {
+                        let at = t as i64;
+                        parts[t % 16] = self.add(parts[t % 16], x + at, y + j * b_row + at);
+                    }
+                }
+                let sum = tree(Reduce::Sum, parts.map(T::value));
+                old.map_or(sum, |old| old.value().binary(Binary::Add, sum))
+            }
+        }
+    }
+}
+
+/// The offsets of a term.
+fn pair(terms: &Terms, t: usize) -> (i64, i64) {
+    match terms {
+        Terms::Strided { a, b, .. } => (t as i64 * a, t as i64 * b),
+        Terms::Table(pairs) => (pairs[t].0.into(), pairs[t].1.into()),
+    }
+}

@@ -1,0 +1,79 @@
+//! What runs beside what: the order of a step as phases between barriers.
+
+use super::{Item, Step};
+
+/// A kernel at a place in the order.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// The kernel.
+    pub kernel: usize,
+    /// Counters of the loops around it, each with a number for the turn: equal numbers are one turn.
+    pub turns: Vec<(usize, usize)>,
+}
+
+/// The kernels between one barrier and the next. Two turns stand for all those of a loop: what is beside the
+/// first or the last one, and what turns follow each other, shows in two.
+pub fn phases(step: &Step) -> Vec<Vec<Occurrence>> {
+    let mut walk = Walk { phases: vec![Vec::new()], around: Vec::new(), turns: 0 };
+    walk.items(&step.order);
+    walk.phases
+}
+
+/// For each counter how many turns it goes through at most where a kernel stands.
+pub fn turns(step: &Step, kernel: usize) -> Vec<usize> {
+    let mut turns = vec![0; step.counters];
+    greatest(&step.order, kernel, &mut turns);
+    turns
+}
+
+/// Whether the kernel stands in the items.
+fn greatest(items: &[Item], kernel: usize, found: &mut [usize]) -> bool {
+    let mut stands = false;
+    for item in items {
+        stands |= match item {
+            Item::Kernel(at) => *at == kernel,
+            Item::Barrier => false,
+            Item::Loop { counter, turns, body, reverse: _ } => {
+                let inside = greatest(body, kernel, found);
+                if let Some(most) = found.get_mut(*counter).filter(|_| inside) {
+                    *most = (*most).max(*turns);
+                }
+                inside
+            }
+        };
+    }
+    stands
+}
+
+struct Walk {
+    phases: Vec<Vec<Occurrence>>,
+    around: Vec<(usize, usize)>,
+    turns: usize,
+}
+
+impl Walk {
+    fn items(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Kernel(kernel) => {
+                    let here = Occurrence { kernel: *kernel, turns: self.around.clone() };
+                    if let Some(phase) = self.phases.last_mut() {
+                        phase.push(here);
+                    }
+                }
+                Item::Barrier => self.phases.push(Vec::new()),
+                Item::Loop { counter, turns, body, reverse: _ } => {
+                    for turn in 0..(*turns).min(2) {
+                        if turn > 0 {
+                            self.phases.push(Vec::new());
+                        }
+                        self.turns += 1;
+                        self.around.push((*counter, self.turns));
+                        self.items(body);
+                        self.around.pop();
+                    }
+                }
+            }
+        }
+    }
+}

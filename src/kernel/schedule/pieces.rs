@@ -1,0 +1,305 @@
+//! A cluster as a kernel: each piece a loop nest over its part of the owner's block.
+
+use super::scope::{Parts, Scope, Step, fixed_index, sum, var_index};
+use super::value::Kernel;
+use super::writer::Writer;
+use crate::fuse::owner::split;
+use crate::fuse::{self, Cluster, Source, What};
+use crate::ir::op::{Binary, Unary};
+use crate::ir::types::Scalar;
+use crate::ir::{DType, NodeId, Op as Node};
+use crate::kernel::{BufferId, Extent, Index, Op, Owner, Stmt, Val, Var};
+use crate::source::Span;
+
+/// Part of an axis that is gone through: from an index on, so many turns.
+#[derive(Clone, Debug)]
+pub struct Range {
+    /// Where it begins.
+    pub from: Index,
+    /// How far it goes.
+    pub extent: Extent,
+}
+
+impl Range {
+    /// A whole axis.
+    pub fn whole(extent: usize) -> Range {
+        Range { from: Index::default(), extent: Extent::fixed(extent) }
+    }
+
+    /// The part of `unit` from a variable on, or what is left of `limit`.
+    pub fn part(var: Var, unit: usize, limit: usize) -> Range {
+        let rest = (!limit.is_multiple_of(unit)).then_some((var, limit));
+        Range { from: var_index(var), extent: Extent { size: unit.min(limit), rest } }
+    }
+}
+
+/// Lanes from which a strip is worth a call of its own.
+const LONG_ROW: usize = 64;
+
+/// A cluster as a kernel.
+pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluster) -> super::Kernel {
+    let mut out = Writer::new();
+    let owner = cluster.owner.map(|owner| Owner {
+        axis: owner.extent.to_string(),
+        var: out.free_var(),
+        extent: owner.extent,
+        unit: owner.unit,
+    });
+    let mut kernel = Kernel { scope, step, out, parts: Parts::default() };
+    kernel.parts.block = owner.as_ref().map(|o| var_index(o.var));
+    let tiles = &scope.plan.tiles;
+    for nth in &cluster.pieces {
+        if tiles.contains_key(nth) {
+            continue;
+        }
+        let tiled: Vec<usize> =
+            cluster.pieces.iter().copied().filter(|p| tiles.get(p).is_some_and(|t| t.user == *nth)).collect();
+        match tiled[..] {
+            [] => kernel.piece(*nth, owner.as_ref(), None),
+            _ => kernel.by_tiles(&tiled, *nth, owner.as_ref()),
+        }
+    }
+    let (body, values, vars) = kernel.out.finish();
+    super::Kernel { name, owner, values, vars, body }
+}
+
+impl Kernel<'_, '_> {
+    /// Products tile by tile, each used at once.
+    fn by_tiles(&mut self, products: &[usize], user: usize, owner: Option<&Owner>) {
+        let tile = self.scope.plan.tiles[&products[0]];
+        let limit = self.scope.fused.pieces[user].extents[tile.axis];
+        let size = products.iter().map(|p| self.scope.plan.tiles[p].size).min().unwrap_or(tile.size);
+        let var = self.out.open();
+        let floor = self.out.floor;
+        self.out.floor = self.out.depth();
+        let range = Range::part(var, size, limit);
+        self.parts.tile = Some(range.from.clone());
+        for product in products {
+            self.piece(*product, owner, Some((tile.axis, &range)));
+        }
+        self.piece(user, owner, Some((tile.axis, &range)));
+        self.parts.tile = None;
+        self.out.floor = floor;
+        self.out.close_for(var, Extent::fixed(limit), size);
+    }
+
+    /// One piece, over the owner's block and, along the tile's axis, the tile.
+    fn piece(&mut self, nth: usize, owner: Option<&Owner>, tile: Option<(usize, &Range)>) {
+        let piece = &self.scope.fused.pieces[nth];
+        let mut ranges: Vec<Range> = piece.extents.iter().map(|e| Range::whole(*e)).collect();
+        if let (Some(owner), Some(axis)) = (owner, piece.owner) {
+            ranges[axis] = Range::part(owner.var, owner.unit, owner.extent);
+        }
+        if let Some((axis, range)) = tile {
+            ranges[axis] = range.clone();
+        }
+        let graph = self.scope.graph;
+        match &piece.what {
+            What::Sink(_) | What::Enter(..) => self.elementwise(&piece.what, &ranges),
+            What::Partial(id) | What::Value(id) => match graph.op(*id) {
+                Node::Reduce { .. } => self.reduce(&piece.what, &ranges, piece.outer),
+                Node::ArgReduce { .. } => self.arg_reduce(*id, &ranges),
+                Node::Contract(_) => self.contract(nth, &ranges),
+                Node::WindowReduce { .. } => self.window_reduce(*id, &ranges),
+                Node::WindowSpread { .. } => self.window_spread(*id, &ranges),
+                Node::WindowPick { .. } => self.window_pick(*id, &ranges),
+                Node::ScatterAdd { .. } => self.scatter_add(*id, &ranges, piece.outer),
+                Node::RandomBits { .. } => self.random(*id, &ranges),
+                Node::Concat { .. } => self.concat(*id, &ranges),
+                Node::Pad { .. } => self.pad(*id, &ranges),
+                _ => self.elementwise(&piece.what, &ranges),
+            },
+            What::Joined(id) => self.joined(*id, &ranges[..piece.outer]),
+            What::Loop(..) => unreachable!("a loop is no kernel"),
+        }
+    }
+
+    /// Where an element of what a piece writes goes.
+    pub fn target(&mut self, what: &What, at: &[Index]) -> (BufferId, Index) {
+        let (scope, parts) = (self.scope, self.parts.clone());
+        match what {
+            What::Value(id) | What::Joined(id) => scope.stored(self.step, Source::Node(*id), &parts, at),
+            What::Partial(id) => {
+                let piece = scope.fused.pieces.iter().find(|p| matches!(p.what, What::Partial(of) if of == *id));
+                let piece = piece.expect("the sum has its blocks");
+                let unit = unit_of(piece);
+                let owner = self.parts.block.clone().expect("blocks of a sum are of the owner's axis");
+                // The block's number: units are powers of two.
+                let first = self.out.value(DType::I32, Op::Index(owner), None);
+                let bits = Op::Const(Scalar::Int(unit.trailing_zeros() as i32));
+                let bits = self.out.value(DType::I32, bits, None);
+                let shift = Op::Binary(Binary::ShiftRight, first, bits);
+                let number = self.out.value(DType::I32, shift, None);
+                let block = Index { dynamic: vec![(number, 1)], ..Index::default() };
+                let at = [&[block], at].concat();
+                scope.stored(self.step, Source::Partial(*id), &parts, &at)
+            }
+            What::Sink(nth) => {
+                let sink = &scope.fused.sinks[*nth];
+                let ty = scope.graph.ty(sink.value);
+                scope.target(self.step, sink.target, &ty.shape, ty.dtype, at)
+            }
+            What::Enter(scan, carried) => scope.result(self.step, *scan, *carried, at),
+            What::Loop(..) => unreachable!("a loop writes through its body"),
+        }
+    }
+
+    /// Stores a value.
+    pub fn store(&mut self, to: (BufferId, Index), value: Val, span: Option<Span>) {
+        self.out.push(Stmt::Store { buffer: to.0, index: to.1, value, span });
+    }
+
+    /// Goes through ranges, the last as lanes if asked for, with the index along each.
+    pub fn nest(&mut self, ranges: &[Range], lanes: bool, inside: &mut dyn FnMut(&mut Self, &[Index])) {
+        self.nest_from(ranges, lanes, &mut Vec::new(), inside);
+    }
+
+    fn nest_from(
+        &mut self,
+        ranges: &[Range],
+        lanes: bool,
+        at: &mut Vec<Index>,
+        inside: &mut dyn FnMut(&mut Self, &[Index]),
+    ) {
+        let Some((range, others)) = ranges.split_first() else { return inside(self, at) };
+        // One turn needs no loop; lanes are wanted for the bounds that they give.
+        if range.extent == Extent::fixed(1) {
+            at.push(range.from.clone());
+            self.nest_from(others, lanes, at, inside);
+            at.pop();
+            return;
+        }
+        let var = self.out.open();
+        at.push(sum(&range.from, &var_index(var)));
+        self.nest_from(others, lanes, at, inside);
+        at.pop();
+        match lanes && others.is_empty() {
+            true => self.out.close_lanes(var, range.extent),
+            false => self.out.close_for(var, range.extent, 1),
+        }
+    }
+
+    /// A value computed element by element, or carried elsewhere.
+    fn elementwise(&mut self, what: &What, ranges: &[Range]) {
+        let graph = self.scope.graph;
+        let (id, span, root) = match what {
+            What::Value(id) => (*id, graph.node(*id).span, true),
+            What::Sink(nth) => {
+                let sink = &self.scope.fused.sinks[*nth];
+                (sink.value, sink.span.or(graph.node(sink.value).span), false)
+            }
+            What::Enter(scan, carried) => (graph.inputs(*scan)[*carried], graph.node(*scan).span, false),
+            What::Partial(_) | What::Joined(_) | What::Loop(..) => unreachable!("no such piece comes here"),
+        };
+        if let (true, Node::Unary(f)) = (root, graph.op(id))
+            && fuse::by_strips(*f)
+        {
+            return self.strips(what, id, *f, ranges, span);
+        }
+        self.nest(ranges, true, &mut |kernel, at| {
+            let value = match root {
+                true => kernel.compute(id, at),
+                false => kernel.read(id, at),
+            };
+            let to = kernel.target(what, at);
+            kernel.store(to, value, span);
+        });
+    }
+
+    /// A function of reals: its operand is written to where the result goes, and the function applied
+    /// in place, row by row, or to all that is held where rows are short.
+    fn strips(&mut self, what: &What, id: NodeId, f: Unary, ranges: &[Range], span: Option<Span>) {
+        let input = self.scope.graph.inputs(id)[0];
+        let dtype = self.scope.graph.ty(id).dtype;
+        let Some((last, outer)) = ranges.split_last().filter(|(last, _)| last.extent != Extent::fixed(1)) else {
+            return self.nest(ranges, false, &mut |kernel, at| {
+                let a = kernel.read(input, at);
+                let value = kernel.out.value(dtype, Op::Unary(f, a), span);
+                let to = kernel.target(what, at);
+                kernel.store(to, value, span);
+            });
+        };
+        let storage = &self.scope.plan.values[&Source::Node(id)];
+        let whole = storage.block.is_some() && last.extent.size < LONG_ROW && storage.tile.is_none();
+        let held: usize = storage.held.iter().product();
+        let mut row = |kernel: &mut Self, at: &[Index]| {
+            let var = kernel.out.open();
+            let here = [at, &[sum(&last.from, &var_index(var))]].concat();
+            let a = kernel.read(input, &here);
+            let to = kernel.target(what, &here);
+            kernel.store(to, a, span);
+            kernel.out.close_lanes(var, last.extent);
+            if !whole {
+                let start = kernel.target(what, &[at, std::slice::from_ref(&last.from)].concat());
+                let count = last.extent;
+                kernel.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
+            }
+        };
+        self.nest(outer, false, &mut row);
+        if whole {
+            let from: Vec<Index> = ranges.iter().map(|r| r.from.clone()).collect();
+            let start = self.target(what, &from);
+            let count = Extent::fixed(held);
+            self.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
+        }
+    }
+
+    /// The sum of the blocks of a divided sum: neighbours are added until one is left.
+    fn joined(&mut self, id: NodeId, ranges: &[Range]) {
+        let graph = self.scope.graph;
+        let piece = self.scope.fused.pieces.iter().find(|p| matches!(p.what, What::Joined(of) if of == id));
+        let piece = piece.expect("the sum is joined");
+        let mut count = piece.extents[piece.outer];
+        let (dtype, span) = (graph.ty(id).dtype, graph.node(id).span);
+        let parts = self.parts.clone();
+        let scope = self.scope;
+        let what = What::Joined(id);
+        let load = |kernel: &mut Self, block: Index, at: &[Index]| {
+            let at = [&[block], at].concat();
+            let (buffer, index) = scope.stored(kernel.step, Source::Partial(id), &parts, &at);
+            kernel.out.here(dtype, Op::Load(buffer, index), span)
+        };
+        let parts_ref = &self.parts.clone();
+        let write = |kernel: &mut Self, block: Index, at: &[Index], value: Val| {
+            let at = [&[block], at].concat();
+            let to = scope.stored(kernel.step, Source::Partial(id), parts_ref, &at);
+            kernel.store(to, value, span);
+        };
+        while count > 2 {
+            let half = count / 2;
+            let blocks = Range::whole(half);
+            let all = [&[blocks], ranges].concat();
+            self.nest(&all, !ranges.is_empty(), &mut |kernel, at| {
+                let (block, at) = at.split_first().expect("the block comes first");
+                let even = super::scope::scaled(block, 2);
+                let a = load(kernel, even.clone(), at);
+                let b = load(kernel, sum(&even, &fixed_index(1)), at);
+                let value = kernel.out.here(dtype, Op::Binary(Binary::Add, a, b), span);
+                write(kernel, block.clone(), at, value);
+            });
+            if count % 2 == 1 {
+                self.nest(ranges, true, &mut |kernel, at| {
+                    let value = load(kernel, fixed_index(count - 1), at);
+                    write(kernel, fixed_index(half), at, value);
+                });
+            }
+            count = count.div_ceil(2);
+        }
+        self.nest(ranges, true, &mut |kernel, at| {
+            let mut value = load(kernel, fixed_index(0), at);
+            if count == 2 {
+                let other = load(kernel, fixed_index(1), at);
+                value = kernel.out.here(dtype, Op::Binary(Binary::Add, value, other), span);
+            }
+            let to = kernel.target(&what, at);
+            kernel.store(to, value, span);
+        });
+    }
+}
+
+/// Indices to a block of the axis along which a piece's sum is divided.
+fn unit_of(piece: &fuse::Piece) -> usize {
+    let (kept, summed) = piece.extents.split_at(piece.outer);
+    let axis = split(kept, summed).expect("a divided sum");
+    fuse::owner::unit(summed[axis])
+}

@@ -1,0 +1,355 @@
+//! Contractions by micro-kernels: which axis becomes the columns, which the rows, and in which order the
+//! others are gone through. The choice is made from shapes and logical strides alone, since the order of
+//! the sum depends on it.
+
+use super::pieces::Range;
+use super::scope::{Scope, flat, scaled, sum, var_index};
+use super::value::Kernel;
+use crate::fuse::What;
+use crate::fuse::access::Position;
+use crate::fuse::pieces::operand_at;
+use crate::ir::{DType, NodeId, Op as Node};
+use crate::kernel::{BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Stmt, Terms, Var};
+use crate::plan::strides;
+use crate::source::Span;
+
+/// Length from which an inner run that both operands have is summed by 16 strided sums.
+const RUN: usize = 32;
+/// Terms that one call of a micro-kernel goes through at most.
+const TERMS: usize = 16_384;
+
+/// An operand, or the result, in terms of the piece's axes.
+#[derive(Clone)]
+struct Place {
+    buffer: BufferId,
+    /// Its first element for the ranges gone through.
+    base: Index,
+    /// Elements from one index to the next, along each axis.
+    strides: Vec<i64>,
+}
+
+/// How a contraction is divided among loops and a micro-kernel.
+struct Choice {
+    /// Whether the operands change places.
+    swap: bool,
+    /// The axis of rows.
+    m: Option<usize>,
+    /// The axis of columns.
+    n: Option<usize>,
+    /// For the dot form, the axis of the inner run.
+    run: Option<usize>,
+}
+
+impl Kernel<'_, '_> {
+    /// A contraction, whole or a block of it.
+    pub(super) fn contract(&mut self, nth: usize, ranges: &[Range]) {
+        let scope = self.scope;
+        let piece = &scope.fused.pieces[nth];
+        let (What::Value(id) | What::Partial(id)) = piece.what else { unreachable!("a product is a value") };
+        let node = scope.graph.node(id);
+        let Node::Contract(spec) = &node.op else { unreachable!("only contractions come here") };
+        let outer = piece.outer;
+        let axes = ranges.len();
+        let positions = [operand_at(spec, 0), operand_at(spec, 1)];
+        let logical = [0, 1].map(|i| logical_strides(self, node.inputs[i], &positions[i], axes));
+        let choice = choose(&piece.extents, outer, &logical);
+        let [left, right] = if choice.swap { [1, 0] } else { [0, 1] };
+        let mut placed = |i: usize| {
+            let at: Vec<Position> = positions[i].clone();
+            self.place(axes, ranges, &mut |kernel, vars| {
+                let at = in_terms(&at, vars);
+                scope.address(kernel.step, node.inputs[i], &kernel.parts.clone(), &at)
+            })
+        };
+        let (a, mut b) = (placed(left), placed(right));
+        let c = self.place(axes, ranges, &mut |kernel, vars| {
+            let at: Vec<Index> = vars[..outer].iter().map(|v| var_index(*v)).collect();
+            kernel.target(&piece.what, &at)
+        });
+
+        // Summed axes: in loops around the call, or inside it. A block's own axis is outermost.
+        let mut summed: Vec<usize> = (outer..axes).filter(|s| Some(*s) != choice.run).collect();
+        summed.sort_by_key(|s| ranges[*s].extent.rest.is_none() && piece.owner != Some(*s));
+        let mut inside = summed.len();
+        let mut terms = 1;
+        while inside > 0 {
+            let range = &ranges[summed[inside - 1]];
+            let whole = range.extent.rest.is_none();
+            if !whole || terms * range.extent.size > TERMS {
+                break;
+            }
+            terms *= range.extent.size;
+            inside -= 1;
+        }
+        let (around, within) = summed.split_at(inside);
+        let called = |axis: usize| Some(axis) == choice.m || Some(axis) == choice.n;
+        let free: Vec<usize> = (0..outer).filter(|axis| !called(*axis)).collect();
+
+        // The right operand is laid out anew where its columns are not neighbours.
+        let columns = choice.n.map_or(Extent::fixed(1), |n| ranges[n].extent);
+        if let (None, Some(n)) = (choice.run, choice.n)
+            && b.strides[n] != 1
+        {
+            let depends = free.iter().chain(around).any(|axis| b.strides[*axis] != 0);
+            if !depends {
+                b = self.packed(&b, within, n, ranges, node.ty.dtype, node.span);
+            } else {
+                let loops: Vec<usize> = free.iter().chain(around).copied().collect();
+                let shared = (b.clone(), n);
+                return self.calls(
+                    &Call { choice: &choice, a: &a, b: &b, c: &c, free: &loops, around: &[], within, zero: !around.is_empty(), pack: Some(shared), columns },
+                    ranges,
+                    node.ty.dtype,
+                    node.span,
+                    around.len(),
+                );
+            }
+        }
+        let call = Call { choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, zero: !around.is_empty(), pack: None, columns };
+        self.calls(&call, ranges, node.ty.dtype, node.span, 0);
+    }
+
+    /// Where something lies in terms of the piece's axes.
+    fn place(
+        &mut self,
+        axes: usize,
+        ranges: &[Range],
+        address: &mut dyn FnMut(&mut Self, &[Var]) -> (BufferId, Index),
+    ) -> Place {
+        let vars: Vec<Var> = (0..axes).map(|_| self.out.free_var()).collect();
+        let (buffer, mut base) = address(self, &vars);
+        let mut along = vec![0; axes];
+        base.terms.retain(|(v, by)| match vars.iter().position(|var| IndexVar::Loop(*var) == *v) {
+            Some(axis) => {
+                along[axis] = *by;
+                false
+            }
+            None => true,
+        });
+        for (range, by) in ranges.iter().zip(&along) {
+            base = sum(&base, &scaled(&range.from, *by));
+        }
+        self.out.forget_vars(axes);
+        Place { buffer, base, strides: along }
+    }
+
+    /// The right operand as rows of neighbours in scratch: a row a term.
+    fn packed(&mut self, b: &Place, within: &[usize], n: usize, ranges: &[Range], dtype: DType, span: Option<Span>) -> Place {
+        let columns = ranges[n].extent.size;
+        let terms: Vec<usize> = within.iter().map(|s| ranges[*s].extent.size).collect();
+        let count: usize = terms.iter().product();
+        let byte = self.scope.plan_scratch();
+        self.step.scratch = self.step.scratch.max(byte + (count * columns * dtype.size()).div_ceil(64) * 64);
+        let buffer = self.step.buffer("packed", Home::Scratch(byte), dtype, &[count, columns]);
+        let rows = strides(&terms);
+        let mut loops: Vec<Range> = terms.iter().map(|t| Range::whole(*t)).collect();
+        loops.push(Range { from: Index::default(), extent: ranges[n].extent });
+        self.nest(&loops, true, &mut |kernel, at| {
+            let (column, at) = at.split_last().expect("the column comes last");
+            let mut from = sum(&b.base, &scaled(column, b.strides[n]));
+            for (axis, index) in within.iter().zip(at) {
+                from = sum(&from, &scaled(index, b.strides[*axis]));
+            }
+            let value = kernel.out.here(dtype, Op::Load(b.buffer, from), span);
+            let to = sum(&scaled(&flat(at, &rows), columns as i64), column);
+            kernel.store((buffer, to), value, span);
+        });
+        let mut along = vec![0; b.strides.len()];
+        along[n] = 1;
+        for (axis, row) in within.iter().zip(&rows) {
+            along[*axis] = row * columns as i64;
+        }
+        Place { buffer, base: Index::default(), strides: along }
+    }
+
+    /// The loops around a micro-kernel, and its call. With `zeroed` > 0, that many of the last free loops are summed.
+    fn calls(&mut self, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>, zeroed: usize) {
+        let (kept, summed) = call.free.split_at(call.free.len() - zeroed);
+        let of = |axes: &[usize]| -> Vec<Range> {
+            axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect()
+        };
+        let floor = self.out.floor;
+        self.nest(&of(kept), false, &mut |kernel, at| {
+            let moved = |place: &Place, axes: &[usize], at: &[Index]| {
+                let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
+                Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
+            };
+            let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, kept, at));
+            if call.zero {
+                kernel.zeros(&c, call, ranges, dtype, span);
+            }
+            let loops: Vec<usize> = summed.iter().chain(call.around).copied().collect();
+            kernel.nest(&of(&loops), false, &mut |kernel, within| {
+                let [a, mut b] = [&a, &b].map(|p| moved(p, &loops, within));
+                if let Some((_, n)) = call.pack {
+                    b = kernel.packed(&b, call.within, n, ranges, dtype, span);
+                }
+                let product = call.product(&a, &b, &c, ranges, span);
+                kernel.out.push(Stmt::Product(Box::new(product)));
+            });
+        });
+        self.out.floor = floor;
+    }
+
+    /// Zeros where a product is going to be added up.
+    fn zeros(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
+        let axes: Vec<usize> = call.choice.m.into_iter().chain(call.choice.n).collect();
+        let loops: Vec<Range> = axes
+            .iter()
+            .map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent })
+            .collect();
+        self.nest(&loops, true, &mut |kernel, at| {
+            let zero = kernel.constant(dtype, 0.0);
+            let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, c.strides[*axis]));
+            let to = by.fold(c.base.clone(), |b, i| sum(&b, &i));
+            kernel.store((c.buffer, to), zero, span);
+        });
+    }
+}
+
+/// A micro-kernel's call with the loops around it.
+struct Call<'a> {
+    choice: &'a Choice,
+    a: &'a Place,
+    b: &'a Place,
+    c: &'a Place,
+    /// Axes of the result that are loops.
+    free: &'a [usize],
+    /// Summed axes that are loops.
+    around: &'a [usize],
+    /// Summed axes that the call goes through.
+    within: &'a [usize],
+    /// Whether the result starts from zeros in memory.
+    zero: bool,
+    /// The right operand as it is before it is laid out anew inside the loops, and its columns' axis.
+    pack: Option<(Place, usize)>,
+    columns: Extent,
+}
+
+impl Call<'_> {
+    fn product(&self, a: &Place, b: &Place, c: &Place, ranges: &[Range], span: Option<Span>) -> Product {
+        let along = |place: &Place, axis: Option<usize>| axis.map_or(0, |axis| place.strides[axis]);
+        let Choice { m, n, run, .. } = *self.choice;
+        let terms = terms(self.within, ranges, a, b);
+        let form = match run {
+            Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent.size, outer: terms },
+            None => Form::Lanes { terms },
+        };
+        Product {
+            form,
+            c: (c.buffer, c.base.clone()),
+            a: (a.buffer, a.base.clone()),
+            b: (b.buffer, b.base.clone()),
+            m: m.map_or(Extent::fixed(1), |m| ranges[m].extent),
+            n: self.columns,
+            c_row: along(c, m),
+            c_col: if run.is_none() { 1 } else { along(c, n) },
+            a_row: along(a, m),
+            accumulate: self.zero,
+            span,
+        }
+    }
+}
+
+/// The offsets of the terms, row-major over axes.
+fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
+    let mut pairs: Vec<(i64, i64)> = vec![(0, 0)];
+    for axis in axes {
+        let (by_a, by_b) = (a.strides[*axis], b.strides[*axis]);
+        let turns = 0..ranges[*axis].extent.size as i64;
+        pairs = pairs
+            .iter()
+            .flat_map(|(x, y)| turns.clone().map(move |t| (x + t * by_a, y + t * by_b)))
+            .collect();
+    }
+    let (by_a, by_b) = pairs.get(1).copied().unwrap_or((0, 0));
+    let even = pairs.iter().enumerate().all(|(t, pair)| *pair == (t as i64 * by_a, t as i64 * by_b));
+    if even {
+        return Terms::Strided { count: pairs.len(), a: by_a, b: by_b };
+    }
+    Terms::Table(pairs.iter().map(|(x, y)| (*x as i32, *y as i32)).collect())
+}
+
+/// Chooses the form, the rows and the columns.
+fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2]) -> Choice {
+    let only = |axis: usize, of: usize| logical[of][axis] != 0 && logical[1 - of][axis] == 0;
+    let longest = |of: usize, but: Option<usize>| {
+        (0..outer).filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1).max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
+    };
+    let run = (outer..extents.len())
+        .find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN);
+    if run.is_some() {
+        return Choice { swap: false, m: longest(0, None), n: longest(1, None), run };
+    }
+    let last = outer.checked_sub(1).filter(|n| extents[*n] > 1);
+    let n = last.filter(|n| only(*n, 0) || only(*n, 1));
+    let swap = n.is_some_and(|n| only(n, 0));
+    let rows_of = if swap { 1 } else { 0 };
+    Choice { swap, m: longest(rows_of, n), n, run: None }
+}
+
+/// Positions with variables for the piece's axes.
+fn in_terms(positions: &[Position], vars: &[Var]) -> Vec<Index> {
+    let one = |p: &Position| {
+        let p = p.as_ref().expect("a product reads at known positions");
+        let start = Index { offset: p.offset, ..Index::default() };
+        p.terms.iter().fold(start, |i, (axis, by)| sum(&i, &scaled(&var_index(vars[*axis]), *by)))
+    };
+    positions.iter().map(one).collect()
+}
+
+/// Elements between neighbours along each of the piece's axes, were everything whole in memory.
+fn logical_strides(kernel: &mut Kernel<'_, '_>, id: NodeId, at: &[Position], axes: usize) -> Vec<i64> {
+    let vars: Vec<Var> = (0..axes).map(|_| kernel.out.free_var()).collect();
+    let index = kernel.scope.logical(id, &in_terms(at, &vars));
+    kernel.out.forget_vars(axes);
+    let along = |var: &Var| {
+        index.terms.iter().find(|(v, _)| *v == IndexVar::Loop(*var)).map_or(0, |(_, by)| *by)
+    };
+    vars.iter().map(along).collect()
+}
+
+impl Scope<'_> {
+    /// The byte of scratch behind all that the plan holds there.
+    fn plan_scratch(&self) -> usize {
+        self.outer.map_or(self.plan.scratch, |(outer, ..)| outer.plan_scratch().max(self.plan.scratch))
+    }
+
+    /// Where an element of a node would lie if all values were whole in memory.
+    fn logical(&self, id: NodeId, at: &[Index]) -> Index {
+        use super::scope::view;
+        use crate::ir::LeafKind;
+        let graph = self.graph;
+        let shape = &graph.ty(id).shape;
+        if self.fused.stored[id.index()] {
+            return flat(at, &strides(shape));
+        }
+        let inputs = graph.inputs(id);
+        match graph.op(id) {
+            Node::Leaf(leaf) => {
+                let leaf = &graph.leaves[*leaf];
+                let Some((outer, scan, counter)) = self.outer else { return flat(at, &strides(shape)) };
+                let Node::Scan(of) = outer.graph.op(scan) else { unreachable!("a loop is a scan") };
+                let operand = |nth: usize| outer.graph.inputs(scan)[nth];
+                match leaf.kind {
+                    LeafKind::Scanned => {
+                        let at = [&[super::scope::counter_index(counter)], at].concat();
+                        outer.logical(operand(of.carried + leaf.index), &at)
+                    }
+                    LeafKind::Captured => outer.logical(operand(of.carried + of.scanned + leaf.index), at),
+                    _ => flat(at, &strides(shape)),
+                }
+            }
+            Node::StopGradient => self.logical(inputs[0], at),
+            Node::Reshape
+                if crate::fuse::access::same_but_for_ones(&graph.ty(inputs[0]).shape, shape).is_none() =>
+            {
+                flat(at, &strides(shape))
+            }
+            _ => {
+                let at = view(graph, id, at);
+                self.logical(inputs[0], &at)
+            }
+        }
+    }
+}

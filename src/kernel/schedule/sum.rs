@@ -1,0 +1,127 @@
+//! Reductions over axes, and the search for an extreme element.
+
+use super::pieces::Range;
+use super::scope::{sum, var_index};
+use super::value::Kernel;
+use crate::fuse::What;
+use crate::fuse::owner::STRIDED;
+use crate::fuse::pieces::reduced_at;
+use crate::ir::op::{ArgReduce, Compare, Reduce};
+use crate::ir::types::Scalar;
+use crate::ir::{DType, NodeId, Op as Node};
+use crate::kernel::{Extent, Index, Op, Order, Val, Var};
+
+impl Kernel<'_, '_> {
+    /// A reduction: the ranges are those of the kept axes, then of the reduced ones.
+    pub(super) fn reduce(&mut self, what: &What, ranges: &[Range], outer: usize) {
+        let (What::Value(id) | What::Partial(id)) = *what else { unreachable!("a reduction is a value") };
+        let graph = self.scope.graph;
+        let node = graph.node(id);
+        let Node::Reduce { op, axes } = &node.op else { unreachable!("only reductions come here") };
+        let operand = graph.ty(node.inputs[0]);
+        let last = operand.rank().checked_sub(1);
+        let inner = axes.last().copied();
+        let strided = inner == last
+            && inner.is_some_and(|a| operand.shape[a] >= STRIDED)
+            && operand.dtype.is_real()
+            && matches!(op, Reduce::Sum | Reduce::Max | Reduce::Min);
+        let order = if strided { Order::Strided } else { Order::Ascending };
+        let lanes = inner != last;
+        let (kept, reduced) = ranges.split_at(outer);
+        self.nest(kept, lanes, &mut |kernel, at| {
+            let value = kernel.fold(*op, order, reduced, node.span, &mut |kernel, within| {
+                let place = placed(&reduced_at(operand.rank(), axes), at, within);
+                kernel.read(node.inputs[0], &place)
+            });
+            let to = kernel.target(what, at);
+            kernel.store(to, value, node.span);
+        });
+    }
+
+    /// A fold over ranges.
+    pub(super) fn fold(
+        &mut self,
+        op: Reduce,
+        order: Order,
+        ranges: &[Range],
+        span: Option<crate::source::Span>,
+        item: &mut dyn FnMut(&mut Self, &[Index]) -> Val,
+    ) -> Val {
+        let mut vars: Vec<Var> = vec![self.out.open()];
+        for _ in 1..ranges.len() {
+            vars.push(self.out.also());
+        }
+        let at: Vec<Index> =
+            ranges.iter().zip(&vars).map(|(r, var)| sum(&r.from, &var_index(*var))).collect();
+        let value = item(self, &at);
+        let mut loops: Vec<(Var, Extent)> =
+            vars.into_iter().zip(ranges.iter().map(|r| r.extent)).collect();
+        if ranges.is_empty() {
+            loops[0].1 = Extent::fixed(1);
+        }
+        self.out.close_fold(op, order, loops, value, span)
+    }
+
+    /// The index of an extreme element: the extreme, then the first element that is it.
+    pub(super) fn arg_reduce(&mut self, id: NodeId, ranges: &[Range]) {
+        let graph = self.scope.graph;
+        let node = graph.node(id);
+        let Node::ArgReduce { op, axis } = node.op else { unreachable!("only searches come here") };
+        let (operand, span) = (node.inputs[0], node.span);
+        let ty = graph.ty(operand);
+        let (kept, along) = ranges.split_at(ranges.len() - 1);
+        let reduce = match op {
+            ArgReduce::Max => Reduce::Max,
+            ArgReduce::Min => Reduce::Min,
+        };
+        let positions = reduced_at(ty.rank(), &[axis]);
+        self.nest(kept, false, &mut |kernel, at| {
+            let extreme = kernel.fold(reduce, Order::Ascending, along, span, &mut |kernel, within| {
+                kernel.read(operand, &placed(&positions, at, within))
+            });
+            let first = kernel.fold(Reduce::Min, Order::Ascending, along, span, &mut |kernel, within| {
+                let x = kernel.read(operand, &placed(&positions, at, within));
+                kernel.position_if_extreme(x, extreme, within[0].clone(), span)
+            });
+            let to = kernel.target(&What::Value(id), at);
+            kernel.store(to, first, span);
+        });
+    }
+
+    /// A position where an element is the extreme one (or not a number, as the extreme then is), else
+    /// the greatest integer.
+    pub(super) fn position_if_extreme(
+        &mut self,
+        x: Val,
+        extreme: Val,
+        position: Index,
+        span: Option<crate::source::Span>,
+    ) -> Val {
+        let found = self.is_extreme(x, extreme, span);
+        let position = self.out.value(DType::I32, Op::Index(position), span);
+        let beyond = self.out.value(DType::I32, Op::Const(Scalar::Int(i32::MAX)), span);
+        self.out.value(DType::I32, Op::Select(found, position, beyond), span)
+    }
+
+    /// Whether an element is the extreme one, or not a number, as the extreme then is.
+    pub(super) fn is_extreme(&mut self, x: Val, extreme: Val, span: Option<crate::source::Span>) -> Val {
+        let equal = self.out.value(DType::Bool, Op::Compare(Compare::Eq, x, extreme), span);
+        if !self.out.values[x.0 as usize].is_real() {
+            return equal;
+        }
+        let nan = self.out.value(DType::Bool, Op::Compare(Compare::Ne, x, x), span);
+        self.out.value(DType::Bool, Op::Binary(crate::ir::op::Binary::Or, equal, nan), span)
+    }
+}
+
+/// Positions in terms of a piece's axes, with the indices put in.
+pub fn placed(positions: &[crate::fuse::access::Position], at: &[Index], within: &[Index]) -> Vec<Index> {
+    let all = [at, within].concat();
+    let one = |p: &crate::fuse::access::Position| {
+        let p = p.as_ref().expect("a reduction reads at known positions");
+        let start = super::scope::fixed_index(0);
+        let start = Index { offset: p.offset, ..start };
+        p.terms.iter().fold(start, |i, (axis, by)| sum(&i, &super::scope::scaled(&all[*axis], *by)))
+    };
+    positions.iter().map(one).collect()
+}

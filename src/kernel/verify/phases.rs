@@ -1,0 +1,71 @@
+//! What may stand between two barriers.
+
+use super::blocks::touch;
+use crate::kernel::access::{Access, accesses};
+use crate::kernel::order::{Occurrence, phases, turns};
+use crate::kernel::ranges::Ranges;
+use crate::kernel::{Home, Op, Step, Stmt};
+
+/// What is wrong with the order's barriers.
+pub fn check(step: &Step) -> Vec<String> {
+    let all: Vec<Vec<Access>> =
+        step.kernels.iter().enumerate().map(|(at, kernel)| accesses(kernel, &turns(step, at))).collect();
+    let mut found = Vec::new();
+    let mut changed: Option<usize> = None;
+    for phase in phases(step) {
+        let writes = |here: &&Occurrence| all[here.kernel].iter().any(|access| writes_place(step, access));
+        changed = changed.or(phase.iter().find(writes).map(|here| here.kernel));
+        for (at, here) in phase.iter().enumerate() {
+            let kernel = &step.kernels[here.kernel];
+            if let Some(changed) = changed.filter(|_| has_check(&kernel.body)) {
+                let earlier = &step.kernels[changed].name;
+                found.push(format!("{} checks, when {earlier} may have written a place", kernel.name));
+            }
+            for other in &phase[..at] {
+                // The first thread does kernels without an owner one after another.
+                let in_turn = kernel.owner.is_none() && step.kernels[other.kernel].owner.is_none();
+                if let Some(buffer) = conflict(step, &all, other, here).filter(|_| !in_turn) {
+                    let (first, second) = (&step.kernels[other.kernel].name, &kernel.name);
+                    found.push(format!("no barrier lies between {first} and {second}, which share {buffer}"));
+                }
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// A buffer that one of two kernels writes and the other touches, if there is one.
+fn conflict(step: &Step, all: &[Vec<Access>], a: &Occurrence, b: &Occurrence) -> Option<String> {
+    let mut of_both = turns(step, a.kernel);
+    let others = turns(step, b.kernel);
+    of_both.iter_mut().zip(&others).for_each(|(most, other)| *most = (*most).max(*other));
+    // Where the turns differ, the second kernel's counter is a variable of its own.
+    let ranges = Ranges::new(&[of_both.clone(), of_both].concat());
+    let shared = |counter: usize| {
+        let turn = |o: &Occurrence| o.turns.iter().find(|(c, _)| *c == counter).map(|(_, turn)| *turn);
+        if turn(a) == turn(b) { counter } else { counter + step.counters }
+    };
+    let pairs = all[a.kernel].iter().flat_map(|x| all[b.kernel].iter().map(move |y| (x, y)));
+    let mut writing = pairs.filter(|(x, y)| x.written || y.written);
+    let (x, _) = writing.find(|pair| touch(step, &ranges, *pair, &shared))?;
+    Some(step.buffers[x.buffer.0 as usize].name.clone())
+}
+
+fn writes_place(step: &Step, access: &Access) -> bool {
+    access.written && matches!(step.buffers[access.buffer.0 as usize].home, Home::Place(_))
+}
+
+fn has_check(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        Stmt::Check { .. } => true,
+        Stmt::Let { op: Op::Fold(fold), .. } => has_check(&fold.body),
+        Stmt::For { body, .. } | Stmt::Lanes { body, .. } => has_check(body),
+        Stmt::Let { .. }
+        | Stmt::Store { .. }
+        | Stmt::Strip { .. }
+        | Stmt::Random { .. }
+        | Stmt::Product(_) => false,
+    })
+}

@@ -1,0 +1,255 @@
+//! Where every kept value lies, for how long, and how much memory that takes.
+//!
+//! [`plan`] gives each value that pieces keep a [`Storage`]. What only its own cluster reads lies in the
+//! scratch of the thread, a block at a time; the value of a product that one other piece turns into
+//! something of the same shape, a tile at a time. All else lies whole in one arena, from which parts are
+//! taken again once their last reader is done. A place is written over in place; the division into
+//! clusters has seen to it that nobody reads the old value later.
+
+mod arena;
+mod tiles;
+
+pub use tiles::Tile;
+
+use crate::fuse::pieces::summed;
+use crate::fuse::{Fused, Source, What, owner};
+use crate::ir::{DType, Graph, NodeId, Op};
+use arena::{Arena, Interval};
+use std::collections::BTreeMap;
+
+/// Where everything lies.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Each kept value.
+    pub values: BTreeMap<Source, Storage>,
+    /// The current carried values of scans, by scan and position.
+    pub carried: BTreeMap<(NodeId, usize), Storage>,
+    /// Products done by tiles: the product's piece, and how.
+    pub tiles: BTreeMap<usize, Tile>,
+    /// The plans of scans' bodies.
+    pub loops: BTreeMap<NodeId, Plan>,
+    /// Bytes of the arena.
+    pub arena: usize,
+    /// Bytes of each thread's scratch.
+    pub scratch: usize,
+}
+
+/// Where a value lies, and in which form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Storage {
+    /// The memory.
+    pub memory: Memory,
+    /// Element type.
+    pub dtype: DType,
+    /// Extents in memory, row-major: the value's, or shorter where only a part is held.
+    pub held: Vec<usize>,
+    /// The axis of which only the owner's block is held.
+    pub block: Option<usize>,
+    /// The axis of which only a tile is held.
+    pub tile: Option<usize>,
+}
+
+/// A kind of memory, and a byte in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// Shared by the team.
+    Arena(usize),
+    /// A thread's own.
+    Scratch(usize),
+}
+
+impl Storage {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.held.iter().product::<usize>() * self.dtype.size()
+    }
+
+    /// Elements between two neighbours along each axis.
+    pub fn strides(&self) -> Vec<i64> {
+        strides(&self.held)
+    }
+}
+
+/// Row-major strides of a shape.
+pub fn strides(shape: &[usize]) -> Vec<i64> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis] as i64;
+    }
+    strides
+}
+
+/// Gives everything its place in memory.
+pub fn plan(graph: &Graph, fused: &Fused) -> Plan {
+    let mut arena = Arena::default();
+    let mut plan = layout(graph, fused, &mut arena, &mut 0);
+    let offsets = arena.offsets();
+    settle(&mut plan, &offsets);
+    plan.arena = arena.bytes();
+    plan.scratch = scratch(&plan);
+    plan
+}
+
+/// The most scratch that a kernel of the plan, or of its loops, takes.
+fn scratch(plan: &Plan) -> usize {
+    plan.loops.values().map(scratch).fold(plan.scratch, usize::max)
+}
+
+/// Storage for one graph; in place of a byte of the arena stands the number of the interval.
+fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> Plan {
+    let mut plan = Plan { tiles: tiles::tiles(graph, fused), ..Plan::default() };
+    let mut cluster_of = vec![0; fused.pieces.len()];
+    for (nth, cluster) in fused.clusters.iter().enumerate() {
+        cluster.pieces.iter().for_each(|p| cluster_of[*p] = nth);
+    }
+    // The moment of each cluster: a loop lasts from one to another.
+    let mut moments = Vec::new();
+    for cluster in &fused.clusters {
+        let begin = *time;
+        *time += 1;
+        if let What::Loop(id, body) = &fused.pieces[cluster.pieces[0]].what {
+            let Op::Scan(scan) = graph.op(*id) else { unreachable!("a loop is a scan") };
+            let inner = layout(&scan.body, body, arena, time);
+            plan.loops.insert(*id, inner);
+        }
+        moments.push((begin, *time - 1));
+    }
+    let last_reader = |source: Source, home: usize| {
+        let readers = (0..fused.pieces.len()).filter(|p| fused.pieces[*p].reads.iter().any(|r| r.source == source));
+        readers.map(|p| cluster_of[p]).fold(home, usize::max)
+    };
+    for (nth, piece) in fused.pieces.iter().enumerate() {
+        let home = cluster_of[nth];
+        match &piece.what {
+            What::Value(id) | What::Joined(id) => {
+                let source = Source::Node(*id);
+                let ty = graph.ty(*id);
+                let last = last_reader(source, home);
+                let whole = Storage {
+                    memory: Memory::Arena(0),
+                    dtype: ty.dtype,
+                    held: ty.shape.clone(),
+                    block: None,
+                    tile: None,
+                };
+                let storage = match (fused.clusters[home].owner, piece.owner) {
+                    (Some(owner), Some(axis)) if last == home && axis < piece.outer => {
+                        let mut held = ty.shape.clone();
+                        held[axis] = owner.unit.min(owner.extent);
+                        let tile = plan.tiles.get(&nth).map(|t| {
+                            held[t.axis] = t.size;
+                            t.axis
+                        });
+                        Storage { memory: Memory::Scratch(0), held, block: Some(axis), tile, ..whole }
+                    }
+                    _ => arena.storage(whole, moments[home].0, moments[last].1),
+                };
+                plan.values.insert(source, storage);
+            }
+            What::Partial(id) => {
+                let source = Source::Partial(*id);
+                let last = last_reader(source, home);
+                let summed = &piece.extents[piece.outer..];
+                let split = owner::split(&piece.extents[..piece.outer], summed).expect("a divided sum");
+                let held = [&[owner::blocks(summed[split])], &piece.extents[..piece.outer]].concat();
+                let dtype = graph.ty(*id).dtype;
+                let whole = Storage { memory: Memory::Arena(0), dtype, held, block: None, tile: None };
+                plan.values.insert(source, arena.storage(whole, moments[home].0, moments[last].1));
+            }
+            What::Loop(id, _) => results(graph, fused, *id, &cluster_of, &moments, arena, &mut plan),
+            What::Sink(_) | What::Enter(..) => {}
+        }
+    }
+    share_scratch(fused, &cluster_of, &mut plan);
+    plan
+}
+
+/// Storage for the carried values and the stacks of a scan.
+fn results(
+    graph: &Graph,
+    fused: &Fused,
+    id: NodeId,
+    cluster_of: &[usize],
+    moments: &[(usize, usize)],
+    arena: &mut Arena,
+    plan: &mut Plan,
+) {
+    let Op::Scan(scan) = graph.op(id) else { unreachable!("a loop is a scan") };
+    let loop_piece = fused.pieces.iter().position(|p| matches!(&p.what, What::Loop(of, _) if *of == id));
+    let home = cluster_of[loop_piece.expect("the scan has its piece")];
+    for (at, ty) in scan.results().into_iter().enumerate() {
+        let nodes: Vec<NodeId> = graph
+            .ids()
+            .filter(|r| *graph.op(*r) == Op::Result(at) && graph.inputs(*r) == [id] && fused.stored[r.index()])
+            .collect();
+        if at >= scan.carried && nodes.is_empty() {
+            continue;
+        }
+        let reads = |p: &usize, source| fused.pieces[*p].reads.iter().any(|r| r.source == source);
+        let enters = |p: &usize| matches!(fused.pieces[*p].what, What::Enter(of, n) if of == id && n == at);
+        let all = 0..fused.pieces.len();
+        let first = all.clone().filter(enters).map(|p| cluster_of[p]).fold(home, usize::min);
+        let last = nodes.iter().fold(home, |last, node| {
+            let readers = all.clone().filter(|p| reads(p, Source::Node(*node))).map(|p| cluster_of[p]);
+            readers.fold(last, usize::max)
+        });
+        let whole =
+            Storage { memory: Memory::Arena(0), dtype: ty.dtype, held: ty.shape, block: None, tile: None };
+        let storage = arena.storage(whole, moments[first].0, moments[last].1);
+        for node in nodes {
+            plan.values.insert(Source::Node(node), storage.clone());
+        }
+        plan.carried.insert((id, at), storage);
+    }
+}
+
+/// Gives what lies in scratch its byte: within a cluster, memory is taken again after the last reader.
+fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
+    for (nth, cluster) in fused.clusters.iter().enumerate() {
+        let mut scratch = Arena::default();
+        let mut held = Vec::new();
+        for (step, p) in cluster.pieces.iter().enumerate() {
+            let piece = &fused.pieces[*p];
+            let (What::Value(id) | What::Joined(id)) = piece.what else { continue };
+            let source = Source::Node(id);
+            let storage = &plan.values[&source];
+            if let Memory::Arena(_) = storage.memory {
+                continue;
+            }
+            let reads = |q: &usize| fused.pieces[*q].reads.iter().any(|r| r.source == source);
+            let last = cluster.pieces.iter().rposition(|q| reads(q) && cluster_of[*q] == nth).unwrap_or(step);
+            // What a tiled product reads is read again where its user stands.
+            let last = cluster.pieces[..=last]
+                .iter()
+                .filter(|q| reads(q))
+                .filter_map(|q| plan.tiles.get(q))
+                .filter_map(|t| cluster.pieces.iter().position(|q| *q == t.user))
+                .fold(last, usize::max);
+            held.push(source);
+            scratch.intervals.push(Interval { from: step, to: last, bytes: storage.bytes() });
+        }
+        let offsets = scratch.offsets();
+        for (source, offset) in held.iter().zip(&offsets) {
+            plan.values.get_mut(source).expect("it was just there").memory = Memory::Scratch(*offset);
+        }
+        plan.scratch = plan.scratch.max(scratch.bytes());
+    }
+}
+
+/// Puts bytes in place of the numbers of intervals.
+fn settle(plan: &mut Plan, offsets: &[usize]) {
+    for storage in plan.values.values_mut().chain(plan.carried.values_mut()) {
+        if let Memory::Arena(number) = &mut storage.memory {
+            *number = offsets[*number];
+        }
+    }
+    plan.loops.values_mut().for_each(|inner| settle(inner, offsets));
+}
+
+/// Number of terms that each element of a contraction sums over.
+pub fn terms(graph: &Graph, id: NodeId) -> usize {
+    match graph.op(id) {
+        Op::Contract(spec) => summed(spec).iter().map(|v| spec.extents[*v]).product(),
+        _ => 0,
+    }
+}

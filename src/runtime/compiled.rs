@@ -1,0 +1,142 @@
+//! The device that runs compiled steps on the CPU.
+
+use super::device::{Arg, Device, Entry, Ran};
+use super::interpreter::leaf_value;
+use super::setup::Ready;
+use crate::cpu::Isa;
+use crate::cpu::emit::{self, Code};
+use crate::cpu::machine::{Argument, Arrays, Job, Machine};
+use crate::cpu::memory::Block;
+use crate::ir::interp::{self, Fault};
+use crate::ir::{DType, Graph, LeafKind, Module, Tensor, Type};
+use crate::kernel::Step;
+use crate::program::{PlaceId, ResidentId};
+
+/// Compiled steps as a device. A step is compiled when it is first called.
+#[derive(Debug)]
+pub struct CompiledDevice<'a> {
+    module: &'a Module,
+    steps: Vec<Step>,
+    codes: Vec<Option<Code>>,
+    /// The types of each step's reports.
+    reports: Vec<Vec<Type>>,
+    isa: Isa,
+    arrays: Arrays,
+    machine: Machine,
+}
+
+impl<'a> CompiledDevice<'a> {
+    /// A device at the start of a run. `steps` are the module's, by its indices.
+    pub fn new(
+        module: &'a Module,
+        steps: Vec<Step>,
+        ready: Ready,
+        threads: usize,
+        isa: Isa,
+    ) -> CompiledDevice<'a> {
+        assert_eq!(steps.len(), module.steps.len(), "each step of the module has been compiled");
+        let reports = |graph: &Graph| -> Vec<Type> {
+            graph.reports.iter().map(|report| graph.ty(report.value).clone()).collect()
+        };
+        // One by one, so that an array is in memory twice for a moment only.
+        let blocks = |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| Block::of(&tensor)).collect();
+        CompiledDevice {
+            module,
+            codes: steps.iter().map(|_| None).collect(),
+            reports: module.steps.iter().map(reports).collect(),
+            isa,
+            arrays: Arrays { places: blocks(ready.places), residents: blocks(ready.residents) },
+            machine: Machine::new(threads, &steps),
+            steps,
+        }
+    }
+
+    /// The code of a step, compiled now if it has not been.
+    pub fn code(&mut self, step: usize) -> &Code {
+        let (steps, isa) = (&self.steps, self.isa);
+        self.codes[step].get_or_insert_with(|| match emit::emit(&steps[step], isa) {
+            Ok(code) => code,
+            Err(error) => panic!("a bug of the compiler: step {} has no code: {error}", steps[step].name),
+        })
+    }
+
+    /// How many threads the device runs on.
+    pub fn threads(&self) -> usize {
+        self.machine.threads()
+    }
+
+    /// Why a call cannot be made, as the reference interpreter finds it. The places are as before it.
+    fn explain(&mut self, entry: &Entry, reports: &[Vec<Tensor>], base: u64) -> Fault {
+        let places: Vec<Tensor> = (0..self.module.places.len()).map(|place| self.read(place)).collect();
+        let residents: Vec<Tensor> = (0..self.module.residents.len()).map(|at| self.resident(at)).collect();
+        let report = |call: u64, report: usize| reports[(call - base) as usize][report].clone();
+        let graph = &self.module.steps[entry.step];
+        match interp::run(graph, &|leaf| leaf_value(leaf, entry, &residents, &places, &report)) {
+            Err(fault) => fault,
+            Ok(_) => panic!("a bug of the compiler: only the compiled {} has a fault", graph.name),
+        }
+    }
+}
+
+impl Device for CompiledDevice<'_> {
+    fn run(&mut self, queue: &[Entry]) -> Ran {
+        let Some(base) = queue.first().map(|entry| entry.first) else { return Ran::default() };
+        for entry in queue {
+            self.code(entry.step);
+        }
+        let (module, steps, codes, reports) = (self.module, &self.steps, &self.codes, &self.reports);
+        let job = |entry: &Entry| Job {
+            step: &steps[entry.step],
+            code: codes[entry.step].as_ref().expect("the queue's steps have been compiled"),
+            calls: entry.count,
+            run: entry.run as u32,
+            args: arguments(module, queue, entry),
+            reports: &reports[entry.step],
+        };
+        let jobs: Vec<Job<'_>> = queue.iter().map(job).collect();
+        let outcome = self.machine.run(&jobs, &mut self.arrays);
+        let fault = outcome.fault.map(|(entry, call)| queue[entry].call(call));
+        let fault = fault.map(|entry| self.explain(&entry, &outcome.reports, base));
+        Ran { reports: outcome.reports, fault }
+    }
+
+    fn read(&mut self, place: PlaceId) -> Tensor {
+        self.arrays.places[place].tensor(&self.module.places[place].ty, 0)
+    }
+
+    fn write(&mut self, place: PlaceId, value: &Tensor) {
+        let declared = &self.module.places[place];
+        assert_eq!(value.ty, declared.ty, "the new value of {}", declared.name);
+        self.arrays.places[place].set(value);
+    }
+
+    fn resident(&self, resident: ResidentId) -> Tensor {
+        self.arrays.residents[resident].tensor(&self.module.residents[resident].ty, 0)
+    }
+}
+
+/// The arguments of an entry's calls.
+fn arguments(module: &Module, queue: &[Entry], entry: &Entry) -> Vec<Argument> {
+    let declared = module.steps[entry.step].leaves.iter().filter(|l| l.kind == LeafKind::Arg);
+    let mut types: Vec<Option<&Type>> = vec![None; entry.args.len()];
+    for leaf in declared {
+        types[leaf.index] = Some(&leaf.ty);
+    }
+    let of = |(arg, ty): (&Arg, Option<&Type>)| match arg {
+        Arg::Batch { resident, start, size } => {
+            let row: usize = module.residents[*resident].ty.shape[1..].iter().product();
+            Argument::Rows { resident: *resident, start: start * row, step: size * row }
+        }
+        Arg::Scalar(value) => {
+            // What no leaf names, no kernel reads.
+            Argument::Value(Tensor::scalar(ty.map_or(DType::F64, |ty| ty.dtype), *value))
+        }
+        Arg::Tensor(tensor) => Argument::Value(tensor.clone()),
+        Arg::Report { call, report } => {
+            let holds = |e: &Entry| (e.first..e.first + e.count as u64).contains(call);
+            let job = queue.iter().position(holds).expect("the call stands earlier in the queue");
+            Argument::Report { job, call: (call - queue[job].first) as usize, report: *report }
+        }
+    };
+    entry.args.iter().zip(types).map(of).collect()
+}
