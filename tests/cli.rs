@@ -300,6 +300,8 @@ fn an_interrupted_run_goes_on() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
     let first = child.wait_with_output().expect("the command ends");
     assert_eq!(first.status.code(), Some(130), "the run is long enough to be interrupted");
+    let anew = dlc_in(folder.path(), &["run", "line.dl", "--out", "r"]);
+    assert!(text(&anew.stderr).contains("DL0706"), "{}", text(&anew.stderr));
     let refused = dlc_in(folder.path(), &["run", "line.dl", "--resume", "r", "--seed", "4"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("DL0805"), "{}", text(&refused.stderr));
