@@ -353,8 +353,8 @@ fn a_run_has_a_folder_with_all_that_repeats_it() {
 #[test]
 fn an_interrupted_run_goes_on() {
     let long = SMALL
-        .replace("turns = 4 ", "turns = 60")
-        .replace("print(", "write_png(\"p.png\", zeros([700, 700]))\n    print(");
+        .replace("turns = 4 ", "turns = 300")
+        .replace("print(", "write_png(\"p.png\", zeros([60, 60]))\n    print(");
     let folder = folder_with(&[("line.dl", &long)]);
     let straight = good(&dlc_in(folder.path(), &["run", "line.dl", "--out", "straight"]));
     let mut command = Command::new(env!("CARGO_BIN_EXE_dlc"));
@@ -368,6 +368,8 @@ fn an_interrupted_run_goes_on() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
     let first = child.wait_with_output().expect("the command ends");
     assert_eq!(first.status.code(), Some(130), "the run is long enough to be interrupted");
+    let anew = dlc_in(folder.path(), &["run", "line.dl", "--out", "r"]);
+    assert!(text(&anew.stderr).contains("DL0706"), "{}", text(&anew.stderr));
     let refused = dlc_in(folder.path(), &["run", "line.dl", "--resume", "r", "--seed", "4"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("DL0805"), "{}", text(&refused.stderr));

@@ -31,7 +31,7 @@ fn root() -> PathBuf {
 
 fn texts() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    for folder in ["models", "tests/sketches", "fuzz/corpus/check", "src/std"] {
+    for folder in ["models", "models/more", "tests/sketches", "fuzz/corpus/check", "src/std"] {
         let mut paths: Vec<PathBuf> =
             std::fs::read_dir(root().join(folder)).unwrap().map(|e| e.unwrap().path()).collect();
         paths.sort();

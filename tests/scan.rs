@@ -245,7 +245,7 @@ fn with_run(text: &str, run: &str) -> String {
 
 #[test]
 fn hybrid_monte_carlo_samples_the_gaussian() {
-    let text = with_run(include_str!("sketches/hmc.dl"), "  move()");
+    let text = with_run(include_str!("../models/more/hmc.dl"), "  move()");
     let mut c = compiled(&text, Precision::F32);
     let step = c.step("move");
     let mut squares = Vec::new();
@@ -262,7 +262,7 @@ fn a_restricted_boltzmann_machine_learns_with_chains_of_fifteen_turns() {
     let text = "use rbm: Rbm\nrbm = Rbm[6, 4]\nstate x[5, 6] = 1\nstep learn() {\n  h0 ~ bernoulli(rbm.up(x))\n  \
                 _, vs, means = scan(rbm.gibbs_h, h0, steps: 15)\n  cost = rbm.contrast(x, vs[-1])\n  \
                 for p in params(rbm) { p <- p - 0.1 * grad(cost, p) }\n  report mean = mean(means[-1])\n}\nrun { learn() }\n";
-    let layer = include_str!("sketches/rbm.dl");
+    let layer = include_str!("../models/rbm.dl");
     let from = layer.find("layer Rbm").unwrap();
     let to = layer[from..].find("\n}\n").unwrap() + from + 3;
     let text = format!("use std.init: glorot\n{}{}", &layer[from..to], text.replace("use rbm: Rbm\n", ""));

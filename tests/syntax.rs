@@ -48,7 +48,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn sketches() -> Vec<(PathBuf, String)> {
-    let folders = ["tests/sketches", "tests/sketches/std", "src/std", "models"];
+    let folders = ["tests/sketches", "tests/sketches/std", "src/std", "models", "models/more"];
     let all = folders.iter().flat_map(|f| files(f));
     all.map(|p| (p.clone(), std::fs::read_to_string(p).expect("readable"))).collect()
 }

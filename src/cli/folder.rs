@@ -7,7 +7,7 @@
 use super::driver;
 use super::run::Args;
 use crate::data::{DataError, write_atomically};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, codes};
 use crate::source::SourceMap;
 use clap::ValueEnum;
 use std::io::ErrorKind;
@@ -20,6 +20,9 @@ pub fn begin(name: &str, args: &Args, sources: &SourceMap) -> Result<PathBuf, Di
     let time = Time::of(seconds);
     let folder = match &args.out {
         Some(folder) => {
+            if folder.join("checkpoint").exists() {
+                return Err(under_way(args, folder));
+            }
             std::fs::create_dir_all(folder).map_err(|reason| cannot(folder, &reason))?;
             folder.clone()
         }
@@ -60,6 +63,14 @@ fn fresh(name: &str) -> Result<PathBuf, Diagnostic> {
             Err(reason) => return Err(cannot(&folder, &reason)),
         }
     }
+}
+
+/// A new run would overwrite what an interrupted one can go on from.
+fn under_way(args: &Args, folder: &Path) -> Diagnostic {
+    let title = format!("{} is the folder of a run that was interrupted", folder.display());
+    Diagnostic::error(codes::OUTPUT, title)
+        .note(format!("{} goes on with it", go_on(args, folder)))
+        .help("another folder, or remove the file `checkpoint` in it")
 }
 
 fn cannot(folder: &Path, reason: &std::io::Error) -> Diagnostic {

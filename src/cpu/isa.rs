@@ -3,7 +3,7 @@
 /// An instruction set. Results do not depend on it, only the time they take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Isa {
-    /// AVX-512F: 512-bit vectors and masks.
+    /// AVX-512F with VL: 512-bit vectors and masks; VL for all 32 registers in any width.
     Avx512,
     /// AVX2 with FMA: 256-bit vectors.
     Avx2,
@@ -51,7 +51,7 @@ fn x86_has_avx2() -> bool {
 
 #[cfg(target_arch = "x86_64")]
 fn x86_has_avx512() -> bool {
-    x86_has_avx2() && is_x86_feature_detected!("avx512f")
+    x86_has_avx2() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -6,6 +6,8 @@
 
 pub mod double;
 pub mod single;
+#[cfg(test)]
+mod tests;
 pub mod vector;
 
 use crate::ir::op::{Binary, Compare, Unary};

@@ -124,9 +124,10 @@ fn counted(dist: &Dist, n: usize, key: [u32; 2], run: u32) -> Drawn {
         Dist::Bernoulli(p) => Drawn::Real(elements.map(|w| f64::from(u8::from(unit(w) < *p))).collect()),
         Dist::Normal(m, s) => {
             let pairs = words.chunks_exact(2).flat_map(|w| {
-                let radius = (-2.0 * open(w[0]).ln()).sqrt();
+                // The crate's functions, because the platform's differ from one machine to the next.
+                let radius = (-2.0 * libm::log(open(w[0]))).sqrt();
                 let angle = 2.0 * std::f64::consts::PI * open(w[1]);
-                [m + s * radius * angle.cos(), m + s * radius * angle.sin()]
+                [m + s * radius * libm::cos(angle), m + s * radius * libm::sin(angle)]
             });
             Drawn::Real(pairs.take(n).collect())
         }
@@ -147,7 +148,7 @@ fn quantile(trials: u64, p: f64, u: f64) -> f64 {
     if p >= 1.0 {
         return trials as f64;
     }
-    let mut probability = (1.0 - p).powf(trials as f64);
+    let mut probability = libm::pow(1.0 - p, trials as f64);
     let mut total = probability;
     let mut k = 0;
     while total <= u && k < trials {

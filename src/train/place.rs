@@ -30,6 +30,17 @@ pub(super) struct Frame {
     pub loops: Vec<Turns>,
 }
 
+impl Frame {
+    /// Whether it counts so many names, and its loops have what they go through.
+    pub fn fits(&self, names: usize) -> bool {
+        let held = |turns: &Turns| match &turns.elements {
+            Elements::Range(_) | Elements::Batches(_) => true,
+            Elements::List(values) => values.len() == turns.of,
+        };
+        self.began.len() == names && self.loops.iter().all(|turns| turns.begun <= turns.of && held(turns))
+    }
+}
+
 /// A loop under way.
 #[derive(Debug)]
 pub(super) struct Turns {

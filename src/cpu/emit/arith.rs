@@ -93,6 +93,18 @@ impl<'a> Emitter<'a, '_> {
             Unary::Neg => self.b.ins().fneg(x),
             Unary::Abs => self.b.ins().fabs(x),
             Unary::Sqrt => self.b.ins().sqrt(x),
+            Unary::Sign if ty.is_vector() => {
+                // 1 with the sign of x, 0 where x is, all bits (a NaN) where x is none.
+                let [zero, one, sign] = [0.0, 1.0, -0.0].map(|v| self.real(ty, v));
+                let sign = self.b.ins().band(x, sign);
+                let unit = self.b.ins().bor(sign, one);
+                let some = self.b.ins().fcmp(FloatCC::NotEqual, x, zero);
+                let some = self.recast(ty, some);
+                let number = self.b.ins().band(unit, some);
+                let none = self.b.ins().fcmp(FloatCC::Unordered, x, x);
+                let none = self.recast(ty, none);
+                self.b.ins().bor(number, none)
+            }
             Unary::Sign => {
                 let [zero, one, minus] = [0.0, 1.0, -1.0].map(|v| self.real(ty, v));
                 let equal = self.b.ins().fcmp(FloatCC::Equal, x, zero);

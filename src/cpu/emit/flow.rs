@@ -15,11 +15,18 @@ pub(super) enum Count {
     At(Value),
 }
 
-/// What a loop variable is known to go through.
-#[derive(Clone, Copy)]
-pub(super) struct Range {
-    pub limit: usize,
-    pub step: usize,
+/// What is known of a loop variable.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Known {
+    /// It goes from 0 by `step` as long as it is below `limit`.
+    Steps {
+        /// The bound.
+        limit: usize,
+        /// By how much it goes up.
+        step: usize,
+    },
+    /// It has this value.
+    Exactly(usize),
 }
 
 impl Emitter<'_, '_> {
@@ -78,19 +85,55 @@ impl Emitter<'_, '_> {
         Ok(())
     }
 
-    /// Gives a variable its value inside `body`. `known` are its bound and step, where they are.
+    /// Does something if a condition holds.
+    pub fn when(
+        &mut self,
+        condition: Value,
+        body: impl FnOnce(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let (then, on) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(condition, then, &[], on, &[]);
+        self.b.switch_to_block(then);
+        self.b.seal_block(then);
+        body(self)?;
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+        Ok(())
+    }
+
+    /// A loop of `var` over a fixed number of indices, `step` at a time. What is left at the end is a turn
+    /// of its own, so that bounds that depend on the variable are known in all.
+    pub fn steps(
+        &mut self,
+        var: Var,
+        limit: usize,
+        step: usize,
+        mut body: impl FnMut(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let whole = limit / step * step;
+        let known = Known::Steps { limit: whole, step };
+        self.turns(Count::Fixed(whole as i64), step as i64, |e, at| e.bind(var, at, Some(known), &mut body))?;
+        if whole == limit {
+            return Ok(());
+        }
+        let at = self.int(whole as i64);
+        self.bind(var, at, Some(Known::Exactly(whole)), body)
+    }
+
+    /// Gives a variable its value inside `body`.
     pub fn bind<R>(
         &mut self,
         var: Var,
         value: Value,
-        known: Option<(usize, usize)>,
+        known: Option<Known>,
         body: impl FnOnce(&mut Self) -> R,
     ) -> R {
         let at = var.0 as usize;
         self.depth += 1;
         self.vars[at] = Some(value);
         self.depths[at] = self.depth;
-        self.ranges[at] = known.map(|(limit, step)| Range { limit, step });
+        self.known[at] = known;
         let result = body(self);
         self.depth -= 1;
         self.vars[at] = None;
@@ -105,10 +148,17 @@ impl Emitter<'_, '_> {
     /// An extent's number of indices.
     pub fn count(&mut self, extent: &Extent) -> Count {
         let Some((var, limit)) = extent.rest else { return Count::Fixed(extent.size as i64) };
-        let divides = |r: Range| r.limit <= limit && r.limit % r.step == 0;
-        // Where blocks divide the axis, each is whole.
-        if self.ranges[var.0 as usize].is_some_and(|r| divides(r) && extent.size <= r.step) {
-            return Count::Fixed(extent.size as i64);
+        match self.known[var.0 as usize] {
+            Some(Known::Exactly(at)) => {
+                return Count::Fixed((extent.size as i64).min(limit as i64 - at as i64));
+            }
+            // Where steps divide the axis, each is whole.
+            Some(Known::Steps { limit: end, step })
+                if end <= limit && end % step == 0 && extent.size <= step =>
+            {
+                return Count::Fixed(extent.size as i64);
+            }
+            Some(Known::Steps { .. }) | None => {}
         }
         let (size, limit) = (self.int(extent.size as i64), self.int(limit as i64));
         let var = self.var(var);

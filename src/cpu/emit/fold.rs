@@ -1,12 +1,13 @@
 //! Loops side by side, and reductions in the order that the kernel IR gives.
 
-use super::flow::Count;
+use super::flow::{Count, Known};
 use super::function::{Emitter, Num, scalar_type};
 use super::side::Lane;
 use crate::ir::DType;
 use crate::ir::op::{Binary, Reduce};
 use crate::ir::types::Scalar;
 use crate::kernel::{Extent, Fold, Order, Stmt, Var};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, Value};
 use cranelift_frontend::Variable;
@@ -71,7 +72,7 @@ impl<'a> Emitter<'a, '_> {
         body: &mut dyn FnMut(&mut Self) -> Result<(), String>,
     ) -> Result<(), String> {
         let Some(((var, extent), inner)) = loops.split_first() else { return body(self) };
-        let known = extent.rest.is_none().then_some((extent.size, 1));
+        let known = extent.rest.is_none().then_some(Known::Steps { limit: extent.size, step: 1 });
         let count = self.count(extent);
         self.turns(count, 1, |e, at| e.bind(*var, at, known, |e| e.nest(inner, body)))
     }
@@ -128,7 +129,8 @@ impl<'a> Emitter<'a, '_> {
                 }
             };
             e.turns(whole, sixteen, |e, at| {
-                (0..totals.len()).try_for_each(|part| e.vector_turn(fold, dtype, lane, at, totals[part], part))
+                (0..totals.len())
+                    .try_for_each(|part| e.vector_turn(fold, dtype, lane, at, totals[part], part))
             })?;
             let start = e.counted(whole);
             match (count, whole) {
@@ -145,8 +147,11 @@ impl<'a> Emitter<'a, '_> {
                 }
                 (Count::Fixed(_) | Count::At(_), _) => {
                     let end = e.counted(count);
-                    e.through_memory(&totals, slot, |e| {
-                        e.looped(start, end, 1, false, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
+                    let any = e.b.ins().icmp(IntCC::SignedLessThan, start, end);
+                    e.when(any, |e| {
+                        e.through_memory(&totals, slot, |e| {
+                            e.looped(start, end, 1, true, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
+                        })
                     })
                 }
             }

@@ -1,20 +1,20 @@
 //! A kernel as one Cranelift function: its head, the loop over its blocks, and its statements.
 
-use super::flow::Range;
+use super::flow::Known;
 use super::layout::{self, Layout};
 use super::side::Lane;
 use super::target::Target;
 use crate::ir::DType;
 use crate::ir::types::Scalar;
-use crate::kernel::{BufferId, Home, Index, IndexVar, Kernel, Op, Step, Stmt, Val};
+use crate::kernel::{BufferId, Home, Index, IndexVar, Kernel, Op, Owner, Product, Step, Stmt, Val};
 use crate::source::Span;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I32, I64};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, InstBuilder, MemFlagsData, SourceLoc, StackSlot, StackSlotData,
     StackSlotKind, Type, Value,
 };
 use cranelift_frontend::FunctionBuilder;
-use std::collections::VecDeque;
 
 /// A value of the kernel IR as compiled.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +40,13 @@ pub(super) struct Emitter<'a, 'f> {
     pub vars: Vec<Option<Value>>,
     /// How deep the loop of a variable lies, so that an index adds up what changes least first.
     pub depths: Vec<usize>,
-    pub ranges: Vec<Option<Range>>,
+    pub known: Vec<Option<Known>>,
     pub depth: usize,
     values: Vec<Option<Num>>,
     /// Values known now.
     pub constants: Vec<Option<Scalar>>,
-    /// Argument structs of the products, in the order of the statements.
-    pub arguments: VecDeque<StackSlot>,
+    /// Argument structs of the products.
+    pub arguments: Vec<(&'a Product, StackSlot)>,
     /// The term tables, which live as long as the code.
     pub tables: Vec<Box<[i32]>>,
     /// Where each statement comes from, by source location.
@@ -85,21 +85,18 @@ pub(super) fn fill(
         fault: None,
         vars: vec![None; kernel.vars],
         depths: vec![0; kernel.vars],
-        ranges: vec![None; kernel.vars],
+        known: vec![None; kernel.vars],
         depth: 0,
         values: vec![None; kernel.values.len()],
         constants: vec![None; kernel.values.len()],
-        arguments: VecDeque::new(),
+        arguments: Vec::new(),
         tables: Vec::new(),
         spans: Vec::new(),
     };
     e.head(&kernel.body)?;
     match &kernel.owner {
         None => e.stmts(&kernel.body)?,
-        Some(owner) => e.looped(first, last, 1, false, |e, block| {
-            let start = e.scaled(block, owner.unit as i64);
-            e.bind(owner.var, start, Some((owner.extent, owner.unit)), |e| e.stmts(&kernel.body))
-        })?,
+        Some(owner) => e.blocks(owner, [first, last], &kernel.body)?,
     }
     e.b.ins().return_(&[]);
     let frontend = target.isa.frontend_config();
@@ -140,7 +137,7 @@ fn regions(b: &mut FunctionBuilder<'_>, step: &Step) -> Vec<AliasRegion> {
 
 impl<'a> Emitter<'a, '_> {
     /// Loads what stays the same: bases of buffers, counters, and the constants of products.
-    fn head(&mut self, stmts: &[Stmt]) -> Result<(), String> {
+    fn head(&mut self, stmts: &'a [Stmt]) -> Result<(), String> {
         for stmt in stmts {
             match stmt {
                 Stmt::Let { op, .. } => self.head_of_op(op)?,
@@ -170,7 +167,7 @@ impl<'a> Emitter<'a, '_> {
         Ok(())
     }
 
-    fn head_of_op(&mut self, op: &Op) -> Result<(), String> {
+    fn head_of_op(&mut self, op: &'a Op) -> Result<(), String> {
         match op {
             Op::Load(buffer, index) => self.head_of_place(*buffer, index),
             Op::Index(index) => self.head_of_index(index),
@@ -210,6 +207,29 @@ impl<'a> Emitter<'a, '_> {
         self.b.ins().load(I64, flags, self.context, layout::offset(word))
     }
 
+    /// The blocks of the owner's axis. A last one that is not whole has code of its own, in which all
+    /// bounds are known.
+    fn blocks(&mut self, owner: &Owner, [first, last]: [Value; 2], body: &'a [Stmt]) -> Result<(), String> {
+        let whole = owner.extent / owner.unit;
+        let rest = !owner.extent.is_multiple_of(owner.unit);
+        let full = self.int(whole as i64);
+        if whole > 0 {
+            let end = if rest { self.b.ins().smin(last, full) } else { last };
+            let known = Known::Steps { limit: whole * owner.unit, step: owner.unit };
+            self.looped(first, end, 1, false, |e, block| {
+                let start = e.scaled(block, owner.unit as i64);
+                e.bind(owner.var, start, Some(known), |e| e.stmts(body))
+            })?;
+        }
+        if !rest {
+            return Ok(());
+        }
+        let start = self.int((whole * owner.unit) as i64);
+        let known = Known::Exactly(whole * owner.unit);
+        let own = self.b.ins().icmp(IntCC::SignedLessThan, full, last);
+        self.when(own, |e| e.bind(owner.var, start, Some(known), |e| e.stmts(body)))
+    }
+
     /// Statements outside of lanes.
     pub fn stmts(&mut self, stmts: &'a [Stmt]) -> Result<(), String> {
         stmts.iter().try_for_each(|stmt| self.stmt(stmt, None))
@@ -228,7 +248,11 @@ impl<'a> Emitter<'a, '_> {
                 self.store_element(*buffer, index, *value, lane)?;
             }
             Stmt::For { var, extent, step, body } => {
-                let known = extent.rest.is_none().then_some((extent.size, *step));
+                if extent.rest.is_none() && *step > 1 {
+                    return self.steps(*var, extent.size, *step, |e| e.stmts(body));
+                }
+                let known = Known::Steps { limit: extent.size, step: *step };
+                let known = extent.rest.is_none().then_some(known);
                 let count = self.count(extent);
                 self.turns(count, *step as i64, |e, at| e.bind(*var, at, known, |e| e.stmts(body)))?;
             }

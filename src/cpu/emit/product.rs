@@ -36,9 +36,9 @@ const DOT: Fields = Fields {
     n: offset_of!(Dot<f32>, n),
 };
 
-impl Emitter<'_, '_> {
+impl<'a> Emitter<'a, '_> {
     /// Makes a product's argument struct, and writes there what is known now.
-    pub fn head_of_product(&mut self, product: &Product) -> Result<(), String> {
+    pub fn head_of_product(&mut self, product: &'a Product) -> Result<(), String> {
         let accumulate = i64::from(product.accumulate);
         let (fields, rest) = match &product.form {
             Form::Lanes { terms } => {
@@ -90,7 +90,7 @@ impl Emitter<'_, '_> {
                 self.b.ins().stack_store(I64, value, slot, field as i32);
             }
         }
-        self.arguments.push_back(slot);
+        self.arguments.push((product, slot));
         Ok(())
     }
 
@@ -113,7 +113,8 @@ impl Emitter<'_, '_> {
 
     /// A product: the rest of its arguments, and the call.
     pub fn product(&mut self, product: &Product) -> Result<(), String> {
-        let slot = self.arguments.pop_front().expect("the head has met the products in this order");
+        let own = self.arguments.iter().find(|(of, _)| std::ptr::eq(*of, product));
+        let (_, slot) = *own.expect("the head has met the kernel's products");
         let single = self.buffer(product.c.0).dtype == DType::F32;
         let routines = &self.target.routines;
         let (fields, routine) = match (&product.form, single) {

@@ -4,7 +4,7 @@ use super::{Blocks, by_blocks};
 use std::arch::x86_64::*;
 
 /// See [`super::PhiloxStrip`].
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512vl")]
 pub(super) unsafe extern "C" fn strip(dst: *mut i32, n: usize, first: u64, key: u64, counter: u64) {
     // SAFETY: the caller has AVX-512F and room for n words.
     unsafe { by_blocks::<Eight>(dst, n, first, key, counter) }

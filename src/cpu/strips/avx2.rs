@@ -17,7 +17,13 @@ struct Eight(__m256);
 #[derive(Clone, Copy)]
 struct Mask(__m256);
 
-arithmetic!(Eight: Add::add = _mm256_add_ps, Sub::sub = _mm256_sub_ps, Mul::mul = _mm256_mul_ps, Div::div = _mm256_div_ps);
+arithmetic! {
+    Eight:
+    Add::add = _mm256_add_ps,
+    Sub::sub = _mm256_sub_ps,
+    Mul::mul = _mm256_mul_ps,
+    Div::div = _mm256_div_ps
+}
 
 impl BitAnd for Mask {
     type Output = Mask;

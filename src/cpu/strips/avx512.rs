@@ -6,13 +6,19 @@ use crate::math::vector::Vector;
 use std::arch::x86_64::*;
 
 /// The functions of f32.
-pub(super) const F32: Functions<f32> = functions!(Sixteen, "avx512f");
+pub(super) const F32: Functions<f32> = functions!(Sixteen, "avx512f,avx512vl");
 
 /// Sixteen numbers.
 #[derive(Clone, Copy)]
 struct Sixteen(__m512);
 
-arithmetic!(Sixteen: Add::add = _mm512_add_ps, Sub::sub = _mm512_sub_ps, Mul::mul = _mm512_mul_ps, Div::div = _mm512_div_ps);
+arithmetic! {
+    Sixteen:
+    Add::add = _mm512_add_ps,
+    Sub::sub = _mm512_sub_ps,
+    Mul::mul = _mm512_mul_ps,
+    Div::div = _mm512_div_ps
+}
 
 impl Sixteen {
     #[inline(always)]

@@ -17,7 +17,13 @@ struct Four(float32x4_t);
 #[derive(Clone, Copy)]
 struct Mask(uint32x4_t);
 
-arithmetic!(Four: Add::add = vaddq_f32, Sub::sub = vsubq_f32, Mul::mul = vmulq_f32, Div::div = vdivq_f32);
+arithmetic! {
+    Four:
+    Add::add = vaddq_f32,
+    Sub::sub = vsubq_f32,
+    Mul::mul = vmulq_f32,
+    Div::div = vdivq_f32
+}
 
 impl BitAnd for Mask {
     type Output = Mask;

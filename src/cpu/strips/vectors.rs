@@ -16,20 +16,33 @@ pub(super) trait Lanes: Vector {
     unsafe fn store(self, to: *mut f32);
 }
 
+/// A formula of one operand. A type and not a closure, which would be compiled by itself, without the
+/// instruction set.
+pub(super) trait Unary {
+    /// Its value.
+    fn of<V: Vector>(x: V) -> V;
+}
+
+/// A formula of two operands.
+pub(super) trait Binary {
+    /// Its value.
+    fn of<V: Vector>(a: V, b: V) -> V;
+}
+
 /// `dst[i] = f(src[i])` for i below n.
 #[inline(always)]
-pub(super) unsafe fn unary<V: Lanes>(dst: *mut f32, src: *const f32, n: usize, f: impl Fn(V) -> V) {
+pub(super) unsafe fn unary<V: Lanes, F: Unary>(dst: *mut f32, src: *const f32, n: usize) {
     let mut i = 0;
     // SAFETY: the caller has n elements on both sides; the buffer holds a vector.
     unsafe {
         while i + V::LANES <= n {
-            f(V::load(src.add(i))).store(dst.add(i));
+            F::of(V::load(src.add(i))).store(dst.add(i));
             i += V::LANES;
         }
         if i < n {
             let mut rest = [0.0; MOST_LANES];
             std::ptr::copy_nonoverlapping(src.add(i), rest.as_mut_ptr(), n - i);
-            f(V::load(rest.as_ptr())).store(rest.as_mut_ptr());
+            F::of(V::load(rest.as_ptr())).store(rest.as_mut_ptr());
             std::ptr::copy_nonoverlapping(rest.as_ptr(), dst.add(i), n - i);
         }
     }
@@ -37,24 +50,19 @@ pub(super) unsafe fn unary<V: Lanes>(dst: *mut f32, src: *const f32, n: usize, f
 
 /// `dst[i] = f(a[i], b[i])` for i below n.
 #[inline(always)]
-pub(super) unsafe fn binary<V: Lanes>(
-    dst: *mut f32,
-    [a, b]: [*const f32; 2],
-    n: usize,
-    f: impl Fn(V, V) -> V,
-) {
+pub(super) unsafe fn binary<V: Lanes, F: Binary>(dst: *mut f32, a: *const f32, b: *const f32, n: usize) {
     let mut i = 0;
     // SAFETY: the caller has n elements in each; the buffers hold a vector.
     unsafe {
         while i + V::LANES <= n {
-            f(V::load(a.add(i)), V::load(b.add(i))).store(dst.add(i));
+            F::of(V::load(a.add(i)), V::load(b.add(i))).store(dst.add(i));
             i += V::LANES;
         }
         if i < n {
             let mut rest = [[0.0; MOST_LANES]; 2];
             std::ptr::copy_nonoverlapping(a.add(i), rest[0].as_mut_ptr(), n - i);
             std::ptr::copy_nonoverlapping(b.add(i), rest[1].as_mut_ptr(), n - i);
-            f(V::load(rest[0].as_ptr()), V::load(rest[1].as_ptr())).store(rest[0].as_mut_ptr());
+            F::of(V::load(rest[0].as_ptr()), V::load(rest[1].as_ptr())).store(rest[0].as_mut_ptr());
             std::ptr::copy_nonoverlapping(rest[0].as_ptr(), dst.add(i), n - i);
         }
     }
@@ -82,24 +90,42 @@ macro_rules! functions {
     ($v:ty, $features:literal, $($f:ident),*) => {
         $crate::cpu::strips::Functions {
             $($f: {
+                struct Formula;
+
+                impl $crate::cpu::strips::vectors::Unary for Formula {
+                    #[inline(always)]
+                    fn of<V: $crate::math::vector::Vector>(x: V) -> V {
+                        $crate::math::single::$f(x)
+                    }
+                }
+
                 #[target_feature(enable = $features)]
                 unsafe extern "C" fn strip(dst: *mut f32, src: *const f32, n: usize) {
                     // SAFETY: the caller has the instruction set, and n elements on both sides.
-                    unsafe { $crate::cpu::strips::vectors::unary::<$v>(dst, src, n, $crate::math::single::$f::<$v>) }
+                    unsafe { $crate::cpu::strips::vectors::unary::<$v, Formula>(dst, src, n) }
                 }
+
                 #[target_feature(enable = $features)]
                 unsafe extern "C" fn call(x: f32) -> f32 {
                     $crate::math::single::$f(x)
                 }
+
                 $crate::cpu::strips::Function { strip, call }
             },)*
             pow_strip: {
+                struct Formula;
+
+                impl $crate::cpu::strips::vectors::Binary for Formula {
+                    #[inline(always)]
+                    fn of<V: $crate::math::vector::Vector>(a: V, b: V) -> V {
+                        $crate::math::single::pow(a, b)
+                    }
+                }
+
                 #[target_feature(enable = $features)]
                 unsafe extern "C" fn strip(dst: *mut f32, a: *const f32, b: *const f32, n: usize) {
                     // SAFETY: the caller has the instruction set, and n elements in each.
-                    unsafe {
-                        $crate::cpu::strips::vectors::binary::<$v>(dst, [a, b], n, $crate::math::single::pow::<$v>)
-                    }
+                    unsafe { $crate::cpu::strips::vectors::binary::<$v, Formula>(dst, a, b, n) }
                 }
                 strip
             },

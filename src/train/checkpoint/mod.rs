@@ -146,6 +146,7 @@ impl State {
             && self.counts.1.len() == host.drawn.len()
             && self.vars.len() == host.vars.len()
             && !self.frames.is_empty()
+            && self.frames.iter().all(|frame| frame.fits(self.counts.0.len()))
             && self.queue.1.len() == host.queue.runs().len()
             && self.places.len() == host.module.places.len()
             && self.places.iter().zip(&host.module.places).all(|(p, d)| p.ty == d.ty)

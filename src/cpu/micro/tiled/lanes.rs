@@ -12,8 +12,11 @@ pub(super) struct Kernel<T> {
     /// Vectors side by side in a row of it.
     pub vectors: usize,
     /// Its code: by strides and by tables of offsets; for whole vectors and for a masked last one.
-    pub run: [[unsafe fn(&Run<T>); 2]; 2],
+    pub run: [[Code<T>; 2]; 2],
 }
+
+/// Computes a run of tiles.
+type Code<T> = unsafe fn(&Run<T>);
 
 impl<T> Tile for Kernel<T> {
     fn rows(&self) -> usize {
@@ -35,6 +38,26 @@ pub(super) struct Run<T> {
     next: [isize; 3],
     /// Lanes of the last vector that are meant.
     tail: usize,
+}
+
+/// Rows whose values are addressed from one pointer: it, its sums with the stride and twice the stride
+/// as an instruction has them, and with thrice the stride.
+const GROUP: usize = 4;
+
+/// Rows of the tallest tile.
+const MOST_ROWS: usize = 24;
+
+/// The same pointer, of which the compiler does not know where it came from. Otherwise it computes
+/// every row's address from the one before, a chain longer than the multiplications take, or keeps one
+/// for each row where there are not enough registers.
+#[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)]
+fn opaque<T>(mut pointer: *const T) -> *const T {
+    // SAFETY: no instruction at all.
+    unsafe {
+        std::arch::asm!("/* {0} */", inlateout(reg) pointer, options(pure, nomem, nostack, preserves_flags))
+    };
+    pointer
 }
 
 /// Computes tiles of `ROWS` by `VECTORS` registers.
@@ -70,24 +93,34 @@ pub(super) unsafe fn tiles<
                     }
                 }
             }
-            let (mut at, mut bt) = (a, b);
+            let mut at = [a; MOST_ROWS / GROUP];
+            for (g, at) in at.iter_mut().enumerate().take(ROWS.div_ceil(GROUP)) {
+                *at = a.wrapping_offset((g * GROUP) as isize * a_row);
+            }
+            let mut bt = b;
             for t in 0..s.k {
+                let mut shift = 0;
                 if TABLES {
-                    at = a.offset(offset(s.a_off, s.a_step, t));
+                    shift = offset(s.a_off, s.a_step, t);
                     bt = b.offset(offset(s.b_off, s.b_step, t));
                 }
                 let mut columns = [V::zero(); VECTORS];
                 for (v, column) in columns.iter_mut().enumerate() {
                     *column = load(bt, v);
                 }
-                for (i, row) in sums.iter_mut().enumerate() {
-                    let value = V::splat(*at.offset(i as isize * a_row));
-                    for (sum, column) in row.iter_mut().zip(columns) {
-                        *sum = value.fma(column, *sum);
+                for (g, rows) in sums.chunks_mut(GROUP).enumerate() {
+                    let from = opaque(if TABLES { at[g].wrapping_offset(shift) } else { at[g] });
+                    for (i, row) in rows.iter_mut().enumerate() {
+                        let value = V::splat(*from.offset(i as isize * a_row));
+                        for (sum, column) in row.iter_mut().zip(columns) {
+                            *sum = value.fma(column, *sum);
+                        }
                     }
                 }
                 if !TABLES {
-                    at = at.wrapping_offset(s.a_step as isize);
+                    for at in at.iter_mut().take(ROWS.div_ceil(GROUP)) {
+                        *at = at.wrapping_offset(s.a_step as isize);
+                    }
                     bt = bt.wrapping_offset(s.b_step as isize);
                 }
             }

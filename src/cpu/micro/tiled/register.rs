@@ -28,7 +28,8 @@ pub(super) trait Register: Copy {
     unsafe fn fma(self, b: Self, c: Self) -> Self;
     /// The same in the lanes of a mask, `c` in the others.
     unsafe fn fma_masked(self, b: Self, c: Self, mask: Self::Mask) -> Self;
-    /// The sum of the 16 partial sums in `PARTS` registers, added as a tree (see [`Dot`](crate::cpu::micro::Dot)).
+    /// The sum of the 16 partial sums in `PARTS` registers, added as a tree (see
+    /// [`Dot`](crate::cpu::micro::Dot)).
     unsafe fn tree<const PARTS: usize>(parts: [Self; PARTS]) -> Self::Element;
     /// The sum of two values.
     fn plus(a: Self::Element, b: Self::Element) -> Self::Element;

@@ -11,57 +11,58 @@ macro_rules! products {
         products!(@one F64, f64, $double, $parts_f64, [$($lanes_f64)*], [$($dot_f64)*]);
 
         #[target_feature(enable = $features)]
-        unsafe fn lanes_tiles<V, const ROWS: usize, const VECTORS: usize, const TABLES: bool, const MASKED: bool>(
-            run: &$crate::cpu::micro::tiled::lanes::Run<V::Element>,
+        unsafe fn lanes_tiles<V, const M: usize, const N: usize, const TABLES: bool, const MASKED: bool>(
+            run: &super::lanes::Run<V::Element>,
         ) where
-            V: $crate::cpu::micro::tiled::register::Register,
+            V: super::register::Register,
         {
             // SAFETY: as of this function.
-            unsafe { $crate::cpu::micro::tiled::lanes::tiles::<V, ROWS, VECTORS, TABLES, MASKED>(run) }
+            unsafe { super::lanes::tiles::<V, M, N, TABLES, MASKED>(run) }
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn dot_tiles<V, const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
-            run: &$crate::cpu::micro::tiled::dot::Run<V::Element>,
+        unsafe fn dot_tiles<V, const PARTS: usize, const M: usize, const N: usize>(
+            run: &super::dot::Run<V::Element>,
         ) where
-            V: $crate::cpu::micro::tiled::register::Register,
+            V: super::register::Register,
         {
             // SAFETY: as of this function.
-            unsafe { $crate::cpu::micro::tiled::dot::tiles::<V, PARTS, ROWS, COLUMNS>(run) }
+            unsafe { super::dot::tiles::<V, PARTS, M, N>(run) }
         }
     };
-    (@one $name:ident, $t:ty, $v:ty, $parts:literal, [$(($rows:literal, $vectors:literal))*], [$(($dot_rows:literal, $columns:literal))*]) => {
-        const _: () = assert!($crate::cpu::micro::tiled::plan::is_complete(&[$(($rows, $vectors)),*]));
-        const _: () = assert!($crate::cpu::micro::tiled::plan::is_complete(&[$(($dot_rows, $columns)),*]));
+    (@one $name:ident, $t:ty, $v:ty, $parts:literal,
+     [$(($m:literal, $n:literal))*], [$(($dot_m:literal, $dot_n:literal))*]) => {
+        const _: () = assert!(super::plan::is_complete(&[$(($m, $n)),*]));
+        const _: () = assert!(super::plan::is_complete(&[$(($dot_m, $dot_n)),*]));
 
         /// See [`Products`](crate::cpu::micro::Products).
-        pub(in crate::cpu::micro) const $name: $crate::cpu::micro::Products<$t> = {
-            static LANES: &[$crate::cpu::micro::tiled::lanes::Kernel<$t>] = &[$($crate::cpu::micro::tiled::lanes::Kernel {
-                rows: $rows,
-                vectors: $vectors,
+        pub(in crate::cpu::micro) const $name: crate::cpu::micro::Products<$t> = {
+            static LANES: &[super::lanes::Kernel<$t>] = &[$(super::lanes::Kernel {
+                rows: $m,
+                vectors: $n,
                 run: [
-                    [lanes_tiles::<$v, $rows, $vectors, false, false>, lanes_tiles::<$v, $rows, $vectors, false, true>],
-                    [lanes_tiles::<$v, $rows, $vectors, true, false>, lanes_tiles::<$v, $rows, $vectors, true, true>],
+                    [lanes_tiles::<$v, $m, $n, false, false>, lanes_tiles::<$v, $m, $n, false, true>],
+                    [lanes_tiles::<$v, $m, $n, true, false>, lanes_tiles::<$v, $m, $n, true, true>],
                 ],
             }),*];
-            static DOT: &[$crate::cpu::micro::tiled::dot::Kernel<$t>] = &[$($crate::cpu::micro::tiled::dot::Kernel {
-                rows: $dot_rows,
-                columns: $columns,
-                run: dot_tiles::<$v, $parts, $dot_rows, $columns>,
+            static DOT: &[super::dot::Kernel<$t>] = &[$(super::dot::Kernel {
+                rows: $dot_m,
+                columns: $dot_n,
+                run: dot_tiles::<$v, $parts, $dot_m, $dot_n>,
             }),*];
 
-            unsafe extern "C" fn lanes(args: *const $crate::cpu::micro::Lanes<$t>) {
-                let width = <$v as $crate::cpu::micro::tiled::register::Register>::LANES;
-                // SAFETY: the caller has the instruction set, and operands that hold all that the indices reach.
-                unsafe { $crate::cpu::micro::tiled::lanes::product(&*args, width, LANES) }
+            unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
+                let width = <$v as super::register::Register>::LANES;
+                // SAFETY: the caller has the instruction set, and operands that hold what is reached.
+                unsafe { super::lanes::product(&*args, width, LANES) }
             }
 
-            unsafe extern "C" fn dot(args: *const $crate::cpu::micro::Dot<$t>) {
-                // SAFETY: the caller has the instruction set, and operands that hold all that the indices reach.
-                unsafe { $crate::cpu::micro::tiled::dot::product(&*args, $parts, DOT) }
+            unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
+                // SAFETY: the caller has the instruction set, and operands that hold what is reached.
+                unsafe { super::dot::product(&*args, $parts, DOT) }
             }
 
-            $crate::cpu::micro::Products { lanes, dot }
+            crate::cpu::micro::Products { lanes, dot }
         };
     };
 }
