@@ -129,15 +129,16 @@ impl<'a> Emitter<'a, '_> {
                 }
             };
             e.turns(whole, sixteen, |e, at| {
-                (0..totals.len())
-                    .try_for_each(|part| e.vector_turn(fold, dtype, lane, at, totals[part], part))
+                let mut parts = totals.iter().enumerate();
+                parts.try_for_each(|(part, total)| e.vector_turn(fold, dtype, lane, at, *total, part))
             })?;
             let start = e.counted(whole);
             match (count, whole) {
                 (Count::Fixed(n), Count::Fixed(whole)) => {
-                    let (parts, lanes) = ((n - whole) as usize / width, (n - whole) as usize % width);
-                    for part in 0..parts {
-                        e.vector_turn(fold, dtype, lane, start, totals[part], part)?;
+                    let left = (n.max(0) - whole) as usize;
+                    let (parts, lanes) = (left / width, left % width);
+                    for (part, total) in totals.iter().enumerate().take(parts) {
+                        e.vector_turn(fold, dtype, lane, start, *total, part)?;
                     }
                     for at in 0..lanes {
                         let turn = e.int(whole + (parts * width + at) as i64);
