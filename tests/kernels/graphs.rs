@@ -19,6 +19,11 @@ fn bound(real: DType) -> f64 {
 fn holds(graph: &Graph, values: &[Tensor], real: DType) -> Result<(), String> {
     let all = || {
         let step = both::kernels(graph);
+        // What a crash leaves to look at.
+        if std::env::var_os("DLC_SHOW").is_some() {
+            let kernels = dlc::kernel::print::print(&step, &|_| None);
+            eprintln!("{}\n{kernels}", dlc::ir::print::print(graph));
+        }
         both::sound(&step)?;
         both::near(graph, &step, values, bound(real))?;
         both::equal(graph, &step, values, 2)
@@ -64,7 +69,8 @@ fn smaller(graph: &Graph, values: &[Tensor], real: DType) -> (Graph, String) {
     }
 }
 
-/// How many graphs of a kind to try: `DLC_GRAPHS`, or so many. `DLC_SEED` names the first.
+/// How many graphs of a kind to try: `DLC_GRAPHS`, or so many. `DLC_SEED` names the first; `DLC_SHOW` prints
+/// each before it runs.
 fn seeds(count: u64) -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse().ok());
     let first = number("DLC_SEED").unwrap_or(0);
