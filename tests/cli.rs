@@ -76,6 +76,12 @@ fn quiet_prints_nothing_and_timings_go_to_the_error_stream() {
     for stage in ["read and check", "lower", "differentiate", "read data and draw", "run"] {
         assert!(said.contains(stage), "{stage} is missing in:\n{said}");
     }
+    for pass in dlc::passes::BEFORE_GRADIENT.iter().chain(dlc::passes::AFTER_GRADIENT) {
+        assert!(said.contains(pass.name), "{} is missing in:\n{said}", pass.name);
+    }
+    for stage in ["fuse", "plan", "schedule"] {
+        assert!(said.contains(stage), "{stage} is missing in:\n{said}");
+    }
 }
 
 #[test]
@@ -169,6 +175,68 @@ fn ir_is_shown_at_every_stage() {
         assert!(ir(&more).contains(has), "{more:?}:\n{}", ir(&more));
     }
     assert!(good(&dlc_in(folder.path(), &["ir", "line.dl", "--step", "setup"])).contains("graph setup"));
+}
+
+#[test]
+fn kernels_are_shown_with_their_reasons() {
+    let said = good(&dlc(&["kernels", "models/mlp.dl", "--step", "learn"]));
+    let parts = [
+        "step learn",
+        "kernels",
+        "barriers a call",
+        "FLOPs",
+        "bytes read",
+        "bytes written",
+        "arena, bytes",
+        "each thread owns a run of blocks",
+        "one thread does it alone",
+        "not fused with cluster",
+        "fused multiply-adds, lanes over outputs",
+        "models/mlp.dl:30: for p in params(mlp) { p <- p - lr * grad(cost, p) }",
+    ];
+    for part in parts {
+        assert!(said.contains(part), "{part} is missing in:\n{said}");
+    }
+    assert_eq!(said.matches("\nkernel ").count(), said.matches(" bytes read, ").count());
+    // Every step without --step, and none of another name.
+    let all = good(&dlc(&["kernels", "models/mlp.dl"]));
+    assert!(all.contains(&said) && all.len() > said.len());
+    let none = dlc(&["kernels", "models/mlp.dl", "--step", "lern"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("learn"), "{}", text(&none.stderr));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn instructions_stand_beside_the_lines_they_come_from() {
+    let folder = folder_with(&[("line.dl", SMALL)]);
+    for isa in ["auto", "portable"] {
+        let said =
+            good(&dlc_in(folder.path(), &["kernels", "line.dl", "--step", "learn", "--asm", "--isa", isa]));
+        assert!(said.contains("  ; line.dl:9"), "{said}");
+        assert!(said.lines().any(|l| l.ends_with("  ret")), "{said}");
+    }
+}
+
+/// Code DL0807: an instruction set that the machine does not have is refused before anything is done.
+#[test]
+fn a_missing_instruction_set_is_refused() {
+    use dlc::cpu::Isa;
+    let folder = folder_with(&[("line.dl", SMALL)]);
+    for isa in Isa::ALL {
+        let output = dlc_in(folder.path(), &["run", "line.dl", "--isa", isa.name()]);
+        if isa.available() {
+            good(&output);
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(said.contains("DL0807") && said.contains(&format!("no {}", isa.name())), "{said}");
+        assert_eq!(text(&output.stdout), "");
+        let output = dlc_in(folder.path(), &["kernels", "line.dl", "--asm", "--isa", isa.name()]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("DL0807"));
+    }
 }
 
 #[test]

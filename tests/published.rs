@@ -119,27 +119,56 @@ fn logistic_regression_ends_as_published_in_f64() {
     logistic_regression("f64", 1e-9, 0.0);
 }
 
-/// The chapter's perceptron: its first costs, and its first epoch in f32.
-#[test]
-fn perceptron_follows_the_published_trajectory() {
-    let run = Run::of("mlp.dl", &["--set", "epochs=1"]);
+/// The chapter's perceptron: its first costs, and epoch by epoch mean cost and wrong images.
+fn perceptron(precision: &str, epochs: usize, first: f64, mean: f64, images: f64) {
+    let run = Run::of("mlp.dl", &["--precision", precision, "--set", &format!("epochs={epochs}")]);
     let all = golden("mlp.json");
     let costs: Vec<f64> = run.reports("learn.cost").iter().map(|c| c.2).collect();
-    assert_eq!(costs.len(), 2500);
-    for (i, first) in numbers(&all["f64"]["first_50_minibatch_costs"]).into_iter().enumerate() {
-        close(costs[i], first, 5e-6, &format!("cost {i}"));
+    assert_eq!(costs.len(), 2500 * epochs);
+    for (i, cost) in numbers(&all["f64"]["first_50_minibatch_costs"]).into_iter().enumerate() {
+        close(costs[i], cost, first, &format!("cost {i}"));
     }
-    let epoch = &all["f32"]["epochs"][0];
-    close(
-        costs.iter().sum::<f64>() / 2500.0,
-        epoch["mean_cost"].as_f64().expect("a cost"),
-        1e-5,
-        "mean cost",
-    );
-    let wrong = run.reports("valid")[0].2 * 10_000.0;
-    assert!((wrong - epoch["valid_wrong"].as_f64().expect("a count")).abs() <= 3.0 + 1e-6, "{wrong} wrong");
-    let wrong = run.reports("test")[0].2 * 10_000.0;
-    assert!((wrong - epoch["test_wrong"].as_f64().expect("a count")).abs() <= 3.0 + 1e-6, "{wrong} wrong");
+    let (valid, test) = (run.reports("valid"), run.reports("test"));
+    for e in 0..epochs {
+        let epoch = &all[precision]["epochs"][e];
+        let figure = |name: &str| epoch[name].as_f64().expect("a figure");
+        let here = costs[2500 * e..2500 * (e + 1)].iter().sum::<f64>() / 2500.0;
+        close(here, figure("mean_cost"), mean, &format!("mean cost of epoch {}", e + 1));
+        close(valid[e].2 * 10_000.0, figure("valid_wrong"), images / figure("valid_wrong"), "wrong images");
+        // Scored only where validation is better than before, as it is in each of these epochs.
+        close(test[e].2 * 10_000.0, figure("test_wrong"), images / figure("test_wrong"), "wrong test images");
+    }
+}
+
+#[test]
+fn perceptron_follows_the_published_trajectory_in_f32() {
+    perceptron("f32", 6, 5e-6, 1e-5, 3.0 + 1e-6);
+}
+
+#[test]
+fn perceptron_follows_the_published_trajectory_in_f64() {
+    perceptron("f64", 3, 1e-9, 1e-9, 1e-6);
+}
+
+/// LeNet's first costs, for either rule of who gets the gradient where pooled elements tie, and its first epoch.
+#[test]
+fn lenet_follows_the_published_trajectory() {
+    let all = golden("lenet.json");
+    for ties in ["first", "all"] {
+        let name = if ties == "first" { "first_tie" } else { "all_ties" };
+        let run = Run::of("lenet.dl", &["--set", &format!("ties=\"{ties}\""), "--set", "epochs=1"]);
+        let costs: Vec<f64> = run.reports("learn.cost").iter().map(|c| c.2).collect();
+        assert_eq!(costs.len(), 100);
+        let exact = numbers(&all[format!("f64_{name}")]["first_10_minibatch_costs"]);
+        for (i, cost) in exact.into_iter().enumerate() {
+            close(costs[i], cost, 5e-6, &format!("cost {i}, ties to {ties}"));
+        }
+        let epoch = &all[format!("f32_{name}")]["epochs"][0];
+        let figure = |name: &str| epoch[name].as_f64().expect("a figure");
+        close(costs.iter().sum::<f64>() / 100.0, figure("mean_cost"), 1e-5, "mean cost");
+        let wrong = run.reports("valid")[0].2 * 10_000.0;
+        assert!((wrong - figure("valid_wrong")).abs() <= 3.0 + 1e-6, "{wrong} wrong");
+    }
 }
 
 /// The same model written out in one file gives the same numbers as with the library.
@@ -159,20 +188,25 @@ fn getting_started_equals_logistic_regression() {
     );
 }
 
-/// The chapter's autoencoder, an epoch without corruption and one with.
+/// The chapter's autoencoder, some epochs without corruption and with.
 #[test]
 fn autoencoder_follows_the_recorded_trajectory() {
-    let run = Run::of("da.dl", &["--set", "epochs=1"]);
+    let run = Run::of("da.dl", &["--set", "epochs=3"]);
     let all = golden("da.json");
+    let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len() as f64;
     let costs: Vec<f64> = run.reports("trials[0].learn.cost").iter().map(|c| c.2).collect();
-    assert_eq!(costs.len(), 2500);
+    assert_eq!(costs.len(), 3 * 2500);
     for (i, first) in numbers(&all["f64_c0"]["first_50_minibatch_costs"]).into_iter().enumerate() {
         close(costs[i], first, 5e-6, &format!("cost {i}"));
     }
-    let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len() as f64;
-    close(mean(&costs), numbers(&all["f64_c0"]["epoch_mean_costs"])[0], 1e-5, "mean cost without corruption");
-    // Noise of our own: the mean over five seeds, and a band of three deviations or at least 0.2.
     let corrupted: Vec<f64> = run.reports("trials[1].learn.cost").iter().map(|c| c.2).collect();
-    let band = numbers(&all["corruption_0.3_over_seeds"]["epoch_mean_cost_mean"])[0];
-    assert!((mean(&corrupted) - band).abs() <= 0.2, "{} with corruption, not {band}", mean(&corrupted));
+    let exact = numbers(&all["f64_c0"]["epoch_mean_costs"]);
+    // Noise of our own: the mean over five seeds, and a band of three deviations or at least 0.2.
+    let band = numbers(&all["corruption_0.3_over_seeds"]["epoch_mean_cost_mean"]);
+    for e in 0..3 {
+        let epoch = 2500 * e..2500 * (e + 1);
+        close(mean(&costs[epoch.clone()]), exact[e], 1e-5, "mean cost without corruption");
+        let found = mean(&corrupted[epoch]);
+        assert!((found - band[e]).abs() <= 0.2, "{found} with corruption, not {}", band[e]);
+    }
 }

@@ -4,6 +4,7 @@ use crate::check::{self, Settings};
 use crate::compile::{Compiled, compile};
 use crate::diag::{Diagnostic, Problems, codes};
 use crate::ir::Graph;
+use crate::passes::{AFTER_GRADIENT, BEFORE_GRADIENT, Pass};
 use crate::program::{Precision, Program, RawSource};
 use crate::runtime::raw_shape;
 use crate::source::{Source, SourceMap};
@@ -109,33 +110,22 @@ impl Session {
         precision: Precision,
         mut observer: impl FnMut(usize, &str, &Graph),
     ) -> Result<Compiled, Problems> {
-        let mut spent = [
-            ("lower", 0.0),
-            ("rewrite", 0.0),
-            ("differentiate", 0.0),
-            ("rewrite again", 0.0),
-            ("fuse", 0.0),
-            ("plan", 0.0),
-            ("schedule", 0.0),
-        ];
+        let passes = |passes: &'static [Pass]| passes.iter().map(|pass| pass.name);
+        let stages = std::iter::once("lower")
+            .chain(passes(BEFORE_GRADIENT))
+            .chain(std::iter::once("differentiate"))
+            .chain(passes(AFTER_GRADIENT))
+            .chain(["fuse", "plan", "schedule"]);
+        let mut spent: Vec<(&str, f64)> = stages.map(|stage| (stage, 0.0)).collect();
         let mut last = Instant::now();
-        let mut before_gradient = true;
+        let mut at = 0;
         let result = compile(program, precision, &mut |step, stage, graph| {
-            let stage_of = match stage {
-                "lowered" => 0,
-                "gradient" => 2,
-                "fused" => 4,
-                "planned" => 5,
-                "scheduled" => 6,
-                _ if before_gradient => 1,
-                _ => 3,
-            };
-            before_gradient = match stage {
-                "lowered" => true,
-                "gradient" => false,
-                _ => before_gradient,
-            };
-            spent[stage_of].1 += last.elapsed().as_secs_f64();
+            // A step is shown after each of them, in their order; once more when the last pass is done.
+            at = if stage == "lowered" { 0 } else { at };
+            if stage != "optimised" {
+                spent[at].1 += last.elapsed().as_secs_f64();
+                at += 1;
+            }
             observer(step, stage, graph);
             last = Instant::now();
         });

@@ -10,7 +10,7 @@ use crate::cpu::{asm, emit};
 use crate::fuse::pieces::summed;
 use crate::fuse::{Cluster, Fused, Piece, What, owner, print as names};
 use crate::ir::{Graph, Op};
-use crate::kernel::{Item, Order, Product, Step, Stmt, cost, print};
+use crate::kernel::{Order, Product, Step, Stmt, cost, print};
 use crate::program::Program;
 use crate::source::{SourceMap, Span};
 use std::collections::BTreeMap;
@@ -80,26 +80,13 @@ fn steps(program: &Program) -> String {
     names.join(", ")
 }
 
-/// How many barriers a call of a step crosses, the one at its end among them.
-pub fn barriers(step: &Step) -> usize {
-    fn of(items: &[Item]) -> usize {
-        let one = |item: &Item| match item {
-            Item::Kernel(_) => 0,
-            Item::Barrier => 1,
-            Item::Loop { turns, body, .. } => turns * of(body) + turns.saturating_sub(1),
-        };
-        items.iter().map(one).sum()
-    }
-    of(&step.order) + 1
-}
-
 fn step_text(graph: &Graph, built: &Built, code: Option<&emit::Code>, sources: &SourceMap) -> String {
     let step = &built.step;
     let all = cost::of_step(step);
     let mut text = format!("step {}\n", step.name);
     let rows = [
         ("kernels", count(step.kernels.len())),
-        ("barriers a call", count(barriers(step))),
+        ("barriers a call", count(cost::barriers(step))),
         ("FLOPs", count(all.flops as usize)),
         ("bytes read", count(all.read as usize)),
         ("bytes written", count(all.written as usize)),

@@ -51,10 +51,19 @@ fn order_sinks(pieces: &mut Vec<Piece>, sinks: &[Sink]) -> Result<(), NodeId> {
             let reads = |q: &Piece| q.reads.iter().any(|r| r.source == Source::Leaf(leaf));
             !left.iter().enumerate().any(|(other, q)| other != nth && reads(q))
         });
-        match free {
-            Some(nth) => pieces.push(left.remove(nth)),
-            None => return Err(sinks[sink_of(&left[0]).expect("only sinks are left")].value),
+        if let Some(nth) = free {
+            pieces.push(left.remove(nth));
+            continue;
         }
+        // In a circle of places that read each other one must be written from memory: the first that reads
+        // what another writes.
+        let reads_other = |(nth, p): (usize, &Piece)| {
+            let others = left.iter().enumerate().filter(|(other, _)| *other != nth);
+            let leaves: Vec<Source> = others.filter_map(|(_, q)| written(q)).map(Source::Leaf).collect();
+            p.reads.iter().any(|r| leaves.contains(&r.source))
+        };
+        let nth = left.iter().enumerate().position(reads_other).expect("a circle of readers");
+        return Err(sinks[sink_of(&left[nth]).expect("only sinks are left")].value);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::access::same_but_for_ones;
 use super::sinks::Sink;
-use crate::ir::op::{Binary, Unary};
+use crate::ir::op::{Binary, Ties, Unary};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
 
 /// Operations from which a value with several users is computed once.
@@ -33,6 +33,11 @@ pub fn stored(graph: &Graph, sinks: &[Sink], forced: &[NodeId]) -> Vec<bool> {
         }
         if let Some(base) = reshaped(graph, id) {
             stored[base.index()] = true;
+        }
+        // The first largest cell is read by its position in the plane.
+        if let Op::WindowPick { ties: Ties::First, .. } = graph.op(id) {
+            let values = graph.inputs(id)[1];
+            stored[values.index()] |= !is_unbroken(graph, values);
         }
     }
     let mut cost = vec![0usize; graph.nodes.len()];
@@ -151,7 +156,25 @@ fn reshaped(graph: &Graph, id: NodeId) -> Option<NodeId> {
     while let Op::Reshape | Op::StopGradient = graph.op(base) {
         base = graph.inputs(base)[0];
     }
-    (!matches!(graph.op(base), Op::Leaf(_))).then_some(base)
+    (!is_unbroken(graph, base)).then_some(base)
+}
+
+/// Whether it is a leaf whose elements lie in memory one after another: what a loop's body takes from
+/// outside may be a view there.
+fn is_unbroken(graph: &Graph, id: NodeId) -> bool {
+    match graph.op(id) {
+        Op::Leaf(leaf) => match graph.leaves[*leaf].kind {
+            LeafKind::Scanned | LeafKind::Captured | LeafKind::Turn => false,
+            LeafKind::Arg
+            | LeafKind::Place
+            | LeafKind::Resident
+            | LeafKind::Raw
+            | LeafKind::Drawn
+            | LeafKind::Run
+            | LeafKind::Carried => true,
+        },
+        _ => false,
+    }
 }
 
 /// What a chain of views looks at.

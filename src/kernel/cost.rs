@@ -53,6 +53,19 @@ pub fn of_step(step: &Step) -> Cost {
     items(&step.order, &each)
 }
 
+/// How many barriers a call of a step crosses, the one at its end among them.
+pub fn barriers(step: &Step) -> usize {
+    fn of(items: &[Item]) -> usize {
+        let one = |item: &Item| match item {
+            Item::Kernel(_) => 0,
+            Item::Barrier => 1,
+            Item::Loop { turns, body, .. } => turns * of(body) + turns.saturating_sub(1),
+        };
+        items.iter().map(one).sum()
+    }
+    of(&step.order) + 1
+}
+
 fn items(order: &[Item], each: &[Cost]) -> Cost {
     order.iter().fold(Cost::default(), |sum, item| match item {
         Item::Kernel(kernel) => plus(sum, each[*kernel], 1),

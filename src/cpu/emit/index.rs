@@ -4,7 +4,7 @@ use super::function::{Emitter, Num, scalar_type};
 use super::side::Lane;
 use crate::ir::DType;
 use crate::kernel::{BufferId, Index, Val};
-use cranelift_codegen::ir::types::{I8X16, I16X8, I32, I32X4, I64};
+use cranelift_codegen::ir::types::{I8X16, I16X8, I32, I32X4, I64, I64X2};
 use cranelift_codegen::ir::{InstBuilder, Value};
 
 impl Emitter<'_, '_> {
@@ -88,8 +88,12 @@ impl Emitter<'_, '_> {
                 Num::Many(if dtype == DType::Bool {
                     let bytes = self.b.ins().load(I32, flags, base, offset);
                     self.mask_of_bytes(bytes)
-                } else {
+                } else if self.target.unaligned {
                     self.b.ins().load(ty, flags, base, offset)
+                } else {
+                    let words = if ty.lane_bits() == 64 { I64X2 } else { I32X4 };
+                    let words = self.b.ins().load(words, flags, base, offset);
+                    self.recast(ty, words)
                 })
             }
         }

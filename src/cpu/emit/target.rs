@@ -12,6 +12,9 @@ pub(super) struct Target {
     pub routines: Routines,
     /// Whether rounding to a whole number is an instruction; else it is a call.
     pub rounds: bool,
+    /// Whether an instruction may have an operand in memory at any address. Where it may not, Cranelift 0.135
+    /// still makes a vector of reals that is loaded the operand of `cmpps` and `cmppd`.
+    pub unaligned: bool,
 }
 
 impl Target {
@@ -32,6 +35,8 @@ impl Target {
         }
         let rounds = isa != Isa::Portable || cfg!(not(target_arch = "x86_64"));
         let built = (builder.finish(settings::Flags::new(flags))).map_err(|error| error.to_string())?;
-        Ok(Target { isa: built, routines: Routines::of(isa), rounds })
+        // The base of x86-64 lacks both.
+        let unaligned = rounds;
+        Ok(Target { isa: built, routines: Routines::of(isa), rounds, unaligned })
     }
 }

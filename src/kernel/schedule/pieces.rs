@@ -5,7 +5,7 @@ use super::value::Kernel;
 use super::writer::Writer;
 use crate::fuse::owner::split;
 use crate::fuse::{self, Cluster, Source, What};
-use crate::ir::op::{Binary, Unary};
+use crate::ir::op::{Binary, Reduce, Unary};
 use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{BufferId, Extent, Index, Op, Owner, Stmt, Val, Var};
@@ -252,13 +252,17 @@ impl Kernel<'_, '_> {
         }
     }
 
-    /// The sum of the blocks of a divided sum: neighbours are added until one is left; the last of an odd
-    /// number stays as it is. Sixty-four at a time are added up as one expression.
+    /// The sum (or extreme, or product) of the blocks of a divided one: neighbours are joined until one is
+    /// left; the last of an odd number stays as it is. Sixty-four at a time are added up as one expression.
     fn joined(&mut self, id: NodeId, ranges: &[Range]) {
         let graph = self.scope.graph;
         let piece = self.scope.fused.pieces.iter().find(|p| matches!(p.what, What::Joined(of) if of == id));
         let mut count = piece.expect("the sum is joined").extents[ranges.len()];
         let (dtype, span) = (graph.ty(id).dtype, graph.node(id).span);
+        let join = match graph.op(id) {
+            Node::Reduce { op, .. } => joining(*op),
+            _ => Binary::Add,
+        };
         let scope = self.scope;
         let parts = self.parts.clone();
         let block = |kernel: &mut Self, block: &Index, at: &[Index]| {
@@ -274,7 +278,7 @@ impl Kernel<'_, '_> {
                 .collect();
             while values.len() > 1 {
                 let pairs = values.chunks(2).map(|pair| match *pair {
-                    [a, b] => kernel.out.here(dtype, Op::Binary(Binary::Add, a, b), span),
+                    [a, b] => kernel.out.here(dtype, Op::Binary(join, a, b), span),
                     _ => pair[0],
                 });
                 values = pairs.collect();
@@ -304,6 +308,18 @@ impl Kernel<'_, '_> {
             let to = kernel.target(&What::Joined(id), at);
             kernel.store(to, value, span);
         });
+    }
+}
+
+/// What joins two results of a reduction.
+fn joining(op: Reduce) -> Binary {
+    match op {
+        Reduce::Sum => Binary::Add,
+        Reduce::Prod => Binary::Mul,
+        Reduce::Max => Binary::Max,
+        Reduce::Min => Binary::Min,
+        Reduce::Any => Binary::Or,
+        Reduce::All => Binary::And,
     }
 }
 

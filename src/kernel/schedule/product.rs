@@ -52,7 +52,8 @@ impl Kernel<'_, '_> {
         let axes = ranges.len();
         let positions = [operand_at(spec, 0), operand_at(spec, 1)];
         let logical = [0, 1].map(|i| logical_strides(self, node.inputs[i], &positions[i], axes));
-        let choice = choose(&piece.extents, outer, &logical);
+        let short: Vec<bool> = ranges.iter().map(|r| r.extent.rest.is_some()).collect();
+        let choice = choose(&piece.extents, outer, &logical, &short);
         let [left, right] = if choice.swap { [1, 0] } else { [0, 1] };
         let mut placed = |i: usize| {
             let at: Vec<Position> = positions[i].clone();
@@ -270,14 +271,15 @@ fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
     Terms::Table(pairs.iter().map(|(x, y)| (*x as i32, *y as i32)).collect())
 }
 
-/// Chooses the form, the rows and the columns.
-fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2]) -> Choice {
+/// Chooses the form, the rows and the columns. `short` says along which axes the last block has a rest: the
+/// inner run has one length.
+fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], short: &[bool]) -> Choice {
     let only = |axis: usize, of: usize| logical[of][axis] != 0 && logical[1 - of][axis] == 0;
     let longest = |of: usize, but: Option<usize>| {
         (0..outer).filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1).max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
     };
     let run = (outer..extents.len())
-        .find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN);
+        .find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN && !short[*s]);
     if run.is_some() {
         return Choice { swap: false, m: longest(0, None), n: longest(1, None), run };
     }

@@ -54,11 +54,10 @@ impl Kernel<'_, '_> {
         let at: Vec<Index> =
             ranges.iter().zip(&vars).map(|(r, var)| sum(&r.from, &var_index(*var))).collect();
         let value = item(self, &at);
-        let mut loops: Vec<(Var, Extent)> =
-            vars.into_iter().zip(ranges.iter().map(|r| r.extent)).collect();
-        if ranges.is_empty() {
-            loops[0].1 = Extent::fixed(1);
-        }
+        // Over no axis there is one item.
+        let extents: Vec<Extent> = ranges.iter().map(|r| r.extent).collect();
+        let extents = if extents.is_empty() { vec![Extent::fixed(1)] } else { extents };
+        let loops: Vec<(Var, Extent)> = vars.into_iter().zip(extents).collect();
         self.out.close_fold(op, order, loops, value, span)
     }
 

@@ -123,10 +123,7 @@ impl Kernel<'_, '_> {
                 Cells::Largest(Ties::First) => {
                     let at = &at[..leading];
                     let position = kernel.first_largest(node.inputs[0], at, first, cells, &plane, node.span);
-                    let mut to = at.to_vec();
-                    to.extend(vec![Index::default(); plane.len() - 1]);
-                    to.push(position);
-                    add(kernel, &to, None);
+                    add(kernel, &in_plane(at, position, plane.len()), None);
                 }
                 Cells::Largest(Ties::All) => {
                     let at = &at[..leading];
@@ -159,10 +156,7 @@ impl Kernel<'_, '_> {
             let value = match ties {
                 Ties::First => {
                     let position = kernel.first_largest(searched, lead, first, cells, &plane, node.span);
-                    let mut from = lead.to_vec();
-                    from.extend(vec![Index::default(); plane.len() - 1]);
-                    from.push(position);
-                    kernel.read(values, &from)
+                    kernel.read(values, &in_plane(lead, position, plane.len()))
                 }
                 Ties::All => {
                     let largest = kernel.largest(searched, lead, first, cells, node.span);
@@ -214,6 +208,16 @@ impl Kernel<'_, '_> {
         });
         Index { dynamic: vec![(position, 1)], ..Index::default() }
     }
+}
+
+/// The cell at a position of a plane of so many axes, all of which lies unbroken in memory.
+fn in_plane(leading: &[Index], position: Index, axes: usize) -> Vec<Index> {
+    let mut at = leading.to_vec();
+    at.resize(leading.len() + axes, Index::default());
+    if axes > 0 {
+        at[leading.len() + axes - 1] = position;
+    }
+    at
 }
 
 /// A cell of a window: the leading axes, then the window's first cell and the offset in it.

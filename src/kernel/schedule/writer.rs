@@ -115,8 +115,9 @@ impl Writer {
     ) -> Val {
         let body = self.close();
         let dtype = self.values[item.0 as usize];
-        // Where the nest could stand: as far out as what it uses.
-        let mut at = self.floor;
+        // Where the nest could stand: as far out as what it uses, its item among it.
+        let item_at = self.value_at[item.0 as usize];
+        let mut at = if item_at <= self.depth() { item_at.max(self.floor) } else { self.floor };
         for stmt in &body {
             at = at.max(self.statement_depth(stmt, self.depth() + 1));
         }

@@ -1,0 +1,109 @@
+//! What the steps of the shipped models become: kernels, barriers, memory, traffic. A fusion that is lost, or
+//! won, changes `tests/structure.txt`; `DLC_BLESS=1 cargo test --test structure` writes it anew.
+
+mod common;
+
+use common::program::{Built, built, root};
+use dlc::kernel::{Home, Step, cost};
+use dlc::program::Precision;
+use std::fmt::Write;
+
+const MODELS: [&str; 11] = [
+    "models/logistic_regression.dl",
+    "models/mlp.dl",
+    "models/lenet.dl",
+    "models/da.dl",
+    "models/sda.dl",
+    "models/rbm.dl",
+    "models/getting_started.dl",
+    "models/more/adam_mlp.dl",
+    "models/more/dbn.dl",
+    "models/more/hmc.dl",
+    "models/more/rnn.dl",
+];
+
+/// The forms of a step of a program.
+fn steps<'a>(built: &'a Built, name: &str) -> Vec<&'a Step> {
+    built.steps.iter().filter(|step| step.name == name).collect()
+}
+
+fn table() -> String {
+    let mut text = String::new();
+    for file in MODELS {
+        let _ = writeln!(text, "{file}");
+        let built = built(file, Precision::F32, &[]);
+        for (step, declared) in built.steps.iter().zip(&built.program.steps) {
+            let all = cost::of_step(step);
+            let form = if declared.form.is_empty() { String::new() } else { format!(" [{}]", declared.form) };
+            let _ = writeln!(
+                text,
+                "  {}{form}: kernels {}, barriers {}, arena {}, scratch {}, flops {}, read {}, written {}",
+                step.name,
+                step.kernels.len(),
+                cost::barriers(step),
+                step.arena,
+                step.scratch,
+                all.flops,
+                all.read,
+                all.written,
+            );
+        }
+    }
+    text
+}
+
+#[test]
+fn every_step_has_its_kernels_barriers_and_bytes() {
+    let path = root().join("tests/structure.txt");
+    let found = table();
+    if std::env::var_os("DLC_BLESS").is_some() {
+        return std::fs::write(&path, found).expect("the table can be written");
+    }
+    let expected = std::fs::read_to_string(&path).expect("the table");
+    let wrong: Vec<String> = found
+        .lines()
+        .zip(expected.lines())
+        .filter(|(a, b)| a != b)
+        .map(|(a, b)| format!("found     {a}\nexpected  {b}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(found, expected);
+}
+
+/// Buffers that are neither a parameter nor data, of the shape of a parameter, axes in either order.
+fn whole_gradients(step: &Step, parameters: &[&[usize]]) -> Vec<String> {
+    let of_no_place = step.buffers.iter().filter(|b| matches!(b.home, Home::Arena(_) | Home::Scratch(_)));
+    let sorted = |shape: &[usize]| {
+        let mut shape: Vec<usize> = shape.iter().copied().filter(|e| *e != 1).collect();
+        shape.sort_unstable();
+        shape
+    };
+    of_no_place
+        .filter(|b| parameters.iter().any(|p| sorted(p) == sorted(&b.shape)))
+        .map(|b| format!("{} {:?}", b.name, b.shape))
+        .collect()
+}
+
+#[test]
+fn a_perceptron_learns_in_few_kernels_without_a_gradient_in_memory() {
+    for precision in [Precision::F32, Precision::F64] {
+        let built = built("models/mlp.dl", precision, &[]);
+        let [learn] = steps(&built, "learn")[..] else { panic!("one form of learn") };
+        assert!(learn.kernels.len() <= 4, "{} kernels", learn.kernels.len());
+        assert_eq!(whole_gradients(learn, &[&[784, 500], &[500, 10]]), [""; 0]);
+    }
+}
+
+#[test]
+fn lenet_learns_in_four_kernels() {
+    let built = built("models/lenet.dl", Precision::F32, &[]);
+    let [learn] = steps(&built, "learn")[..] else { panic!("one form of learn") };
+    assert!(learn.kernels.len() <= 4, "{} kernels", learn.kernels.len());
+}
+
+#[test]
+fn logistic_regression_learns_in_two_kernels() {
+    let built = built("models/logistic_regression.dl", Precision::F32, &[]);
+    let [learn] = steps(&built, "learn")[..] else { panic!("one form of learn") };
+    assert!(learn.kernels.len() <= 3, "{} kernels", learn.kernels.len());
+}
