@@ -175,12 +175,17 @@ fn statements(step: &Step, time: &mut dyn FnMut(Step) -> f64) {
         alone.order = vec![Item::Kernel(nth)];
         println!("{:40} {:8.1}", kernel.name, time(alone.clone()));
         for (at, stmt) in kernel.body.iter().enumerate() {
-            if matches!(stmt, Stmt::Let { op: Op::Const(_) | Op::Index(_) | Op::Binary(..) | Op::Unary(..), .. }) {
+            if matches!(
+                stmt,
+                Stmt::Let { op: Op::Const(_) | Op::Index(_) | Op::Binary(..) | Op::Unary(..), .. }
+            ) {
                 continue;
             }
             let mut part = alone.clone();
             // Values that other statements use stay.
-            part.kernels[nth].body.retain(|s| *s == *stmt || matches!(s, Stmt::Let { op, .. } if !matches!(op, Op::Fold(_))));
+            part.kernels[nth]
+                .body
+                .retain(|s| *s == *stmt || matches!(s, Stmt::Let { op, .. } if !matches!(op, Op::Fold(_))));
             if dlc::kernel::verify::verify(&part).is_err() {
                 continue;
             }

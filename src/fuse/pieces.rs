@@ -25,9 +25,8 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
             _ => found.extend(value(graph, stored, id)),
         }
     }
-    found.extend(
-        sinks.iter().enumerate().map(|(nth, sink)| copy(graph, stored, What::Sink(nth), sink.value)),
-    );
+    found
+        .extend(sinks.iter().enumerate().map(|(nth, sink)| copy(graph, stored, What::Sink(nth), sink.value)));
     found
 }
 
@@ -86,9 +85,8 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
     let inputs = graph.inputs(id);
     let rank = shape.len();
     let mut walk = Walk::new(graph, stored);
-    let one = |walk, extents: Vec<usize>, ownable| {
-        vec![finish(What::Value(id), extents, rank, ownable, walk)]
-    };
+    let one =
+        |walk, extents: Vec<usize>, ownable| vec![finish(What::Value(id), extents, rank, ownable, walk)];
     match graph.op(id) {
         Op::Reduce { axes, .. } => {
             let operand = &graph.ty(inputs[0]).shape;

@@ -124,7 +124,8 @@ impl Kernel<'_, '_> {
         match what {
             What::Value(id) | What::Joined(id) => scope.stored(self.step, Source::Node(*id), &parts, at),
             What::Partial(id) => {
-                let piece = scope.fused.pieces.iter().find(|p| matches!(p.what, What::Partial(of) if of == *id));
+                let piece =
+                    scope.fused.pieces.iter().find(|p| matches!(p.what, What::Partial(of) if of == *id));
                 let piece = piece.expect("the sum has its blocks");
                 let unit = unit_of(piece);
                 let owner = self.parts.block.clone().expect("blocks of a sum are of the owner's axis");
@@ -215,7 +216,8 @@ impl Kernel<'_, '_> {
     fn strips(&mut self, what: &What, id: NodeId, f: Unary, ranges: &[Range], span: Option<Span>) {
         let input = self.scope.graph.inputs(id)[0];
         let dtype = self.scope.graph.ty(id).dtype;
-        let Some((last, outer)) = ranges.split_last().filter(|(last, _)| last.extent != Extent::fixed(1)) else {
+        let Some((last, outer)) = ranges.split_last().filter(|(last, _)| last.extent != Extent::fixed(1))
+        else {
             return self.nest(ranges, false, &mut |kernel, at| {
                 let a = kernel.read(input, at);
                 let value = kernel.out.value(dtype, Op::Unary(f, a), span);

@@ -98,7 +98,18 @@ impl Kernel<'_, '_> {
                 let loops: Vec<usize> = free.iter().chain(around).copied().collect();
                 let shared = (b.clone(), n);
                 return self.calls(
-                    &Call { choice: &choice, a: &a, b: &b, c: &c, free: &loops, around: &[], within, zero: !around.is_empty(), pack: Some(shared), columns },
+                    &Call {
+                        choice: &choice,
+                        a: &a,
+                        b: &b,
+                        c: &c,
+                        free: &loops,
+                        around: &[],
+                        within,
+                        zero: !around.is_empty(),
+                        pack: Some(shared),
+                        columns,
+                    },
                     ranges,
                     node.ty.dtype,
                     node.span,
@@ -106,7 +117,18 @@ impl Kernel<'_, '_> {
                 );
             }
         }
-        let call = Call { choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, zero: !around.is_empty(), pack: None, columns };
+        let call = Call {
+            choice: &choice,
+            a: &a,
+            b: &b,
+            c: &c,
+            free: &free,
+            around,
+            within,
+            zero: !around.is_empty(),
+            pack: None,
+            columns,
+        };
         self.calls(&call, ranges, node.ty.dtype, node.span, 0);
     }
 
@@ -135,7 +157,15 @@ impl Kernel<'_, '_> {
     }
 
     /// The right operand as rows of neighbours in scratch: a row a term.
-    fn packed(&mut self, b: &Place, within: &[usize], n: usize, ranges: &[Range], dtype: DType, span: Option<Span>) -> Place {
+    fn packed(
+        &mut self,
+        b: &Place,
+        within: &[usize],
+        n: usize,
+        ranges: &[Range],
+        dtype: DType,
+        span: Option<Span>,
+    ) -> Place {
         let columns = ranges[n].extent.size;
         let terms: Vec<usize> = within.iter().map(|s| ranges[*s].extent.size).collect();
         let count: usize = terms.iter().product();
@@ -195,10 +225,8 @@ impl Kernel<'_, '_> {
     /// Zeros where a product is going to be added up.
     fn zeros(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
         let axes: Vec<usize> = call.choice.m.into_iter().chain(call.choice.n).collect();
-        let loops: Vec<Range> = axes
-            .iter()
-            .map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent })
-            .collect();
+        let loops: Vec<Range> =
+            axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect();
         self.nest(&loops, true, &mut |kernel, at| {
             let zero = kernel.constant(dtype, 0.0);
             let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, c.strides[*axis]));
@@ -276,7 +304,9 @@ fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
 fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], short: &[bool]) -> Choice {
     let only = |axis: usize, of: usize| logical[of][axis] != 0 && logical[1 - of][axis] == 0;
     let longest = |of: usize, but: Option<usize>| {
-        (0..outer).filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1).max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
+        (0..outer)
+            .filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1)
+            .max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
     };
     let run = (outer..extents.len())
         .find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN && !short[*s]);
@@ -305,9 +335,8 @@ fn logical_strides(kernel: &mut Kernel<'_, '_>, id: NodeId, at: &[Position], axe
     let vars: Vec<Var> = (0..axes).map(|_| kernel.out.free_var()).collect();
     let index = kernel.scope.logical(id, &in_terms(at, &vars));
     kernel.out.forget_vars(axes);
-    let along = |var: &Var| {
-        index.terms.iter().find(|(v, _)| *v == IndexVar::Loop(*var)).map_or(0, |(_, by)| *by)
-    };
+    let along =
+        |var: &Var| index.terms.iter().find(|(v, _)| *v == IndexVar::Loop(*var)).map_or(0, |(_, by)| *by);
     vars.iter().map(along).collect()
 }
 

@@ -33,7 +33,8 @@ fn runs(extent: usize, size: usize, stride: usize, count: usize) -> Vec<Run> {
 fn combinations(of: &[Vec<Run>]) -> Vec<Vec<Run>> {
     let mut all = vec![Vec::new()];
     for axis in of {
-        all = all.iter().flat_map(|c: &Vec<Run>| axis.iter().map(move |r| [&c[..], &[*r]].concat())).collect();
+        all =
+            all.iter().flat_map(|c: &Vec<Run>| axis.iter().map(move |r| [&c[..], &[*r]].concat())).collect();
     }
     all
 }
@@ -49,14 +50,12 @@ impl Kernel<'_, '_> {
         counts: &[usize],
         inside: &mut dyn FnMut(&mut Self, &[Index], &[Range], &[Index]),
     ) {
-        let of: Vec<Vec<Run>> = (0..plane.len())
-            .map(|a| runs(plane[a], windows.size[a], windows.stride[a], counts[a]))
-            .collect();
+        let of: Vec<Vec<Run>> =
+            (0..plane.len()).map(|a| runs(plane[a], windows.size[a], windows.stride[a], counts[a])).collect();
         for run in combinations(&of) {
-            let each = run.iter().map(|r| Range {
-                from: fixed_index(r.first),
-                extent: crate::kernel::Extent::fixed(r.count),
-            });
+            let each = run
+                .iter()
+                .map(|r| Range { from: fixed_index(r.first), extent: crate::kernel::Extent::fixed(r.count) });
             let all: Vec<Range> = leading.iter().cloned().chain(each).collect();
             let cells: Vec<Range> = run.iter().map(|r| Range::whole(r.cells)).collect();
             self.nest(&all, false, &mut |kernel, at| {
