@@ -145,25 +145,24 @@ impl Gathering<'_> {
                 first = first.max(cluster + usize::from(self.is_loop(pieces, cluster)));
             }
         }
-        let before = |first: &mut usize, other: usize, apart: bool| {
-            *first =
-                (*first).max(self.of[other] + usize::from(apart || self.is_loop(pieces, self.of[other])));
+        let after = |first: &mut usize, other: usize, apart: bool| {
+            let apart = apart || self.is_loop(pieces, self.of[other]);
+            *first = (*first).max(self.of[other] + usize::from(apart));
         };
-        for other in 0..nth {
-            match (&pieces[other].what, &piece.what) {
-                // A loop comes after all that its carried values start from.
-                (What::Enter(scan, _), What::Loop(of, _)) if scan == of => before(&mut first, other, true),
-                _ => {}
+        let leaf = self.written(piece);
+        let is_place = leaf.is_some_and(|leaf| self.graph.leaves[leaf].kind == LeafKind::Place);
+        for (other, earlier) in pieces[..nth].iter().enumerate() {
+            // A loop comes after all that its carried values start from.
+            if let (What::Enter(scan, _), What::Loop(of, _)) = (&earlier.what, &piece.what)
+                && scan == of
+            {
+                after(&mut first, other, true);
             }
-        }
-        let Some(leaf) = self.written(piece) else { return first };
-        let is_place = self.graph.leaves[leaf].kind == LeafKind::Place;
-        for other in 0..nth {
-            if is_place && pieces[other].checks {
-                before(&mut first, other, true);
+            if is_place && earlier.checks {
+                after(&mut first, other, true);
             }
-            if pieces[other].reads.iter().any(|r| r.source == Source::Leaf(leaf)) {
-                before(&mut first, other, false);
+            if leaf.is_some_and(|leaf| earlier.reads.iter().any(|r| r.source == Source::Leaf(leaf))) {
+                after(&mut first, other, false);
             }
         }
         first

@@ -101,8 +101,8 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             one(walk, extents, preferred(shape, |_| true))
         }
         Op::Contract(spec) => {
-            for operand in 0..2 {
-                walk.read(inputs[operand], &operand_at(spec, operand));
+            for (nth, input) in inputs.iter().enumerate() {
+                walk.read(*input, &operand_at(spec, nth));
             }
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);

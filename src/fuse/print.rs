@@ -81,7 +81,6 @@ pub fn reason(graph: &Graph, apart: Apart) -> String {
         Apart::OtherAxis => "has no axis of its owner's extent".to_owned(),
         Apart::Large => "is too much for one thread".to_owned(),
         Apart::Scan => "a loop stands alone".to_owned(),
-        Apart::Fault => "changes a place, and a fault may still be found".to_owned(),
         Apart::StillRead(leaf) => {
             format!("changes {}, which is read there at other positions", graph.leaves[leaf].name)
         }

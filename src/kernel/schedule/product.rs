@@ -28,6 +28,9 @@ struct Place {
     strides: Vec<i64>,
 }
 
+/// Gives a buffer and a position in it, in terms of variables for the piece's axes.
+type Address<'a, K> = dyn FnMut(&mut K, &[Var]) -> (BufferId, Index) + 'a;
+
 /// How a contraction is divided among loops and a micro-kernel.
 struct Choice {
     /// Whether the operands change places.
@@ -133,12 +136,7 @@ impl Kernel<'_, '_> {
     }
 
     /// Where something lies in terms of the piece's axes.
-    fn place(
-        &mut self,
-        axes: usize,
-        ranges: &[Range],
-        address: &mut dyn FnMut(&mut Self, &[Var]) -> (BufferId, Index),
-    ) -> Place {
+    fn place(&mut self, axes: usize, ranges: &[Range], address: &mut Address<'_, Self>) -> Place {
         let vars: Vec<Var> = (0..axes).map(|_| self.out.free_var()).collect();
         let (buffer, mut base) = address(self, &vars);
         let mut along = vec![0; axes];

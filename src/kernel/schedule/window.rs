@@ -39,6 +39,9 @@ fn combinations(of: &[Vec<Run>]) -> Vec<Vec<Run>> {
     all
 }
 
+/// What is done in each window: the indices of the leading axes and the window, its cells, its first cell.
+type Inside<'a, K> = dyn FnMut(&mut K, &[Index], &[Range], &[Index]) + 'a;
+
 impl Kernel<'_, '_> {
     /// Goes through all windows of planes whose windows have this shape: the indices of the leading axes,
     /// of the window, and the window's cells as ranges of offsets.
@@ -48,7 +51,7 @@ impl Kernel<'_, '_> {
         windows: &Windows,
         plane: &[usize],
         counts: &[usize],
-        inside: &mut dyn FnMut(&mut Self, &[Index], &[Range], &[Index]),
+        inside: &mut Inside<'_, Self>,
     ) {
         let of: Vec<Vec<Run>> =
             (0..plane.len()).map(|a| runs(plane[a], windows.size[a], windows.stride[a], counts[a])).collect();
