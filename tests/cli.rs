@@ -192,7 +192,7 @@ fn kernels_are_shown_with_their_reasons() {
         "one thread does it alone",
         "not fused with cluster",
         "fused multiply-adds, lanes over outputs",
-        "models/mlp.dl:30: for p in params(mlp) { p <- p - lr * grad(cost, p) }",
+        "models/mlp.dl:29: for p in params(mlp) { p <- p - lr * grad(cost, p) }",
     ];
     for part in parts {
         assert!(said.contains(part), "{part} is missing in:\n{said}");

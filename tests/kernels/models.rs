@@ -42,6 +42,8 @@ fn small(file: &str) -> Vec<(&'static str, &'static str)> {
         "adam_mlp.dl" => vec![("hidden", "[35, 17]"), ("batch", "5")],
         "dbn.dl" => vec![("hidden", "[35, 17, 33]"), ("batch", "5")],
         "ca.dl" => vec![("hidden", "21"), ("batch", "5")],
+        "lstm.dl" => vec![("words", "50"), ("units", "7"), ("batch", "3")],
+        "rnnrbm.dl" => vec![("hidden", "11"), ("recurrent", "7"), ("length", "9")],
         "hmc.dl" => vec![("leaps", "5"), ("moves", "30")],
         _ => Vec::new(),
     }
@@ -52,9 +54,15 @@ fn small(file: &str) -> Vec<(&'static str, &'static str)> {
 fn all_steps(precision: Precision, bound: f64) {
     let only = std::env::var("DLC_FILE").ok();
     let mut wrong = Vec::new();
-    for file in programs().into_iter().filter(|file| only.as_ref().is_none_or(|only| file.contains(only))) {
+    let mut all: Vec<(String, Vec<_>)> =
+        programs().into_iter().map(|file| (file.clone(), small(&file))).collect();
+    // The other rule for ties.
+    all.push(("models/lenet.dl".to_owned(), [small("lenet.dl"), vec![("ties", "\"all\"")]].concat()));
+    for (file, set) in
+        all.into_iter().filter(|(file, _)| only.as_ref().is_none_or(|only| file.contains(only)))
+    {
         let began = std::time::Instant::now();
-        let built = built(&file, precision, &small(&file));
+        let built = built(&file, precision, &set);
         for (graph, step) in built.module.steps.iter().zip(&built.steps) {
             let mut numbers = Numbers(7);
             let values: Vec<Tensor> = graph.leaves.iter().map(|l| numbers.leaf(l)).collect();
