@@ -96,7 +96,8 @@ impl Maker<'_> {
             }
             _ => {
                 // Another way to cut all of them.
-                let by: Vec<usize> = [2, 3, 4, 5, 13, 17].into_iter().filter(|d| count % d == 0).collect();
+                let by: Vec<usize> =
+                    [2, 3, 4, 5, 13, 17].into_iter().filter(|d| count.is_multiple_of(*d)).collect();
                 if by.is_empty() {
                     return vec![1, count];
                 }
