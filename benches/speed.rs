@@ -1,11 +1,13 @@
 //! A training step beside JAX's, in one run: microseconds a minibatch, median of epochs done in turn.
 //! `cargo bench --bench speed`; the peer is found by `DLC_PEER_PYTHON`, a Python that has JAX. Without it
-//! `dlc` is measured alone. `DLC_BENCH_ONLY=mlp` leaves the other models out, `DLC_THREADS=1` sets threads.
+//! `dlc` is measured alone. `DLC_STATEMENTS=1` measures each statement of the steps' kernels instead.
+//! `DLC_BENCH_ONLY=mlp` leaves the other models out, `DLC_THREADS=1` sets threads.
 
 use dlc::check::{self, Files, Settings};
 use dlc::cpu::Isa;
 use dlc::diag::Diagnostic;
 use dlc::ir::DType;
+use dlc::kernel::{Item, Op, Step, Stmt, print};
 use dlc::program::{Precision, RawSource};
 use dlc::runtime::{Arg, CompiledDevice, Device, Entry, prepare, raw_shape};
 use dlc::source::SourceMap;
@@ -131,13 +133,23 @@ fn main() {
             ];
             let entry = Entry { step, first: next, count: calls, run: next, args };
             next += calls as u64;
-            let began = Instant::now();
+            let began = now(threads);
             let ran = device.run(&[entry]);
-            let seconds = began.elapsed().as_secs_f64();
+            let seconds = now(threads) - began;
             assert!(ran.fault.is_none() && ran.reports.len() == calls);
             seconds / calls as f64 * 1e6
         };
         epoch(&mut device);
+        if std::env::var("DLC_STATEMENTS").is_ok() {
+            statements(&compiled.kernels[step].step, &mut |part| {
+                let Ok(ready) = prepare(&program, module, &folder) else { panic!("no data") };
+                let mut steps: Vec<Step> = compiled.kernels.iter().map(|b| b.step.clone()).collect();
+                steps[step] = part;
+                let mut device = CompiledDevice::new(module, steps, ready, threads, isa);
+                (0..4).map(|_| epoch(&mut device)).fold(f64::INFINITY, f64::min)
+            });
+            continue;
+        }
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         let epochs = if batch > 100 { 10 } else { 2 };
         for _ in 0..ROUNDS {
@@ -153,6 +165,45 @@ fn main() {
     if peer.is_none() {
         println!("no peer: python3 -m venv peers && peers/bin/pip install jax==0.10.2 numpy");
         println!("then DLC_PEER_PYTHON=peers/bin/python cargo bench --bench speed");
+    }
+}
+
+/// What each statement of each kernel takes by itself: microseconds a minibatch. Values are then wrong.
+fn statements(step: &Step, time: &mut dyn FnMut(Step) -> f64) {
+    for (nth, kernel) in step.kernels.iter().enumerate() {
+        let mut alone = step.clone();
+        alone.order = vec![Item::Kernel(nth)];
+        println!("{:40} {:8.1}", kernel.name, time(alone.clone()));
+        for (at, stmt) in kernel.body.iter().enumerate() {
+            if matches!(
+                stmt,
+                Stmt::Let { op: Op::Const(_) | Op::Index(_) | Op::Binary(..) | Op::Unary(..), .. }
+            ) {
+                continue;
+            }
+            let mut part = alone.clone();
+            // Values that other statements use stay.
+            part.kernels[nth]
+                .body
+                .retain(|s| *s == *stmt || matches!(s, Stmt::Let { op, .. } if !matches!(op, Op::Fold(_))));
+            if dlc::kernel::verify::verify(&part).is_err() {
+                continue;
+            }
+            let text = print::print_statement(step, kernel, stmt);
+            println!("  {at:3} {:80.80} {:8.1}", text, time(part));
+        }
+    }
+}
+
+/// Seconds: of one thread's work where there is one and the system counts that (others may hold the processor
+/// meanwhile), else of the clock.
+fn now(threads: usize) -> f64 {
+    static BEGIN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let spent = spent.and_then(|t| t.split_whitespace().next()?.parse::<f64>().ok());
+    match spent.filter(|_| threads == 1) {
+        Some(nanoseconds) => nanoseconds * 1e-9,
+        None => BEGIN.get_or_init(Instant::now).elapsed().as_secs_f64(),
     }
 }
 

@@ -6,8 +6,10 @@
 //!
 //! ```text
 //!  .dl text ─syntax─▶ syntax tree ─check─▶ program ─lower─▶ tensor IR ─passes─▶ ─grad─▶ ─passes─▶ tensor IR
-//!                                             │                                                      │
-//!                                             └── schedule ──▶ train ◀── runtime ◀───────────────────┘
+//!                                             │                                                      │ fuse, plan
+//!                                             │                            clusters, places in memory
+//!                                             │                                                      │ schedule
+//!                                             └── schedule ──▶ train ◀── runtime ◀── cpu ◀──── kernel IR
 //! ```
 //!
 //! - [`syntax`] reads text, reports several errors a run, and lays text out (`dlc fmt`).
@@ -16,8 +18,10 @@
 //! - [`lower`] turns the language's operations into the few of the tensor [`ir`].
 //! - [`passes`] run the rewrite [`rules`] before and after [`grad`] replaces each gradient by the
 //!   operations that compute it.
-//! - [`runtime`] reads data and runs queues of step calls, today with the IR's reference
-//!   interpreter; [`train`] interprets the schedule, keeps the log and writes files.
+//! - [`fuse`] gathers work in clusters by owner axis, [`plan`] gives every value its place in memory, and
+//!   [`kernel`] holds what comes of it: loops, products and barriers, with the order of every sum.
+//! - [`cpu`] makes machine code of kernels, its elementwise functions being those of [`math`].
+//! - [`runtime`] reads data and runs queues of step calls on the team of threads; [`train`] interprets the schedule, keeps the log and writes files.
 //! - [`cli`] is the command.
 //!
 //! What every stage uses: [`source`] texts and spans, [`diag`]nostics as data, the [`random`]

@@ -10,13 +10,13 @@ mod golden;
 mod more;
 
 use dlc::check::{Files, Settings, check};
-use dlc::compile;
+use dlc::cpu::Isa;
 use dlc::diag::{Diagnostic, Problems, render::render_plain};
-use dlc::ir::Module;
 use dlc::program::{Precision, Program, RawSource};
-use dlc::runtime::{Interpreter, prepare, raw_shape};
+use dlc::runtime::{CompiledDevice, prepare, raw_shape};
 use dlc::source::SourceMap;
 use dlc::train::{Event, Logged, Options, Sink, run_on};
+use dlc::{Compiled, compile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +74,7 @@ impl Model {
         self
     }
 
-    fn compiled(&self) -> (Program, Module) {
+    fn compiled(&self) -> (Program, Compiled) {
         let mut sources = SourceMap::default();
         let name = self.path.display().to_string();
         let source = sources.add(name, Some(self.path.clone()), self.text.clone());
@@ -85,7 +85,7 @@ impl Model {
         assert!(warnings.iter().all(|w| w.code.id == "DL1002"), "{}", told(&warnings));
         let compiled = compile(&program, self.settings.precision, &mut |_, _, _| {});
         let compiled = compiled.unwrap_or_else(|p| panic!("{}", told(&p)));
-        (program, compiled.module)
+        (program, compiled)
     }
 
     fn folder(&self) -> PathBuf {
@@ -102,7 +102,7 @@ impl Model {
     }
 
     fn in_folder(&self, out: tempfile::TempDir, report: &str, times: usize) -> Told {
-        let (program, module) = self.compiled();
+        let (program, Compiled { module, kernels, .. }) = self.compiled();
         let interrupt = Arc::new(AtomicBool::new(false));
         let options = Options {
             folder: self.folder(),
@@ -111,7 +111,8 @@ impl Model {
             ..Options::default()
         };
         let ready = prepare(&program, &module, &options.folder).unwrap_or_else(|p| panic!("{p:?}"));
-        let mut device = Interpreter::new(&module, ready);
+        let steps = kernels.into_iter().map(|built| built.step).collect();
+        let mut device = CompiledDevice::new(&module, steps, ready, 2, Isa::best());
         let mut kept = Kept { interrupt, report, left: times, printed: Vec::new(), reports: Vec::new() };
         let finished = run_on(&program, &module, &mut device, &options, &mut kept);
         finished.unwrap_or_else(|p| panic!("{p:?}"));

@@ -697,6 +697,30 @@ fn algebra() {
     );
     check("neg-neg", &some(), &|b, x| two(b, x[0]), "neg(neg(x0))", "x0");
     check(
+        "add-twice",
+        &some(),
+        &|b, x| {
+            let y = b.with_constant(Binary::Mul, x[0], 0.25);
+            b.add(y, y)
+        },
+        "add(mul(x0, 0.25), mul(x0, 0.25))",
+        "mul(x0, 0.5)",
+    );
+    let penalised = |b: &mut Builder, of: NodeId, by: NodeId| {
+        let t = b.with_constant(Binary::Mul, of, 3.0);
+        let s = b.unary(Unary::Sign, by);
+        let z = b.with_constant(Binary::Mul, s, 0.0);
+        b.add(t, z)
+    };
+    check(
+        "zero-sign",
+        &some(),
+        &|b, x| penalised(b, x[0], x[0]),
+        "add(mul(x0, 3), mul(sign(x0), 0))",
+        "mul(x0, 3)",
+    );
+    stays("zero-sign", &some(), &|b, x| penalised(b, x[0], x[1]));
+    check(
         "add-neg",
         &some(),
         &|b, x| {

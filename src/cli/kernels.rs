@@ -63,7 +63,10 @@ pub fn kernels(args: &Args) -> u8 {
         texts.push(form + &step_text(graph, built, code.as_ref(), &session.sources));
     }
     if texts.is_empty() {
-        return super::usage("kernels", &format!("there is no step of that name; there are {}", steps(&program)));
+        return super::usage(
+            "kernels",
+            &format!("there is no step of that name; there are {}", steps(&program)),
+        );
     }
     out(&texts.join("\n"));
     0

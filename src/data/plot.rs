@@ -37,7 +37,7 @@ pub fn svg(curves: &[Curve], marks: &[Mark], axis: &str) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    let xs = Scale::of(curves.iter().flat_map(|c| finite(c)).map(|p| p.0), LEFT, WIDTH - RIGHT);
+    let xs = Scale::of(curves.iter().flat_map(finite).map(|p| p.0), LEFT, WIDTH - RIGHT);
     for (at, curve) in curves.iter().enumerate() {
         let top = TOP + at as f64 * (HEIGHT + GAP);
         panel(&mut out, curve, marks, &xs, top, COLOURS[at % COLOURS.len()]);

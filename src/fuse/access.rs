@@ -163,11 +163,7 @@ pub fn known_index(graph: &Graph, index: NodeId, at: &[Position]) -> Position {
         Op::Broadcast { .. } => {
             let input = graph.inputs(index)[0];
             let shape = &graph.ty(input).shape;
-            known_index(
-                graph,
-                input,
-                &operand_position(graph.op(index), shape, &graph.ty(index).shape, at),
-            )
+            known_index(graph, input, &operand_position(graph.op(index), shape, &graph.ty(index).shape, at))
         }
         _ => None,
     }

@@ -13,11 +13,7 @@ const SMALL: usize = 8192;
 const SMALL_PRODUCT: usize = 65_536;
 
 /// The pieces in order, gathered; or a value that must be kept in memory first.
-pub fn cluster(
-    graph: &Graph,
-    sinks: &[Sink],
-    stored: &[bool],
-) -> Result<(Vec<Piece>, Vec<Cluster>), NodeId> {
+pub fn cluster(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Result<(Vec<Piece>, Vec<Cluster>), NodeId> {
     let mut pieces = pieces(graph, sinks, stored);
     order_sinks(&mut pieces, sinks)?;
     let mut at = Gathering { graph, sinks, homes: BTreeMap::new(), of: Vec::new(), clusters: Vec::new() };
@@ -39,7 +35,8 @@ fn order_sinks(pieces: &mut Vec<Piece>, sinks: &[Sink]) -> Result<(), NodeId> {
     for piece in &left {
         let sink = &sinks[sink_of(piece).expect("only sinks are left")];
         let itself = over(sink).map(Source::Leaf);
-        let moved = |along: &[Option<usize>]| along.iter().enumerate().any(|(axis, from)| *from != Some(axis));
+        let moved =
+            |along: &[Option<usize>]| along.iter().enumerate().any(|(axis, from)| *from != Some(axis));
         if piece.reads.iter().any(|r| Some(r.source) == itself && moved(&r.along)) {
             return Err(sink.value);
         }
@@ -115,9 +112,9 @@ impl Gathering<'_> {
             }
             What::Loop(id, _) => {
                 let graph = self.graph;
-                let results = graph.ids().filter(|r| {
-                    matches!(graph.op(*r), Op::Result(_)) && graph.inputs(*r) == [*id]
-                });
+                let results = graph
+                    .ids()
+                    .filter(|r| matches!(graph.op(*r), Op::Result(_)) && graph.inputs(*r) == [*id]);
                 self.homes.extend(results.map(|r| (Source::Node(r), nth)));
                 self.homes.insert(Source::Node(*id), nth);
             }
@@ -148,24 +145,24 @@ impl Gathering<'_> {
                 first = first.max(cluster + usize::from(self.is_loop(pieces, cluster)));
             }
         }
-        let before = |first: &mut usize, other: usize, apart: bool| {
-            *first = (*first).max(self.of[other] + usize::from(apart || self.is_loop(pieces, self.of[other])));
+        let after = |first: &mut usize, other: usize, apart: bool| {
+            let apart = apart || self.is_loop(pieces, self.of[other]);
+            *first = (*first).max(self.of[other] + usize::from(apart));
         };
-        for other in 0..nth {
-            match (&pieces[other].what, &piece.what) {
-                // A loop comes after all that its carried values start from.
-                (What::Enter(scan, _), What::Loop(of, _)) if scan == of => before(&mut first, other, true),
-                _ => {}
+        let leaf = self.written(piece);
+        let is_place = leaf.is_some_and(|leaf| self.graph.leaves[leaf].kind == LeafKind::Place);
+        for (other, earlier) in pieces[..nth].iter().enumerate() {
+            // A loop comes after all that its carried values start from.
+            if let (What::Enter(scan, _), What::Loop(of, _)) = (&earlier.what, &piece.what)
+                && scan == of
+            {
+                after(&mut first, other, true);
             }
-        }
-        let Some(leaf) = self.written(piece) else { return first };
-        let is_place = self.graph.leaves[leaf].kind == LeafKind::Place;
-        for other in 0..nth {
-            if is_place && pieces[other].checks {
-                before(&mut first, other, true);
+            if is_place && earlier.checks {
+                after(&mut first, other, true);
             }
-            if pieces[other].reads.iter().any(|r| r.source == Source::Leaf(leaf)) {
-                before(&mut first, other, false);
+            if leaf.is_some_and(|leaf| earlier.reads.iter().any(|r| r.source == Source::Leaf(leaf))) {
+                after(&mut first, other, false);
             }
         }
         first

@@ -113,8 +113,6 @@ pub enum Apart {
     Large,
     /// The cluster is the loop of a scan.
     Scan,
-    /// It changes a place, and what may raise a fault comes first.
-    Fault,
     /// It changes a place that a piece of the cluster reads at other positions.
     StillRead(usize),
 }

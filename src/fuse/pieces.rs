@@ -25,9 +25,8 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
             _ => found.extend(value(graph, stored, id)),
         }
     }
-    found.extend(
-        sinks.iter().enumerate().map(|(nth, sink)| copy(graph, stored, What::Sink(nth), sink.value)),
-    );
+    found
+        .extend(sinks.iter().enumerate().map(|(nth, sink)| copy(graph, stored, What::Sink(nth), sink.value)));
     found
 }
 
@@ -86,9 +85,8 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
     let inputs = graph.inputs(id);
     let rank = shape.len();
     let mut walk = Walk::new(graph, stored);
-    let one = |walk, extents: Vec<usize>, ownable| {
-        vec![finish(What::Value(id), extents, rank, ownable, walk)]
-    };
+    let one =
+        |walk, extents: Vec<usize>, ownable| vec![finish(What::Value(id), extents, rank, ownable, walk)];
     match graph.op(id) {
         Op::Reduce { axes, .. } => {
             let operand = &graph.ty(inputs[0]).shape;
@@ -103,8 +101,8 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             one(walk, extents, preferred(shape, |_| true))
         }
         Op::Contract(spec) => {
-            for operand in 0..2 {
-                walk.read(inputs[operand], &operand_at(spec, operand));
+            for (nth, input) in inputs.iter().enumerate() {
+                walk.read(*input, &operand_at(spec, nth));
             }
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);

@@ -24,7 +24,9 @@ fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize)
         }
         for piece in cluster.pieces.iter().map(|p| &fused.pieces[*p]) {
             let _ = writeln!(text, "{pad}  {}", line(graph, fused, piece));
-            if let (What::Loop(id, body), crate::ir::Op::Scan(scan)) = (&piece.what, op_of(graph, &piece.what)) {
+            if let (What::Loop(id, body), crate::ir::Op::Scan(scan)) =
+                (&piece.what, op_of(graph, &piece.what))
+            {
                 let _ = id;
                 write_clusters(text, &scan.body, body, depth + 2);
             }
@@ -79,7 +81,8 @@ pub fn reason(graph: &Graph, apart: Apart) -> String {
         Apart::OtherAxis => "has no axis of its owner's extent".to_owned(),
         Apart::Large => "is too much for one thread".to_owned(),
         Apart::Scan => "a loop stands alone".to_owned(),
-        Apart::Fault => "changes a place, and a fault may still be found".to_owned(),
-        Apart::StillRead(leaf) => format!("changes {}, which is read there at other positions", graph.leaves[leaf].name),
+        Apart::StillRead(leaf) => {
+            format!("changes {}, which is read there at other positions", graph.leaves[leaf].name)
+        }
     }
 }

@@ -115,7 +115,8 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
         moments.push((begin, *time - 1));
     }
     let last_reader = |source: Source, home: usize| {
-        let readers = (0..fused.pieces.len()).filter(|p| fused.pieces[*p].reads.iter().any(|r| r.source == source));
+        let readers =
+            (0..fused.pieces.len()).filter(|p| fused.pieces[*p].reads.iter().any(|r| r.source == source));
         readers.map(|p| cluster_of[p]).fold(home, usize::max)
     };
     for (nth, piece) in fused.pieces.iter().enumerate() {
@@ -180,7 +181,9 @@ fn results(
     for (at, ty) in scan.results().into_iter().enumerate() {
         let nodes: Vec<NodeId> = graph
             .ids()
-            .filter(|r| *graph.op(*r) == Op::Result(at) && graph.inputs(*r) == [id] && fused.stored[r.index()])
+            .filter(|r| {
+                *graph.op(*r) == Op::Result(at) && graph.inputs(*r) == [id] && fused.stored[r.index()]
+            })
             .collect();
         if at >= scan.carried && nodes.is_empty() {
             continue;

@@ -39,21 +39,26 @@ pub fn tiles(graph: &Graph, fused: &Fused) -> BTreeMap<usize, Tile> {
                 && !matches!(reader.what, What::Joined(_) | What::Enter(..))
                 && elementwise(graph, &reader.what)
                 && reader.owner == piece.owner;
-            let straight = reader.reads.iter().filter(|r| r.source == source).all(|r| {
-                r.along.iter().enumerate().all(|(axis, along)| *along == Some(axis))
-            });
+            let straight = reader
+                .reads
+                .iter()
+                .filter(|r| r.source == source)
+                .all(|r| r.along.iter().enumerate().all(|(axis, along)| *along == Some(axis)));
             // The product is moved to its user: what it reads must not be written over before.
             let written = cluster.pieces.iter().filter_map(|p| match fused.pieces[*p].what {
                 What::Sink(nth) => over(&fused.sinks[nth]),
                 _ => None,
             });
-            let moved_past = written.into_iter().any(|l| piece.reads.iter().any(|r| r.source == Source::Leaf(l)));
+            let moved_past =
+                written.into_iter().any(|l| piece.reads.iter().any(|r| r.source == Source::Leaf(l)));
             if !cluster.pieces.contains(&user) || !alike || !straight || moved_past {
                 continue;
             }
             let mut held = piece.extents[..piece.outer].to_vec();
             held[owned] = owner.unit;
-            let Some(axis) = (0..held.len()).filter(|a| *a != owned).max_by_key(|a| held[*a]) else { continue };
+            let Some(axis) = (0..held.len()).filter(|a| *a != owned).max_by_key(|a| held[*a]) else {
+                continue;
+            };
             let others: usize = held.iter().product::<usize>() / held[axis];
             let size = (TILE / others.max(1)).clamp(1, held[axis]);
             if size < held[axis] && axis != held.len() - 1 {
@@ -69,10 +74,9 @@ pub fn tiles(graph: &Graph, fused: &Fused) -> BTreeMap<usize, Tile> {
 fn elementwise(graph: &Graph, what: &What) -> bool {
     match what {
         What::Sink(_) => true,
-        What::Value(id) => matches!(
-            graph.op(*id),
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_)
-        ),
+        What::Value(id) => {
+            matches!(graph.op(*id), Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Cast(_))
+        }
         What::Partial(_) | What::Joined(_) | What::Enter(..) | What::Loop(..) => false,
     }
 }

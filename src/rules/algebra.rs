@@ -16,6 +16,13 @@ pub const ALGEBRA: &[Rule] = &[
     Rule { name: "add-neg", algebra: "x + -y = x - y", subject: Subject::Algebra, apply: add_neg },
     Rule { name: "sub-neg", algebra: "x - -y = x + y", subject: Subject::Algebra, apply: sub_neg },
     Rule { name: "sum-neg", algebra: "sum(-x) = -sum(x)", subject: Subject::Algebra, apply: sum_neg },
+    Rule { name: "add-twice", algebra: "c*x + c*x = 2c*x", subject: Subject::Algebra, apply: add_twice },
+    Rule {
+        name: "zero-sign",
+        algebra: "t + 0*sign(x) = t, where t is not a number if x is not",
+        subject: Subject::Algebra,
+        apply: zero_sign,
+    },
     Rule { name: "pow-one", algebra: "x^1 = x", subject: Subject::Algebra, apply: pow_one },
     Rule { name: "pow-two", algebra: "x^2 = x * x", subject: Subject::Algebra, apply: pow_two },
     Rule { name: "pow-half", algebra: "x^0.5 = sqrt(x)", subject: Subject::Algebra, apply: pow_half },
@@ -86,6 +93,38 @@ fn sum_neg(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     let axes = axes.clone();
     let sum = rw.b.sum(x, &axes);
     Some(rw.b.neg(sum))
+}
+
+/// Doubling is exact, so that the factor may be doubled in place of the product.
+fn add_twice(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
+    let facts = rw.facts();
+    let (a, b) = facts.binary(id, Binary::Add)?;
+    let (c, x) = facts.binary(a, Binary::Mul).filter(|_| a == b)?;
+    let (c, x) = if facts.constant(c).is_some() { (c, x) } else { (x, c) };
+    let factor = 2.0 * facts.constant(c)?;
+    factor.is_finite().then(|| rw.b.with_constant(Binary::Mul, x, factor))
+}
+
+/// A penalty of weight 0: the sign is finite wherever x is a number, and elsewhere t says so.
+fn zero_sign(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
+    let facts = rw.facts();
+    let (a, b) = facts.binary(id, Binary::Add)?;
+    let signed = |m: NodeId| facts.unary(beside(rw, m, Binary::Mul, 0.0)?, Unary::Sign);
+    let (t, x) = match (signed(a), signed(b)) {
+        (_, Some(x)) => (a, x),
+        (Some(x), None) => (b, x),
+        (None, None) => return None,
+    };
+    spoilt_by(rw, t, x).then_some(t)
+}
+
+/// Whether a value is not a number where x is not: sums and products hand it on.
+fn spoilt_by(rw: &Rewriter, t: NodeId, x: NodeId) -> bool {
+    let facts = rw.facts();
+    let either = |f| facts.binary(t, f).is_some_and(|(a, b)| spoilt_by(rw, a, x) || spoilt_by(rw, b, x));
+    t == x
+        || facts.unary(t, Unary::Neg).is_some_and(|t| spoilt_by(rw, t, x))
+        || [Binary::Add, Binary::Sub, Binary::Mul].into_iter().any(either)
 }
 
 fn pow_one(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {

@@ -180,7 +180,7 @@ run { load([w], \"out/w.npz\"); print(\"{sum_up().total}\") }
 fn c117_a_folder_where_the_file_should_be() {
     let lab = Lab::new().file("save.dl", SAVING);
     std::fs::create_dir_all(lab.path("out/w.npz")).expect("a folder can be made");
-    let output = lab.dlc(&["run", "save.dl"]);
+    let output = lab.dlc(&["run", "save.dl", "--out", "."]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     says(&said, &["DL0706", "out/w.npz", "directory", "save.dl:7:5", "bytes were to be written"]);
@@ -193,7 +193,7 @@ fn c117_a_folder_where_the_file_should_be() {
 #[test]
 fn c117_a_full_device_under_the_log() {
     let lab = Lab::new().file("save.dl", SAVING);
-    let output = lab.dlc(&["run", "save.dl", "--log", "/dev/full"]);
+    let output = lab.dlc(&["run", "save.dl", "--out", ".", "--log", "/dev/full"]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     says(&said, &["DL0706", "/dev/full", "No space left"]);
@@ -204,10 +204,12 @@ fn c117_a_full_device_under_the_log() {
 #[test]
 fn c117_a_file_where_the_folder_should_be() {
     let lab = Lab::new().file("save.dl", SAVING).file("out", "a file in the way");
-    let output = lab.dlc(&["run", "save.dl"]);
+    let output = lab.dlc(&["run", "save.dl", "--out", "."]);
     assert_eq!(output.status.code(), Some(1));
     says(&String::from_utf8_lossy(&output.stderr), &["DL0706", "out"]);
-    assert_eq!(lab.names(), ["out", "save.dl"]);
+    let of_the_run = ["checkpoint", "command.txt", "log.jsonl", "program"];
+    let names: Vec<String> = lab.names().into_iter().filter(|n| !of_the_run.contains(&n.as_str())).collect();
+    assert_eq!(names, ["out", "save.dl"]);
     assert_eq!(std::fs::read_to_string(lab.path("out")).expect("it is there"), "a file in the way");
 }
 
@@ -218,7 +220,7 @@ fn c117_a_folder_that_vanishes_during_the_run() {
     let text = SAVING.replace("turns = 5", "turns = 1_000_000");
     let lab = Lab::new().file("save.dl", text).file("load.dl", LOADING);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dlc"));
-    command.args(["run", "save.dl", "--quiet"]).current_dir(lab.path(""));
+    command.args(["run", "save.dl", "--quiet", "--out", "."]).current_dir(lab.path(""));
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("the command runs");
     let appears = || {
         let there = |_: &u32| {
@@ -233,7 +235,7 @@ fn c117_a_folder_that_vanishes_during_the_run() {
     let _ = child.kill();
     let output = child.wait_with_output().expect("it ends");
     if anew {
-        assert!(lab.dlc(&["run", "load.dl"]).status.success());
+        assert!(lab.dlc(&["run", "load.dl", "--out", "."]).status.success());
     } else {
         assert_eq!(output.status.code(), Some(1));
         says(&String::from_utf8_lossy(&output.stderr), &["DL0706", "out/w.npz"]);
@@ -252,9 +254,9 @@ fn c117_a_disk_that_fills_up() {
     let script = format!(
         "mount -t tmpfs -o size=700k none out || exit 77
          head -c 200000 /dev/zero > out/hog
-         {dlc} run save.dl --set turns=1 && head -c 100000 /dev/zero >> out/hog || exit 78
-         {dlc} run save.dl --set turns=3; echo status $?
-         {dlc} run load.dl; ls out",
+         {dlc} run save.dl --out . --set turns=1 && head -c 100000 /dev/zero >> out/hog || exit 78
+         {dlc} run save.dl --out . --set turns=3; echo status $?
+         {dlc} run load.dl --out .; ls out",
         dlc = env!("CARGO_BIN_EXE_dlc")
     );
     let mut command = std::process::Command::new("unshare");
@@ -278,13 +280,13 @@ fn c117_killed_while_saving() {
     let mut loaded = 0;
     for attempt in 0..25 {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dlc"));
-        command.args(["run", "save.dl", "--quiet"]).current_dir(lab.path(""));
+        command.args(["run", "save.dl", "--quiet", "--out", "."]).current_dir(lab.path(""));
         let mut child = command.spawn().expect("the command runs");
         std::thread::sleep(std::time::Duration::from_micros(60_000 + 7_919 * attempt));
         child.kill().expect("it is still saving");
         child.wait().expect("it has ended");
         if lab.path("out/w.npz").exists() {
-            let output = lab.dlc(&["run", "load.dl"]);
+            let output = lab.dlc(&["run", "load.dl", "--out", "."]);
             assert_eq!(
                 String::from_utf8_lossy(&output.stdout),
                 "0.5\n",

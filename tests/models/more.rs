@@ -80,7 +80,8 @@ fn the_recurrent_gradient_is_that_of_central_differences() {
     );
     let schedule = "  for w, t in batches(sentences.train, 4) { probe(w, t) }";
     let model = Model::of("more/rnn.dl").double().with(&probe, schedule);
-    let (program, module) = model.compiled();
+    let (program, compiled) = model.compiled();
+    let module = compiled.module;
     let ready = prepare(&program, &module, &model.folder()).expect("the setup succeeds");
     let mut device = Interpreter::new(&module, ready);
     let resident =

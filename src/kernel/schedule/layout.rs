@@ -106,7 +106,8 @@ impl Kernel<'_, '_> {
         // As many of the last axes as are whole are one row.
         let mut rows = ranges.len();
         let mut count = 1;
-        while rows > 0 && ranges[rows - 1].extent.rest.is_none() && ranges[rows - 1].from == Index::default() {
+        while rows > 0 && ranges[rows - 1].extent.rest.is_none() && ranges[rows - 1].from == Index::default()
+        {
             rows -= 1;
             count *= ranges[rows].extent.size;
         }

@@ -52,7 +52,8 @@ fn clusters(
         let is_loop = matches!(scope.fused.pieces[first].what, What::Loop(..));
         let now_alone = cluster.owner.is_none() && !is_loop;
         // One thread needs no barrier between its own kernels, unless a fault must be known first.
-        if !order.is_empty() && !(alone && now_alone && !checks) {
+        let in_one_go = alone && now_alone && !checks;
+        if !order.is_empty() && !in_one_go {
             order.push(Item::Barrier);
         }
         if let What::Loop(id, body) = &scope.fused.pieces[first].what {

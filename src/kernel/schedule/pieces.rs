@@ -90,6 +90,10 @@ impl Kernel<'_, '_> {
     /// One piece, over the owner's block and, along the tile's axis, the tile.
     fn piece(&mut self, nth: usize, owner: Option<&Owner>, tile: Option<(usize, &Range)>) {
         let piece = &self.scope.fused.pieces[nth];
+        // A value without elements is not computed.
+        if piece.extents[..piece.outer].contains(&0) {
+            return;
+        }
         let mut ranges: Vec<Range> = piece.extents.iter().map(|e| Range::whole(*e)).collect();
         if let (Some(owner), Some(axis)) = (owner, piece.owner) {
             ranges[axis] = Range::part(owner.var, owner.unit, owner.extent);
@@ -124,7 +128,8 @@ impl Kernel<'_, '_> {
         match what {
             What::Value(id) | What::Joined(id) => scope.stored(self.step, Source::Node(*id), &parts, at),
             What::Partial(id) => {
-                let piece = scope.fused.pieces.iter().find(|p| matches!(p.what, What::Partial(of) if of == *id));
+                let piece =
+                    scope.fused.pieces.iter().find(|p| matches!(p.what, What::Partial(of) if of == *id));
                 let piece = piece.expect("the sum has its blocks");
                 let unit = unit_of(piece);
                 let owner = self.parts.block.clone().expect("blocks of a sum are of the owner's axis");
@@ -166,6 +171,10 @@ impl Kernel<'_, '_> {
         inside: &mut dyn FnMut(&mut Self, &[Index]),
     ) {
         let Some((range, others)) = ranges.split_first() else { return inside(self, at) };
+        // What a loop without turns reads may not be there, and would be moved out of it.
+        if ranges.iter().any(|r| r.extent.size == 0) {
+            return;
+        }
         // One turn needs no loop; lanes are wanted for the bounds that they give.
         if range.extent == Extent::fixed(1) {
             at.push(range.from.clone());
@@ -215,7 +224,8 @@ impl Kernel<'_, '_> {
     fn strips(&mut self, what: &What, id: NodeId, f: Unary, ranges: &[Range], span: Option<Span>) {
         let input = self.scope.graph.inputs(id)[0];
         let dtype = self.scope.graph.ty(id).dtype;
-        let Some((last, outer)) = ranges.split_last().filter(|(last, _)| last.extent != Extent::fixed(1)) else {
+        let Some((last, outer)) = ranges.split_last().filter(|(last, _)| last.extent != Extent::fixed(1))
+        else {
             return self.nest(ranges, false, &mut |kernel, at| {
                 let a = kernel.read(input, at);
                 let value = kernel.out.value(dtype, Op::Unary(f, a), span);

@@ -8,6 +8,7 @@ use super::value::Kernel;
 use crate::fuse::What;
 use crate::fuse::access::Position;
 use crate::fuse::pieces::operand_at;
+use crate::ir::op::Reduce;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Stmt, Terms, Var};
 use crate::plan::strides;
@@ -27,6 +28,9 @@ struct Place {
     /// Elements from one index to the next, along each axis.
     strides: Vec<i64>,
 }
+
+/// Gives a buffer and a position in it, in terms of variables for the piece's axes.
+type Address<'a, K> = dyn FnMut(&mut K, &[Var]) -> (BufferId, Index) + 'a;
 
 /// How a contraction is divided among loops and a micro-kernel.
 struct Choice {
@@ -49,6 +53,13 @@ impl Kernel<'_, '_> {
         let node = scope.graph.node(id);
         let Node::Contract(spec) = &node.op else { unreachable!("only contractions come here") };
         let outer = piece.outer;
+        if piece.extents[outer..].contains(&0) {
+            return self.nest(&ranges[..outer], true, &mut |kernel, at| {
+                let zero = kernel.of_none(Reduce::Sum, node.ty.dtype, node.span);
+                let to = kernel.target(&piece.what, at);
+                kernel.store(to, zero, node.span);
+            });
+        }
         let axes = ranges.len();
         let positions = [operand_at(spec, 0), operand_at(spec, 1)];
         let logical = [0, 1].map(|i| logical_strides(self, node.inputs[i], &positions[i], axes));
@@ -98,7 +109,18 @@ impl Kernel<'_, '_> {
                 let loops: Vec<usize> = free.iter().chain(around).copied().collect();
                 let shared = (b.clone(), n);
                 return self.calls(
-                    &Call { choice: &choice, a: &a, b: &b, c: &c, free: &loops, around: &[], within, zero: !around.is_empty(), pack: Some(shared), columns },
+                    &Call {
+                        choice: &choice,
+                        a: &a,
+                        b: &b,
+                        c: &c,
+                        free: &loops,
+                        around: &[],
+                        within,
+                        zero: !around.is_empty(),
+                        pack: Some(shared),
+                        columns,
+                    },
                     ranges,
                     node.ty.dtype,
                     node.span,
@@ -106,17 +128,23 @@ impl Kernel<'_, '_> {
                 );
             }
         }
-        let call = Call { choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, zero: !around.is_empty(), pack: None, columns };
+        let call = Call {
+            choice: &choice,
+            a: &a,
+            b: &b,
+            c: &c,
+            free: &free,
+            around,
+            within,
+            zero: !around.is_empty(),
+            pack: None,
+            columns,
+        };
         self.calls(&call, ranges, node.ty.dtype, node.span, 0);
     }
 
     /// Where something lies in terms of the piece's axes.
-    fn place(
-        &mut self,
-        axes: usize,
-        ranges: &[Range],
-        address: &mut dyn FnMut(&mut Self, &[Var]) -> (BufferId, Index),
-    ) -> Place {
+    fn place(&mut self, axes: usize, ranges: &[Range], address: &mut Address<'_, Self>) -> Place {
         let vars: Vec<Var> = (0..axes).map(|_| self.out.free_var()).collect();
         let (buffer, mut base) = address(self, &vars);
         let mut along = vec![0; axes];
@@ -135,7 +163,15 @@ impl Kernel<'_, '_> {
     }
 
     /// The right operand as rows of neighbours in scratch: a row a term.
-    fn packed(&mut self, b: &Place, within: &[usize], n: usize, ranges: &[Range], dtype: DType, span: Option<Span>) -> Place {
+    fn packed(
+        &mut self,
+        b: &Place,
+        within: &[usize],
+        n: usize,
+        ranges: &[Range],
+        dtype: DType,
+        span: Option<Span>,
+    ) -> Place {
         let columns = ranges[n].extent.size;
         let terms: Vec<usize> = within.iter().map(|s| ranges[*s].extent.size).collect();
         let count: usize = terms.iter().product();
@@ -195,10 +231,8 @@ impl Kernel<'_, '_> {
     /// Zeros where a product is going to be added up.
     fn zeros(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
         let axes: Vec<usize> = call.choice.m.into_iter().chain(call.choice.n).collect();
-        let loops: Vec<Range> = axes
-            .iter()
-            .map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent })
-            .collect();
+        let loops: Vec<Range> =
+            axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect();
         self.nest(&loops, true, &mut |kernel, at| {
             let zero = kernel.constant(dtype, 0.0);
             let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, c.strides[*axis]));
@@ -276,7 +310,9 @@ fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
 fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], short: &[bool]) -> Choice {
     let only = |axis: usize, of: usize| logical[of][axis] != 0 && logical[1 - of][axis] == 0;
     let longest = |of: usize, but: Option<usize>| {
-        (0..outer).filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1).max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
+        (0..outer)
+            .filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1)
+            .max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
     };
     let run = (outer..extents.len())
         .find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN && !short[*s]);
@@ -305,9 +341,8 @@ fn logical_strides(kernel: &mut Kernel<'_, '_>, id: NodeId, at: &[Position], axe
     let vars: Vec<Var> = (0..axes).map(|_| kernel.out.free_var()).collect();
     let index = kernel.scope.logical(id, &in_terms(at, &vars));
     kernel.out.forget_vars(axes);
-    let along = |var: &Var| {
-        index.terms.iter().find(|(v, _)| *v == IndexVar::Loop(*var)).map_or(0, |(_, by)| *by)
-    };
+    let along =
+        |var: &Var| index.terms.iter().find(|(v, _)| *v == IndexVar::Loop(*var)).map_or(0, |(_, by)| *by);
     vars.iter().map(along).collect()
 }
 

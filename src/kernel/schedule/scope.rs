@@ -79,13 +79,7 @@ impl Scope<'_> {
     }
 
     /// Where an element of a value in memory lies.
-    pub fn stored(
-        &self,
-        step: &mut Step,
-        source: Source,
-        parts: &Parts,
-        at: &[Index],
-    ) -> (BufferId, Index) {
+    pub fn stored(&self, step: &mut Step, source: Source, parts: &Parts, at: &[Index]) -> (BufferId, Index) {
         let storage = &self.plan.values[&source];
         let name = match source {
             Source::Node(id) => self.name(id),
@@ -179,7 +173,14 @@ impl Scope<'_> {
     }
 
     /// Where an element goes that leaves the graph.
-    pub fn target(&self, step: &mut Step, target: Target, shape: &[usize], dtype: DType, at: &[Index]) -> (BufferId, Index) {
+    pub fn target(
+        &self,
+        step: &mut Step,
+        target: Target,
+        shape: &[usize],
+        dtype: DType,
+        at: &[Index],
+    ) -> (BufferId, Index) {
         match target {
             Target::Over(leaf) => self.leaf(step, &self.graph.leaves[leaf], at),
             Target::Report(report) => {

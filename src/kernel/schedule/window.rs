@@ -33,10 +33,14 @@ fn runs(extent: usize, size: usize, stride: usize, count: usize) -> Vec<Run> {
 fn combinations(of: &[Vec<Run>]) -> Vec<Vec<Run>> {
     let mut all = vec![Vec::new()];
     for axis in of {
-        all = all.iter().flat_map(|c: &Vec<Run>| axis.iter().map(move |r| [&c[..], &[*r]].concat())).collect();
+        all =
+            all.iter().flat_map(|c: &Vec<Run>| axis.iter().map(move |r| [&c[..], &[*r]].concat())).collect();
     }
     all
 }
+
+/// What is done in each window: the indices of the leading axes and the window, its cells, its first cell.
+type Inside<'a, K> = dyn FnMut(&mut K, &[Index], &[Range], &[Index]) + 'a;
 
 impl Kernel<'_, '_> {
     /// Goes through all windows of planes whose windows have this shape: the indices of the leading axes,
@@ -47,16 +51,14 @@ impl Kernel<'_, '_> {
         windows: &Windows,
         plane: &[usize],
         counts: &[usize],
-        inside: &mut dyn FnMut(&mut Self, &[Index], &[Range], &[Index]),
+        inside: &mut Inside<'_, Self>,
     ) {
-        let of: Vec<Vec<Run>> = (0..plane.len())
-            .map(|a| runs(plane[a], windows.size[a], windows.stride[a], counts[a]))
-            .collect();
+        let of: Vec<Vec<Run>> =
+            (0..plane.len()).map(|a| runs(plane[a], windows.size[a], windows.stride[a], counts[a])).collect();
         for run in combinations(&of) {
-            let each = run.iter().map(|r| Range {
-                from: fixed_index(r.first),
-                extent: crate::kernel::Extent::fixed(r.count),
-            });
+            let each = run
+                .iter()
+                .map(|r| Range { from: fixed_index(r.first), extent: crate::kernel::Extent::fixed(r.count) });
             let all: Vec<Range> = leading.iter().cloned().chain(each).collect();
             let cells: Vec<Range> = run.iter().map(|r| Range::whole(r.cells)).collect();
             self.nest(&all, false, &mut |kernel, at| {
