@@ -90,6 +90,10 @@ impl Kernel<'_, '_> {
     /// One piece, over the owner's block and, along the tile's axis, the tile.
     fn piece(&mut self, nth: usize, owner: Option<&Owner>, tile: Option<(usize, &Range)>) {
         let piece = &self.scope.fused.pieces[nth];
+        // A value without elements is not computed.
+        if piece.extents[..piece.outer].contains(&0) {
+            return;
+        }
         let mut ranges: Vec<Range> = piece.extents.iter().map(|e| Range::whole(*e)).collect();
         if let (Some(owner), Some(axis)) = (owner, piece.owner) {
             ranges[axis] = Range::part(owner.var, owner.unit, owner.extent);
@@ -167,6 +171,10 @@ impl Kernel<'_, '_> {
         inside: &mut dyn FnMut(&mut Self, &[Index]),
     ) {
         let Some((range, others)) = ranges.split_first() else { return inside(self, at) };
+        // What a loop without turns reads may not be there, and would be moved out of it.
+        if ranges.iter().any(|r| r.extent.size == 0) {
+            return;
+        }
         // One turn needs no loop; lanes are wanted for the bounds that they give.
         if range.extent == Extent::fixed(1) {
             at.push(range.from.clone());

@@ -8,6 +8,7 @@ use super::value::Kernel;
 use crate::fuse::What;
 use crate::fuse::access::Position;
 use crate::fuse::pieces::operand_at;
+use crate::ir::op::Reduce;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Stmt, Terms, Var};
 use crate::plan::strides;
@@ -52,6 +53,13 @@ impl Kernel<'_, '_> {
         let node = scope.graph.node(id);
         let Node::Contract(spec) = &node.op else { unreachable!("only contractions come here") };
         let outer = piece.outer;
+        if piece.extents[outer..].contains(&0) {
+            return self.nest(&ranges[..outer], true, &mut |kernel, at| {
+                let zero = kernel.of_none(Reduce::Sum, node.ty.dtype, node.span);
+                let to = kernel.target(&piece.what, at);
+                kernel.store(to, zero, node.span);
+            });
+        }
         let axes = ranges.len();
         let positions = [operand_at(spec, 0), operand_at(spec, 1)];
         let logical = [0, 1].map(|i| logical_strides(self, node.inputs[i], &positions[i], axes));

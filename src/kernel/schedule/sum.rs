@@ -28,11 +28,15 @@ impl Kernel<'_, '_> {
         let order = if strided { Order::Strided } else { Order::Ascending };
         let lanes = inner != last;
         let (kept, reduced) = ranges.split_at(outer);
+        let none = reduced.iter().any(|r| r.extent.size == 0);
         self.nest(kept, lanes, &mut |kernel, at| {
-            let value = kernel.fold(*op, order, reduced, node.span, &mut |kernel, within| {
-                let place = placed(&reduced_at(operand.rank(), axes), at, within);
-                kernel.read(node.inputs[0], &place)
-            });
+            let value = match none {
+                true => kernel.of_none(*op, node.ty.dtype, node.span),
+                false => kernel.fold(*op, order, reduced, node.span, &mut |kernel, within| {
+                    let place = placed(&reduced_at(operand.rank(), axes), at, within);
+                    kernel.read(node.inputs[0], &place)
+                }),
+            };
             let to = kernel.target(what, at);
             kernel.store(to, value, node.span);
         });
@@ -59,6 +63,23 @@ impl Kernel<'_, '_> {
         let extents = if extents.is_empty() { vec![Extent::fixed(1)] } else { extents };
         let loops: Vec<(Var, Extent)> = vars.into_iter().zip(extents).collect();
         self.out.close_fold(op, order, loops, value, span)
+    }
+
+    /// A reduction of no elements: what it starts from.
+    pub(super) fn of_none(&mut self, op: Reduce, dtype: DType, span: Option<crate::source::Span>) -> Val {
+        let scalar = match (op, dtype.is_real()) {
+            (Reduce::Sum, true) => Scalar::Real(0.0),
+            (Reduce::Sum, false) => Scalar::Int(0),
+            (Reduce::Prod, true) => Scalar::Real(1.0),
+            (Reduce::Prod, false) => Scalar::Int(1),
+            (Reduce::Max, true) => Scalar::Real(f64::NEG_INFINITY),
+            (Reduce::Max, false) => Scalar::Int(i32::MIN),
+            (Reduce::Min, true) => Scalar::Real(f64::INFINITY),
+            (Reduce::Min, false) => Scalar::Int(i32::MAX),
+            (Reduce::Any, _) => Scalar::Bool(false),
+            (Reduce::All, _) => Scalar::Bool(true),
+        };
+        self.out.value(dtype, Op::Const(scalar), span)
     }
 
     /// The index of an extreme element: the extreme, then the first element that is it.

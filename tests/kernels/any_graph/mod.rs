@@ -38,7 +38,7 @@ pub struct AnyGraph {
 }
 
 /// Extents on either side of vectors, blocks and panels.
-const EXTENTS: [usize; 10] = [1, 2, 3, 5, 16, 17, 33, 65, 130, 500];
+const EXTENTS: [usize; 11] = [0, 1, 2, 3, 5, 16, 17, 33, 65, 130, 500];
 
 /// Most elements of a value, most terms of a product.
 const MOST_ELEMENTS: usize = 9_000;
