@@ -253,7 +253,9 @@ fn clusters<'a>(graph: &'a Graph, fused: &'a Fused) -> Vec<(&'a Graph, &'a Fused
     for cluster in &fused.clusters {
         match &fused.pieces[cluster.pieces[0]].what {
             What::Loop(id, body) => {
-                if let Op::Scan(scan) = graph.op(*id) {
+                if let Op::Scan(scan) = graph.op(*id)
+                    && scan.turns > 0
+                {
                     found.extend(clusters(&scan.body, body));
                 }
             }

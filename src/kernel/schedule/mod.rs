@@ -50,6 +50,11 @@ fn clusters(
     for cluster in &scope.fused.clusters {
         let first = cluster.pieces[0];
         let is_loop = matches!(scope.fused.pieces[first].what, What::Loop(..));
+        if let What::Loop(id, _) = &scope.fused.pieces[first].what
+            && turns(scope.graph, *id) == 0
+        {
+            continue;
+        }
         let now_alone = cluster.owner.is_none() && !is_loop;
         // One thread needs no barrier between its own kernels, unless a fault must be known first.
         let in_one_go = alone && now_alone && !checks;
@@ -75,6 +80,14 @@ fn clusters(
         kernels.push(kernel);
     }
     order
+}
+
+/// How many turns a scan has. One without any is no kernel: its carried values stay what they start from.
+fn turns(graph: &Graph, id: crate::ir::NodeId) -> usize {
+    match graph.op(id) {
+        crate::ir::Op::Scan(scan) => scan.turns,
+        op => unreachable!("{op:?} is no loop"),
+    }
 }
 
 /// A buffer that no kernel has asked for before.

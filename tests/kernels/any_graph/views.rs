@@ -41,7 +41,7 @@ impl Maker<'_> {
                 let to = self.other_shape(&shape);
                 self.b.reshape(v.id, &to)
             }
-            5 => {
+            5 if !shape.contains(&0) => {
                 let start: Vec<usize> = shape.iter().map(|e| self.r.below(*e)).collect();
                 let stride: Vec<usize> = each(self, 3).iter().map(|s| s + 1).collect();
                 let extent: Vec<usize> =
@@ -96,7 +96,8 @@ impl Maker<'_> {
             }
             _ => {
                 // Another way to cut all of them.
-                let by: Vec<usize> = [2, 3, 4, 5, 13, 17].into_iter().filter(|d| count % d == 0).collect();
+                let by: Vec<usize> =
+                    [2, 3, 4, 5, 13, 17].into_iter().filter(|d| count.is_multiple_of(*d)).collect();
                 if by.is_empty() {
                     return vec![1, count];
                 }
