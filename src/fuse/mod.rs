@@ -1,7 +1,7 @@
 //! What becomes one kernel, and why not more.
 //!
 //! [`fuse`] divides a graph's work into [`Piece`]s and gathers them in [`Cluster`]s. A piece computes
-//! one value that is kept in memory ([`stored`] says which are; the others are computed where they are
+//! one value that is kept in memory (`stored` says which are; the others are computed where they are
 //! used), or carries one out of the graph: a place's new value, a report. A cluster has an owner axis,
 //! whose blocks the team of threads divides. A piece may join a cluster if everything it reads from
 //! there it reads at its own position along the owner axis: then a block of the whole cluster is

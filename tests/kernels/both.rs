@@ -151,7 +151,7 @@ impl Numbers {
             DType::F32 => Buffer::F32((0..count).map(|_| (self.unit() * 0.9 + 0.05) as f32).collect()),
             DType::F64 => Buffer::F64((0..count).map(|_| self.unit() * 0.9 + 0.05).collect()),
             DType::I32 => Buffer::I32((0..count).map(|_| (self.next() % 2) as i32).collect()),
-            DType::Bool => Buffer::Bool((0..count).map(|_| self.next() % 2 == 0).collect()),
+            DType::Bool => Buffer::Bool((0..count).map(|_| self.next().is_multiple_of(2)).collect()),
         };
         Tensor { ty: leaf.ty.clone(), data: data.into() }
     }

@@ -110,7 +110,8 @@ fn what_is_not_there_is_named() {
     assert!(error.title.starts_with("data.npz, element .x: "), "{error:?}");
     let error = one(read("other.npz"), real(&[2])).unwrap_err();
     assert_eq!((error.code, error.title.as_str()), (codes::DATA_FILE, "there is no file other.npz"));
-    assert_eq!((error.notes.len(), error.labels[0].span), (2, span(30)));
+    // Beside the program, in the folder above, and what is there.
+    assert_eq!((error.notes.len(), error.labels[0].span), (3, span(30)));
     let error = one(read("data.npz"), real(&[2])).unwrap_err();
     assert_eq!(error.title, "data.npz is an archive, not an array");
 }

@@ -6,9 +6,9 @@
 //!
 //! Cranelift selects instructions, allocates registers, merges equal values and moves invariant ones
 //! out of loops. Loops, vectors, tails and accumulators are made here, so that the order of each sum
-//! is the kernel IR's: [`function`] has the statements, [`flow`] the loops, [`side`] says which become
-//! vectors, [`fold`] makes those and the reductions, [`arith`] the operations on what [`number`] has,
-//! [`index`] the addresses; [`calls`] and [`product`] call the routines written by hand. Nothing is
+//! is the kernel IR's: `function` has the statements, `flow` the loops, `side` says which become
+//! vectors, `fold` makes those and the reductions, `arith` the operations on what `number` has,
+//! `index` the addresses; `calls` and `product` call the routines written by hand. Nothing is
 //! contracted or reassociated.
 
 mod arith;

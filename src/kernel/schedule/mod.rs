@@ -1,7 +1,7 @@
 //! From clusters and a plan to kernel IR: each cluster becomes a kernel, each of its pieces a loop nest.
 //!
-//! [`writer`] builds statements, and moves what does not depend on a loop out of it; [`scope`] knows
-//! where values lie; [`value`] computes a value at a position; the other files each write one kind of
+//! `writer` builds statements, and moves what does not depend on a loop out of it; `scope` knows
+//! where values lie; `value` computes a value at a position; the other files each write one kind of
 //! piece. This is the schedule for CPUs: a block of the owner axis to a thread, the last axis as lanes,
 //! products by micro-kernels.
 
