@@ -43,7 +43,7 @@ fn smaller(graph: &Graph, values: &[Tensor], real: DType) -> (Graph, String) {
     let fails = |graph: &Graph| holds(graph, values, real).err().map(|why| (graph.clone(), why));
     for id in graph.ids() {
         let mut alone = Graph { updates: Vec::new(), reports: Vec::new(), ..graph.clone() };
-        if matches!(alone.op(id), dlc::ir::Op::Scan(_)) {
+        if matches!(alone.op(id), dlc::ir::Op::Scan(_)) || alone.ty(id).elements() == 0 {
             continue;
         }
         alone.reports.push(Report { name: "alone".into(), value: id, span: None });
@@ -107,7 +107,7 @@ fn finished(made: AnyGraph, rewritten: bool) -> (Graph, Vec<Tensor>) {
 }
 
 fn options(real: DType, size: usize) -> Options {
-    Options { real, size, special: false, faults: false, depth: 2 }
+    Options { real, size, special: false, faults: false, empty: false, depth: 2 }
 }
 
 #[test]
@@ -140,6 +140,12 @@ fn graphs_with_infinities_and_nan() {
 fn graphs_with_faults() {
     let options = Options { faults: true, ..options(DType::F64, 20) };
     every("faults", 150, DType::F64, &|seed| finished(any_graph(seed, options), false));
+}
+
+#[test]
+fn graphs_with_empty_axes() {
+    let options = Options { empty: true, ..options(DType::F64, 12) };
+    every("empty", 100, DType::F64, &|seed| finished(any_graph(seed, options), false));
 }
 
 /// Steps as they come from gradients: each place moves against its own.

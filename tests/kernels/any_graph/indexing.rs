@@ -27,7 +27,7 @@ impl Maker<'_> {
     pub(super) fn gather(&mut self) {
         let v = self.any();
         let shape = self.shape_of(v);
-        if shape.is_empty() {
+        if shape.is_empty() || shape.contains(&0) {
             return;
         }
         let axes = self.some_axes(shape.len());
@@ -63,7 +63,7 @@ impl Maker<'_> {
             axes.push(at);
             indices.push(self.within(index.id, extent));
         }
-        if to.iter().product::<usize>() > MOST_ELEMENTS {
+        if to.iter().product::<usize>() > MOST_ELEMENTS || to.contains(&0) {
             return;
         }
         let id = self.b.scatter_add(v.id, &axes, &indices, &to);
@@ -87,6 +87,9 @@ impl Maker<'_> {
     pub(super) fn window(&mut self) {
         let Some(v) = self.find(|b, v| b.dtype(v.id) != DType::Bool) else { return };
         let shape = self.shape_of(v);
+        if shape.contains(&0) {
+            return;
+        }
         let whole = self.b.dtype(v.id) == DType::I32;
         let (windows, count) = self.windows(&shape);
         let cells = windows.size.iter().product::<usize>() as f64;

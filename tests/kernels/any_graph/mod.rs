@@ -12,7 +12,7 @@ mod products;
 mod views;
 
 use crate::common::random_graph::Random;
-use dlc::ir::{Binary, Builder, DType, Graph, LeafKind, NodeId, Report, Tensor, Type, Unary, Update};
+use dlc::ir::{Binary, Builder, DType, Graph, LeafKind, NodeId, Reduce, Report, Tensor, Type, Unary, Update};
 
 /// What may occur.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct Options {
     pub special: bool,
     /// Indices that nobody has brought into range, divisors that may be 0.
     pub faults: bool,
+    /// Axes of extent 0.
+    pub empty: bool,
     /// How deep scans may be nested.
     pub depth: usize,
 }
@@ -38,7 +40,7 @@ pub struct AnyGraph {
 }
 
 /// Extents on either side of vectors, blocks and panels.
-const EXTENTS: [usize; 11] = [0, 1, 2, 3, 5, 16, 17, 33, 65, 130, 500];
+const EXTENTS: [usize; 10] = [1, 2, 3, 5, 16, 17, 33, 65, 130, 500];
 
 /// Most elements of a value, most terms of a product.
 const MOST_ELEMENTS: usize = 9_000;
@@ -69,7 +71,10 @@ struct Maker<'a> {
 /// A random graph, the same for the same seed and options.
 pub fn any_graph(seed: u64, options: Options) -> AnyGraph {
     let mut r = Random(seed);
-    let extents = (0..3).map(|_| r.of(&EXTENTS)).collect();
+    let mut extents: Vec<usize> = (0..3).map(|_| r.of(&EXTENTS)).collect();
+    if options.empty {
+        extents[0] = 0;
+    }
     let depth = options.depth;
     let mut maker = Maker { r: &mut r, options, b: Builder::new("any"), pool: Vec::new(), extents, depth };
     let values = maker.leaves();
@@ -258,6 +263,17 @@ impl Maker<'_> {
         }
     }
 
+    /// What is reported has elements: a value that has none is summed up, or looked through for any.
+    fn some_elements(&mut self, value: NodeId) -> NodeId {
+        let ty = self.b.ty(value).clone();
+        let axes: Vec<usize> = (0..ty.rank()).collect();
+        match (ty.elements(), ty.dtype) {
+            (0, DType::Bool) => self.b.reduce(Reduce::Any, value, &axes),
+            (0, DType::F32 | DType::F64 | DType::I32) => self.b.sum(value, &axes),
+            _ => value,
+        }
+    }
+
     /// All that nobody has used, up to a number, and some of what has been.
     fn reports(&mut self) {
         let mut used: Vec<NodeId> = self.b.graph.nodes.iter().flat_map(|n| n.inputs.clone()).collect();
@@ -268,6 +284,7 @@ impl Maker<'_> {
         values.truncate(10);
         values.push(self.any().id);
         for (nth, value) in values.into_iter().enumerate() {
+            let value = self.some_elements(value);
             self.b.graph.reports.push(Report { name: format!("r{nth}").into(), value, span: None });
         }
     }

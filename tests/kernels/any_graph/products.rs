@@ -24,6 +24,9 @@ impl Maker<'_> {
             2 if v.exact && !shape.is_empty() => {
                 let op = self.r.of(&[ArgReduce::Max, ArgReduce::Min]);
                 let axis = self.r.below(shape.len());
+                if shape[axis] == 0 {
+                    return;
+                }
                 let id = self.b.arg_reduce(op, v.id, axis);
                 self.keep(id, 1.0, 1.0, true);
             }
@@ -61,7 +64,9 @@ impl Maker<'_> {
                     second.push(Affine::var(d.unwrap_or_default()));
                 }
                 // One element of the axis.
-                1 => second.push(Affine { terms: Vec::new(), offset: self.r.below(*extent) as i64 }),
+                1 if *extent > 0 => {
+                    second.push(Affine { terms: Vec::new(), offset: self.r.below(*extent) as i64 })
+                }
                 2..4 if !wider.is_empty() => {
                     // left[stride * d + spread * u] times right[u], or the other way round.
                     let d = self.r.of(&wider);
