@@ -9,7 +9,7 @@ use dlc::ir::Tensor;
 use dlc::kernel::{Form, Stmt, Terms};
 use dlc::program::Precision;
 use dlc::runtime::{CompiledDevice, Device, Ready, prepare};
-use dlc::train::{self, Cut, Event, Options, Sink};
+use dlc::train::{self, Cut, Event, Logged, Options, Sink};
 
 /// A model whose schedule is some minibatches; its step's text may be changed.
 struct Model {
@@ -55,10 +55,35 @@ run {{
     }
 }
 
-struct Silent;
+/// What the host is told on the way, in order, reals by their bits.
+#[derive(Default)]
+struct Told(Vec<String>);
 
-impl Sink for Silent {
-    fn event(&mut self, _: &Event<'_>) {}
+impl Sink for Told {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Print(text) => self.0.push((*text).to_owned()),
+            Event::Report(r) => {
+                let value = match &r.value {
+                    Logged::Number(v) => format!("{:x}", v.to_bits()),
+                    other => format!("{other:?}"),
+                };
+                self.0.push(format!("{:?} {:?} {:?} {} {value}", r.phase, r.epoch, r.iteration, r.name));
+            }
+            Event::Warning(_) | Event::Progress { .. } | Event::End { .. } => {}
+        }
+    }
+}
+
+/// What a run leaves.
+#[derive(PartialEq)]
+struct Finished {
+    /// The bytes of the saved file.
+    saved: Vec<u8>,
+    /// All places.
+    places: Vec<Tensor>,
+    /// What was told.
+    told: Vec<String>,
 }
 
 /// On what, and how, a program is run.
@@ -72,13 +97,8 @@ struct How {
 
 const PLAIN: How = How { threads: 1, isa: Isa::Portable, cut: Cut::Work, log: false };
 
-/// The bytes of the saved file.
-fn saved(built: &Built, ready: &Ready, how: How) -> Vec<u8> {
-    finished(built, ready, how).0
-}
-
-/// The bytes of the saved file, and all places after the run.
-fn finished(built: &Built, ready: &Ready, how: How) -> (Vec<u8>, Vec<Tensor>) {
+/// Runs a program.
+fn finished(built: &Built, ready: &Ready, how: How) -> Finished {
     let out = tempfile::tempdir().expect("a folder");
     let options = Options {
         folder: root().join("models"),
@@ -89,10 +109,12 @@ fn finished(built: &Built, ready: &Ready, how: How) -> (Vec<u8>, Vec<Tensor>) {
     };
     let mut device =
         CompiledDevice::new(&built.module, built.steps.clone(), ready.clone(), how.threads, how.isa);
-    let result = train::run_on(&built.program, &built.module, &mut device, &options, &mut Silent);
+    let mut told = Told::default();
+    let result = train::run_on(&built.program, &built.module, &mut device, &options, &mut told);
     result.unwrap_or_else(|problems| panic!("{:?}", problems[0]));
-    let bytes = std::fs::read(out.path().join("saved.npz")).expect("the saved file");
-    (bytes, (0..built.module.places.len()).map(|place| device.read(place)).collect())
+    let saved = std::fs::read(out.path().join("saved.npz")).expect("the saved file");
+    let places = (0..built.module.places.len()).map(|place| device.read(place)).collect();
+    Finished { saved, places, told: told.0 }
 }
 
 /// What a program starts from.
@@ -104,19 +126,20 @@ fn ready(built: &Built) -> Ready {
 fn same_everywhere(model: &Model, precision: Precision) {
     let built = model.built(precision, str::to_owned);
     let ready = ready(&built);
-    let expected = saved(&built, &ready, PLAIN);
+    let expected = finished(&built, &ready, PLAIN);
+    assert_eq!(expected.told.len(), model.minibatches + model.minibatches / 5, "{:?}", expected.told);
     let mut seed = 0;
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
         for threads in 1..=3 {
             seed += 1;
             let cut = [Cut::Random(seed), Cut::Never, Cut::Work][threads % 3];
             let how = How { threads, isa, cut, log: false };
-            assert!(saved(&built, &ready, how) == expected, "{how:?}: other bits than {PLAIN:?}");
+            assert!(finished(&built, &ready, how) == expected, "{how:?}: other bits than {PLAIN:?}");
         }
     }
     for seed in 100..104 {
         let how = How { threads: 2, isa: Isa::best(), cut: Cut::Random(seed), log: seed % 2 == 0 };
-        assert!(saved(&built, &ready, how) == expected, "{how:?}: other bits than {PLAIN:?}");
+        assert!(finished(&built, &ready, how) == expected, "{how:?}: other bits than {PLAIN:?}");
     }
 }
 
@@ -146,8 +169,8 @@ fn reports_and_the_log_change_no_bit() {
     let how = How { threads: 2, isa: Isa::best(), cut: Cut::Work, log: false };
     let built = PERCEPTRON.built(Precision::F32, str::to_owned);
     let ready = ready(&built);
-    let expected = saved(&built, &ready, how);
-    assert!(saved(&built, &ready, How { log: true, ..how }) == expected, "with a log");
+    let expected = finished(&built, &ready, how);
+    assert!(finished(&built, &ready, How { log: true, ..how }) == expected, "with a log");
     let reports = [
         "report probabilities = mlp(x)",
         "report hidden = max(below(x))",
@@ -158,7 +181,8 @@ fn reports_and_the_log_change_no_bit() {
     for report in reports {
         let text = format!("{report}\n  report cost");
         let more = PERCEPTRON.built(Precision::F32, |model| model.replace("report cost", &text));
-        assert!(saved(&more, &ready, How { log: true, ..how }) == expected, "{report}");
+        let found = finished(&more, &ready, How { log: true, ..how });
+        assert!(found.saved == expected.saved && found.places == expected.places, "{report}");
     }
 }
 
@@ -168,13 +192,13 @@ fn another_order_of_one_sum_gives_other_bits() {
     let how = How { threads: 1, isa: Isa::best(), cut: Cut::Work, log: false };
     let mut built = PERCEPTRON.built(Precision::F32, str::to_owned);
     let ready = ready(&built);
-    let (expected, before) = finished(&built, &ready, how);
+    let before = finished(&built, &ready, how);
     let learn = built.module.steps.iter().position(|step| step.name == "learn").expect("a step that learns");
     let bodies = built.steps[learn].kernels.iter_mut().map(|kernel| &mut kernel.body);
     assert!(bodies.into_iter().any(|body| backwards(body)), "no product is in the form of lanes");
-    let (found, after) = finished(&built, &ready, how);
-    assert!(found != expected, "the same bits");
-    for (a, b) in before.iter().zip(&after) {
+    let after = finished(&built, &ready, how);
+    assert!(after.saved != before.saved, "the same bits");
+    for (a, b) in before.places.iter().zip(&after.places) {
         let apart = a.as_f64s().iter().zip(b.as_f64s()).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
         assert!(apart < 1e-5, "another order is no other sum: {apart}");
     }
