@@ -107,3 +107,18 @@ fn logistic_regression_learns_in_three_kernels() {
     let [learn] = steps(&built, "learn")[..] else { panic!("one form of learn") };
     assert!(learn.kernels.len() <= 3, "{} kernels", learn.kernels.len());
 }
+
+#[test]
+fn a_layer_and_the_sum_of_its_values_take_the_operations_one_counts_by_hand() {
+    let text = "graph g\nleaf arg 0 x : f32[20,784]\nleaf place 0 W : f32[784,500]\n\n\
+                %x = leaf x : f32[20,784]\n%W = leaf W : f32[784,500]\n\
+                %2 = contract %x %W [i,j] [j,k] -> [i,k] i=20 j=784 k=500 : f32[20,500]\n\
+                %3 = tanh %2 : f32[20,500]\n%4 = reduce_sum %3 axes=[0,1] : f32[]\n\nreport s = %4\n";
+    let graph = dlc::ir::read::read(text).expect("the text is a graph");
+    let fused = dlc::fuse::fuse(&graph);
+    let plan = dlc::plan::plan(&graph, &fused);
+    let step = dlc::kernel::schedule::schedule(&graph, &fused, &plan);
+    // The function goes over whole blocks of 32 columns; each of the 16 blocks finds its number by a shift; 15
+    // additions join them.
+    assert_eq!(cost::of_step(&step).flops, 2 * 20 * 784 * 500 + 20 * 512 + 20 * 500 + 16 + 15);
+}

@@ -11,7 +11,6 @@
 pub mod bug;
 mod check;
 pub mod driver;
-mod flops;
 mod fmt;
 mod folder;
 mod help;

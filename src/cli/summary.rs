@@ -1,6 +1,5 @@
 //! What a right program is made of: places with shapes, steps with what they compute, data.
 
-use super::flops::flops;
 use super::output::{count, table};
 use crate::compile::{Built, Compiled};
 use crate::kernel::cost;
@@ -44,18 +43,17 @@ struct Step {
 impl Summary {
     /// Of a program and its compiled steps.
     pub fn of(program: &Program, compiled: &Compiled) -> Summary {
-        let module = &compiled.module;
         let places = |kind: PlaceKind| {
             let of_kind = program.places.iter().filter(move |p| p.kind == kind);
             of_kind.map(|p| tensor(&p.name, &p.ty)).collect()
         };
-        let step = |((step, graph), built): ((&crate::program::Step, &crate::ir::Graph), &Built)| {
+        let step = |(step, built): (&crate::program::Step, &Built)| {
             let cost = cost::of_step(&built.step);
             Step {
                 name: step.name.clone(),
                 form: step.form.clone(),
                 declared: step.declared,
-                flops: flops(graph),
+                flops: cost.flops as usize,
                 kernels: built.step.kernels.len(),
                 bytes: (cost.read + cost.written) as usize,
                 peak: built.step.arena + built.step.scratch,
@@ -68,7 +66,7 @@ impl Summary {
             doc: program.doc.clone(),
             params: places(PlaceKind::Param),
             states: places(PlaceKind::State),
-            steps: program.steps.iter().zip(&module.steps).zip(&compiled.kernels).map(step).collect(),
+            steps: program.steps.iter().zip(&compiled.kernels).map(step).collect(),
             data: residents.map(|r| tensor(&r.name, &setup.body.values[r.value].ty)).collect(),
         }
     }

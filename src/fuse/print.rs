@@ -24,22 +24,12 @@ fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize)
         }
         for piece in cluster.pieces.iter().map(|p| &fused.pieces[*p]) {
             let _ = writeln!(text, "{pad}  {}", line(graph, fused, piece));
-            if let (What::Loop(id, body), crate::ir::Op::Scan(scan)) =
-                (&piece.what, op_of(graph, &piece.what))
+            if let What::Loop(id, body) = &piece.what
+                && let crate::ir::Op::Scan(scan) = graph.op(*id)
             {
-                let _ = id;
                 write_clusters(text, &scan.body, body, depth + 2);
             }
         }
-    }
-}
-
-fn op_of<'a>(graph: &'a Graph, what: &What) -> &'a crate::ir::Op {
-    match what {
-        What::Value(id) | What::Partial(id) | What::Joined(id) | What::Enter(id, _) | What::Loop(id, _) => {
-            graph.op(*id)
-        }
-        What::Sink(_) => &crate::ir::Op::StopGradient,
     }
 }
 

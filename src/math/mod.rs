@@ -2,7 +2,8 @@
 //!
 //! What is one IEEE operation is that operation. The other functions of f32 are polynomials with the
 //! same fused multiply-adds wherever they are computed, never the C library's, so that their bits do
-//! not depend on the machine; those of f64, which serves checks, are the `libm` crate's.
+//! not depend on the machine; those of f64, which serves checks, are the `libm` crate's. Whole numbers and
+//! comparisons are those of the tensor IR's interpreter, which are exact.
 
 pub mod double;
 pub mod single;
@@ -10,7 +11,10 @@ pub mod single;
 mod tests;
 pub mod vector;
 
-use crate::ir::op::{Binary, Compare, Unary};
+pub use crate::ir::interp::{compare, unary_integer as unary_i32};
+
+use crate::ir::interp::binary_integer;
+use crate::ir::op::{Binary, Unary};
 
 macro_rules! real {
     ($t:ident, $module:ident, $unary:ident, $binary:ident) => {
@@ -66,74 +70,10 @@ macro_rules! real {
 real!(f32, single, unary_f32, binary_f32);
 real!(f64, double, unary_f64, binary_f64);
 
-/// A function of an integer, which wraps. Panics on what is not one of integers.
-pub fn unary_i32(f: Unary, x: i32) -> i32 {
-    match f {
-        Unary::Neg => x.wrapping_neg(),
-        Unary::Abs => x.wrapping_abs(),
-        Unary::Sign => x.signum(),
-        Unary::Relu => x.max(0),
-        Unary::Exp
-        | Unary::Log
-        | Unary::Log1p
-        | Unary::Expm1
-        | Unary::Sqrt
-        | Unary::Tanh
-        | Unary::Sigmoid
-        | Unary::Softplus
-        | Unary::Erf
-        | Unary::Sin
-        | Unary::Cos
-        | Unary::Floor
-        | Unary::Round
-        | Unary::Not => unreachable!("{f:?} of an integer"),
-    }
-}
-
-/// Whether two integers have no result: a division by 0, a negative power.
-pub fn integer_fault(f: Binary, b: i32) -> bool {
-    match f {
-        Binary::FloorDiv | Binary::Mod => b == 0,
-        Binary::Pow => b < 0,
-        Binary::Add
-        | Binary::Sub
-        | Binary::Mul
-        | Binary::Div
-        | Binary::Max
-        | Binary::Min
-        | Binary::And
-        | Binary::Or
-        | Binary::ShiftRight
-        | Binary::MulHigh => false,
-    }
-}
-
-/// A function of two integers, which wraps; 0 where [`integer_fault`] says that there is no result.
+/// A function of two integers, which wraps; 0 where there is no result (a division by 0, a negative power).
 /// Panics on what is not one of integers.
 pub fn binary_i32(f: Binary, a: i32, b: i32) -> i32 {
-    if integer_fault(f, b) {
-        return 0;
-    }
-    match f {
-        Binary::Add => a.wrapping_add(b),
-        Binary::Sub => a.wrapping_sub(b),
-        Binary::Mul => a.wrapping_mul(b),
-        Binary::FloorDiv => a.wrapping_div(b) - i32::from(rounds_up(a, b)),
-        Binary::Mod => a.wrapping_rem(b) + if rounds_up(a, b) { b } else { 0 },
-        Binary::Pow => a.wrapping_pow(b as u32),
-        Binary::Max => a.max(b),
-        Binary::Min => a.min(b),
-        // A word has 32 bits: shifts by more leave none of them.
-        Binary::ShiftRight => (a as u32).checked_shr(b as u32).unwrap_or(0) as i32,
-        Binary::MulHigh => ((u64::from(a as u32) * u64::from(b as u32)) >> 32) as i32,
-        Binary::Div | Binary::And | Binary::Or => unreachable!("{f:?} of integers"),
-    }
-}
-
-/// Whether division toward zero lies above the floor.
-fn rounds_up(a: i32, b: i32) -> bool {
-    let remainder = a.wrapping_rem(b);
-    remainder != 0 && (remainder < 0) != (b < 0)
+    binary_integer(f, a, b).unwrap_or(0)
 }
 
 /// A function of a truth value. Panics on what is not one.
@@ -158,17 +98,5 @@ pub fn binary_bool(f: Binary, a: bool, b: bool) -> bool {
         | Binary::Min
         | Binary::ShiftRight
         | Binary::MulHigh => unreachable!("{f:?} of truth values"),
-    }
-}
-
-/// A comparison of two elements of any type.
-pub fn compare<T: PartialOrd>(f: Compare, a: T, b: T) -> bool {
-    match f {
-        Compare::Eq => a == b,
-        Compare::Ne => a != b,
-        Compare::Lt => a < b,
-        Compare::Le => a <= b,
-        Compare::Gt => a > b,
-        Compare::Ge => a >= b,
     }
 }

@@ -11,7 +11,6 @@ mod tiles;
 
 pub use tiles::Tile;
 
-use crate::fuse::pieces::summed;
 use crate::fuse::{Fused, Source, What, owner};
 use crate::ir::{DType, Graph, NodeId, Op};
 use arena::{Arena, Interval};
@@ -247,12 +246,4 @@ fn settle(plan: &mut Plan, offsets: &[usize]) {
         }
     }
     plan.loops.values_mut().for_each(|inner| settle(inner, offsets));
-}
-
-/// Number of terms that each element of a contraction sums over.
-pub fn terms(graph: &Graph, id: NodeId) -> usize {
-    match graph.op(id) {
-        Op::Contract(spec) => summed(spec).iter().map(|v| spec.extents[*v]).product(),
-        _ => 0,
-    }
 }

@@ -18,6 +18,8 @@ mod view;
 mod window;
 mod windowed;
 
+pub use element::{IntegerFault, binary_integer, compare, unary_integer};
+
 use super::graph::{Graph, Leaf, NodeId};
 use super::op::{Cells, Op};
 use super::tensor::{Buffer, Tensor};

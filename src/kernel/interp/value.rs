@@ -88,10 +88,10 @@ impl Value {
     /// A comparison.
     pub fn compare(self, f: Compare, other: Value) -> Value {
         Value::Bool(match (self, other) {
-            (Value::F32(a), Value::F32(b)) => math::compare(f, a, b),
-            (Value::F64(a), Value::F64(b)) => math::compare(f, a, b),
-            (Value::I32(a), Value::I32(b)) => math::compare(f, a, b),
-            (Value::Bool(a), Value::Bool(b)) => math::compare(f, a, b),
+            (Value::F32(a), Value::F32(b)) => math::compare(f, &a, &b),
+            (Value::F64(a), Value::F64(b)) => math::compare(f, &a, &b),
+            (Value::I32(a), Value::I32(b)) => math::compare(f, &a, &b),
+            (Value::Bool(a), Value::Bool(b)) => math::compare(f, &a, &b),
             (a, b) => panic!("{f:?} of {a:?} and {b:?}"),
         })
     }

@@ -97,50 +97,17 @@ impl Kernel<'_, '_> {
         let called = |axis: usize| Some(axis) == choice.m || Some(axis) == choice.n;
         let free: Vec<usize> = (0..outer).filter(|axis| !called(*axis)).collect();
 
-        // The right operand is laid out anew where its columns are not neighbours.
+        // The right operand is laid out anew where its columns are not neighbours: once, if the loops leave it
+        // as it is.
         let columns = choice.n.map_or(Extent::fixed(1), |n| ranges[n].extent);
-        if let (None, Some(n)) = (choice.run, choice.n)
-            && b.strides[n] != 1
-        {
-            let depends = free.iter().chain(around).any(|axis| b.strides[*axis] != 0);
-            if !depends {
-                b = self.packed(&b, within, n, ranges, node.ty.dtype, node.span);
-            } else {
-                let loops: Vec<usize> = free.iter().chain(around).copied().collect();
-                let shared = (b.clone(), n);
-                return self.calls(
-                    &Call {
-                        choice: &choice,
-                        a: &a,
-                        b: &b,
-                        c: &c,
-                        free: &loops,
-                        around: &[],
-                        within,
-                        zero: !around.is_empty(),
-                        pack: Some(shared),
-                        columns,
-                    },
-                    ranges,
-                    node.ty.dtype,
-                    node.span,
-                    around.len(),
-                );
-            }
+        let mut pack = choice.n.filter(|n| choice.run.is_none() && b.strides[*n] != 1);
+        let moves = free.iter().chain(around).any(|axis| b.strides[*axis] != 0);
+        if let Some(n) = pack.filter(|_| !moves) {
+            b = self.packed(&b, within, n, ranges, node.ty.dtype, node.span);
+            pack = None;
         }
-        let call = Call {
-            choice: &choice,
-            a: &a,
-            b: &b,
-            c: &c,
-            free: &free,
-            around,
-            within,
-            zero: !around.is_empty(),
-            pack: None,
-            columns,
-        };
-        self.calls(&call, ranges, node.ty.dtype, node.span, 0);
+        let call = Call { choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, pack, columns };
+        self.calls(&call, ranges, node.ty.dtype, node.span);
     }
 
     /// Where something lies in terms of the piece's axes.
@@ -199,33 +166,29 @@ impl Kernel<'_, '_> {
         Place { buffer, base: Index::default(), strides: along }
     }
 
-    /// The loops around a micro-kernel, and its call. With `zeroed` > 0, that many of the last free loops are summed.
-    fn calls(&mut self, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>, zeroed: usize) {
-        let (kept, summed) = call.free.split_at(call.free.len() - zeroed);
+    /// The loops around a micro-kernel, and its call.
+    fn calls(&mut self, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
         let of = |axes: &[usize]| -> Vec<Range> {
             axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect()
         };
-        let floor = self.out.floor;
-        self.nest(&of(kept), false, &mut |kernel, at| {
+        self.nest(&of(call.free), false, &mut |kernel, at| {
             let moved = |place: &Place, axes: &[usize], at: &[Index]| {
                 let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
                 Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
             };
-            let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, kept, at));
-            if call.zero {
+            let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
+            if call.adds_up() {
                 kernel.zeros(&c, call, ranges, dtype, span);
             }
-            let loops: Vec<usize> = summed.iter().chain(call.around).copied().collect();
-            kernel.nest(&of(&loops), false, &mut |kernel, within| {
-                let [a, mut b] = [&a, &b].map(|p| moved(p, &loops, within));
-                if let Some((_, n)) = call.pack {
+            kernel.nest(&of(call.around), false, &mut |kernel, within| {
+                let [a, mut b] = [&a, &b].map(|p| moved(p, call.around, within));
+                if let Some(n) = call.pack {
                     b = kernel.packed(&b, call.within, n, ranges, dtype, span);
                 }
                 let product = call.product(&a, &b, &c, ranges, span);
                 kernel.out.push(Stmt::Product(Box::new(product)));
             });
         });
-        self.out.floor = floor;
     }
 
     /// Zeros where a product is going to be added up.
@@ -254,14 +217,17 @@ struct Call<'a> {
     around: &'a [usize],
     /// Summed axes that the call goes through.
     within: &'a [usize],
-    /// Whether the result starts from zeros in memory.
-    zero: bool,
-    /// The right operand as it is before it is laid out anew inside the loops, and its columns' axis.
-    pack: Option<(Place, usize)>,
+    /// The axis of the right operand's columns, if it is laid out anew inside the loops.
+    pack: Option<usize>,
     columns: Extent,
 }
 
 impl Call<'_> {
+    /// Whether several calls add up to one result, which starts from zeros in memory.
+    fn adds_up(&self) -> bool {
+        !self.around.is_empty()
+    }
+
     fn product(&self, a: &Place, b: &Place, c: &Place, ranges: &[Range], span: Option<Span>) -> Product {
         let along = |place: &Place, axis: Option<usize>| axis.map_or(0, |axis| place.strides[axis]);
         let Choice { m, n, run, .. } = *self.choice;
@@ -280,7 +246,7 @@ impl Call<'_> {
             c_row: along(c, m),
             c_col: if run.is_none() { 1 } else { along(c, n) },
             a_row: along(a, m),
-            accumulate: self.zero,
+            accumulate: self.adds_up(),
             span,
         }
     }

@@ -1,5 +1,4 @@
-//! How fast the hand-written routines are, on one thread: `cargo test --release --test cpu_speed --
-//! --ignored --nocapture`.
+//! How fast the hand-written routines are, on one thread: `cargo bench --bench routines`.
 #![allow(unsafe_code)]
 
 use dlc::cpu::micro::{Dot, Lanes};
@@ -32,8 +31,6 @@ fn available() -> impl Iterator<Item = Routines> {
     all.map(Routines::of)
 }
 
-#[test]
-#[ignore = "a measurement"]
 fn products() {
     // Name, m, n, k, from row to row and from term to term of a, accumulate.
     let shapes = [
@@ -102,8 +99,6 @@ fn report(routines: &Routines, name: &str, operations: f64, seconds: f64) {
     println!("{:8} {name:55} {:9.1} us {rate:6.1} GFLOP/s", routines.isa.name(), seconds * 1e6);
 }
 
-#[test]
-#[ignore = "a measurement"]
 fn strips() {
     let src = numbers(1024);
     for routines in available() {
@@ -129,4 +124,9 @@ fn strips() {
         let seconds = least(|| unsafe { (routines.philox)(words.as_mut_ptr(), 1024, black_box(0), 1, 2) });
         each("words".to_owned(), seconds);
     }
+}
+
+fn main() {
+    products();
+    strips();
 }
