@@ -3,7 +3,8 @@
 //!
 //! [`setup`] turns files ([`raw`]) and initial draws ([`draw`]) into resident arrays and the initial
 //! values of places. [`device`] says what every target must do with a queue of step calls, and
-//! [`interpreter`] does it with the reference interpreter. [`fault`] and [`non_finite`] turn what
+//! [`compiled`] does it with machine code on the team of threads, [`interpreter`] with the reference
+//! interpreter. [`fault`] and [`non_finite`] turn what
 //! went wrong inside a step into a message that names line, element and operands.
 
 // A diagnostic is made at most once a run; what it weighs does not matter.
