@@ -7,7 +7,7 @@ use crate::ir::{Graph, Module};
 use crate::kernel::{self, schedule::schedule};
 use crate::lower;
 use crate::passes::{AFTER_GRADIENT, BEFORE_GRADIENT, run_pipeline};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, layout::arrange};
 use crate::program::{Precision, Program};
 use crate::rules::Trace;
 
@@ -45,7 +45,7 @@ pub fn compile(
 ) -> Result<Compiled, Problems> {
     let mut module = lower::lower(program, precision);
     let mut traces = Vec::new();
-    let mut kernels = Vec::new();
+    let (mut divided, mut kernels) = (Vec::new(), Vec::new());
     // What is computed before the run may hold gradients, and is as stable as what steps compute.
     let (setup, _) = run_pipeline(std::mem::take(&mut module.setup), BEFORE_GRADIENT, |_, _| {});
     let setup = grad::differentiate(setup).map_err(|e| no_path(&e))?;
@@ -64,11 +64,17 @@ pub fn compile(
         observer(index, "fused", &graph);
         let plan = plan::plan(&graph, &fused);
         observer(index, "planned", &graph);
-        let scheduled = schedule(&graph, &fused, &plan);
-        observer(index, "scheduled", &graph);
-        kernels.push(Built { fused, plan, step: scheduled });
+        divided.push((fused, plan));
         *step = graph;
         traces.push(trace);
+    }
+    // How places lie is for all steps to say.
+    let with_plans = module.steps.iter().zip(&mut divided).map(|(graph, (fused, plan))| (graph, &*fused, plan));
+    arrange(&mut with_plans.collect::<Vec<_>>());
+    for (index, (graph, (fused, plan))) in module.steps.iter().zip(divided).enumerate() {
+        let step = schedule(graph, &fused, &plan);
+        observer(index, "scheduled", graph);
+        kernels.push(Built { fused, plan, step });
     }
     Ok(Compiled { module, traces, kernels })
 }

@@ -30,8 +30,13 @@ impl Block {
 
     /// A copy of a tensor's elements.
     pub fn of(tensor: &Tensor) -> Block {
-        let mut block = Block::new(tensor.ty.bytes());
-        block.set(tensor);
+        Block::holding(&tensor.data)
+    }
+
+    /// A copy of elements.
+    pub fn holding(array: &Buffer) -> Block {
+        let mut block = Block::new(array.len() * array.dtype().size());
+        block.set(array);
         block
     }
 
@@ -68,11 +73,12 @@ impl Block {
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.bytes / 8) }
     }
 
-    /// Takes over a tensor's elements, which must fill it.
-    pub fn set(&mut self, tensor: &Tensor) {
-        assert_eq!(tensor.ty.bytes(), self.bytes, "a value of {} into {self:?}", tensor.ty);
+    /// Takes over elements, which must fill it.
+    pub fn set(&mut self, array: &Buffer) {
+        let bytes = array.len() * array.dtype().size();
+        assert_eq!(bytes, self.bytes, "an array of {} into {self:?}", array.dtype().name());
         let to = self.bytes_mut();
-        match &*tensor.data {
+        match array {
             Buffer::F32(v) => to.copy_from_slice(bytes_of(v)),
             Buffer::F64(v) => to.copy_from_slice(bytes_of(v)),
             Buffer::I32(v) => to.copy_from_slice(bytes_of(v)),

@@ -2,7 +2,7 @@
 //! shapes alone. A change here changes the bits of results.
 
 /// An extent from which an axis is worth dividing among threads.
-const WIDE: usize = 64;
+pub const WIDE: usize = 64;
 /// Terms from which a sum is divided into blocks: f32 cannot count past 2^24, and errors of a long
 /// chain of additions grow with its length.
 const LONG: usize = 4096;

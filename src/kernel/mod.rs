@@ -27,6 +27,8 @@ use crate::ir::op::{Binary, Compare, Reduce, Unary};
 use crate::ir::types::Scalar;
 use crate::source::Span;
 
+pub use crate::plan::Layout;
+
 /// Dense index of a buffer in its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BufferId(pub u32);
@@ -58,7 +60,7 @@ pub struct Step {
     pub scratch: usize,
 }
 
-/// A piece of memory: `elements` of `dtype`, row-major, starting on a multiple of 64 bytes (an argument
+/// A piece of memory: `elements` of `dtype`, starting on a multiple of 64 bytes (an argument
 /// that is a minibatch: on a multiple of its element).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buffer {
@@ -68,14 +70,16 @@ pub struct Buffer {
     pub home: Home,
     /// Element type; a `Bool` is one byte, 0 or 1.
     pub dtype: DType,
-    /// Extents in logical order, for people; the product is the number of elements.
+    /// Extents in logical order.
     pub shape: Vec<usize>,
+    /// How the elements lie.
+    pub layout: Layout,
 }
 
 impl Buffer {
-    /// Number of elements.
+    /// Number of elements, those included that only fill it up.
     pub fn elements(&self) -> usize {
-        self.shape.iter().product()
+        self.layout.elements(&self.shape).unwrap_or(usize::MAX)
     }
 }
 

@@ -28,7 +28,7 @@
 
 use super::names::{Labels, index_variable, variable};
 use super::{
-    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Op, Order, Product, Step, Stmt, Terms, Val, Var,
+    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Step, Stmt, Terms, Val, Var,
 };
 use crate::ir::op::Reduce;
 use crate::ir::print::{is_plain, quoted, scalar};
@@ -47,7 +47,11 @@ pub fn print(step: &Step, places: &dyn Fn(Span) -> Option<String>) -> String {
         let extents: Vec<String> = buffer.shape.iter().map(usize::to_string).collect();
         let (dtype, extents) = (buffer.dtype.name(), extents.join(","));
         let own = beside(&label, &buffer.name);
-        let _ = writeln!(out, "buffer {label}{own} : {dtype}[{extents}] {}", home(buffer.home));
+        let layout = match buffer.layout {
+            Layout::Rows => String::new(),
+            Layout::Panels(width) => format!(" panels {width}"),
+        };
+        let _ = writeln!(out, "buffer {label}{own} : {dtype}[{extents}] {}{layout}", home(buffer.home));
     }
     for kernel in 0..step.kernels.len() {
         out.push('\n');

@@ -7,8 +7,10 @@
 //! clusters has seen to it that nobody reads the old value later.
 
 mod arena;
+pub mod layout;
 mod tiles;
 
+pub use layout::Layout;
 pub use tiles::Tile;
 
 use crate::fuse::{Fused, Source, What, owner};
@@ -25,6 +27,8 @@ pub struct Plan {
     pub carried: BTreeMap<(NodeId, usize), Storage>,
     /// Products done by tiles: the product's piece, and how.
     pub tiles: BTreeMap<usize, Tile>,
+    /// How places lie, by their index in the module; one that is not here lies row by row.
+    pub layouts: BTreeMap<usize, Layout>,
     /// The plans of scans' bodies.
     pub loops: BTreeMap<NodeId, Plan>,
     /// Bytes of the arena.

@@ -9,7 +9,7 @@ use crate::cpu::machine::{Argument, Arrays, Job, Machine};
 use crate::cpu::memory::Block;
 use crate::ir::interp::{self, Fault};
 use crate::ir::{DType, Graph, LeafKind, Module, Tensor, Type};
-use crate::kernel::Step;
+use crate::kernel::{Home, Layout, Step};
 use crate::program::{PlaceId, ResidentId};
 
 /// Compiled steps as a device. A step is compiled when it is first called.
@@ -22,6 +22,8 @@ pub struct CompiledDevice<'a> {
     reports: Vec<Vec<Type>>,
     isa: Isa,
     arrays: Arrays,
+    /// How each place lies.
+    layouts: Vec<Layout>,
     machine: Machine,
 }
 
@@ -39,15 +41,26 @@ impl<'a> CompiledDevice<'a> {
             graph.reports.iter().map(|report| graph.ty(report.value).clone()).collect()
         };
         // One by one, so that an array is in memory twice for a moment only.
-        let blocks = |tensors: Vec<Tensor>| tensors.into_iter().map(|tensor| Block::of(&tensor)).collect();
+        let mut layouts = vec![Layout::Rows; module.places.len()];
+        for buffer in steps.iter().flat_map(|step| &step.buffers) {
+            if let Home::Place(place) = buffer.home {
+                layouts[place] = buffer.layout;
+            }
+        }
+        let places = ready.places.into_iter().zip(&layouts);
+        let places = places.map(|(tensor, layout)| {
+            Block::holding(&layout.laid_out(&tensor.ty.shape, &tensor.data))
+        });
+        let residents = ready.residents.into_iter().map(|tensor| Block::of(&tensor));
         CompiledDevice {
             module,
             codes: steps.iter().map(|_| None).collect(),
             reports: module.steps.iter().map(reports).collect(),
             isa,
-            arrays: Arrays { places: blocks(ready.places), residents: blocks(ready.residents) },
+            arrays: Arrays { places: places.collect(), residents: residents.collect() },
             machine: Machine::new(threads, &steps),
             steps,
+            layouts,
         }
     }
 
@@ -101,13 +114,16 @@ impl Device for CompiledDevice<'_> {
     }
 
     fn read(&mut self, place: PlaceId) -> Tensor {
-        self.arrays.places[place].tensor(&self.module.places[place].ty, 0)
+        let (ty, layout) = (&self.module.places[place].ty, self.layouts[place]);
+        let held = layout.elements(&ty.shape).expect("the place is in memory");
+        let held = self.arrays.places[place].tensor(&Type::new(ty.dtype, vec![held]), 0);
+        Tensor::new(ty.shape.clone(), layout.row_major(&ty.shape, &held.data))
     }
 
     fn write(&mut self, place: PlaceId, value: &Tensor) {
         let declared = &self.module.places[place];
         assert_eq!(value.ty, declared.ty, "the new value of {}", declared.name);
-        self.arrays.places[place].set(value);
+        self.arrays.places[place].set(&self.layouts[place].laid_out(&value.ty.shape, &value.data));
     }
 
     fn resident(&self, resident: ResidentId) -> Tensor {

@@ -3,12 +3,12 @@
 use dlc::ir::DType;
 use dlc::ir::types::Scalar;
 use dlc::kernel::{
-    Buffer, BufferId, Extent, Home, Index, IndexVar, Item, Kernel, Op, Owner, Step, Stmt, Val, Var,
+    Buffer, BufferId, Extent, Home, Index, IndexVar, Item, Kernel, Layout, Op, Owner, Step, Stmt, Val, Var,
 };
 
 /// A buffer.
 pub fn buffer(name: &str, home: Home, dtype: DType, shape: &[usize]) -> Buffer {
-    Buffer { name: name.to_owned(), home, dtype, shape: shape.to_vec() }
+    Buffer { name: name.to_owned(), home, dtype, shape: shape.to_vec(), layout: Layout::Rows }
 }
 
 /// A sum of variables times coefficients, and a constant.

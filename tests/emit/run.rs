@@ -7,7 +7,7 @@ use dlc::cpu::memory::Block;
 use dlc::ir::tensor::Buffer as Array;
 use dlc::ir::{Tensor, Type};
 use dlc::kernel::interp::{self, Memory, Team};
-use dlc::kernel::{Home, Step};
+use dlc::kernel::{Home, Layout, Step};
 
 /// The instruction sets of this machine.
 pub fn isas() -> impl Iterator<Item = Isa> {
@@ -49,6 +49,16 @@ pub fn report_types(step: &Step) -> Vec<Type> {
     types
 }
 
+/// How a place lies.
+fn layout(step: &Step, place: usize) -> Layout {
+    let found = step.buffers.iter().find(|b| b.home == Home::Place(place));
+    found.map_or(Layout::Rows, |b| b.layout)
+}
+
+fn laid_out(step: &Step, place: usize, value: &Tensor) -> Array {
+    layout(step, place).laid_out(&value.ty.shape, &value.data)
+}
+
 /// Calls through the interpreter.
 pub fn interpreted(step: &Step, start: &Start, calls: usize, team: Team) -> Left {
     let mut left = Left { places: start.places.clone(), reports: Vec::new(), fault: false };
@@ -56,7 +66,7 @@ pub fn interpreted(step: &Step, start: &Start, calls: usize, team: Team) -> Left
         let mut memory = Memory::new(step);
         memory.args = start.args.iter().map(|t| t.data.clone()).collect();
         memory.residents = start.residents.iter().map(|t| t.data.clone()).collect();
-        memory.places = left.places.iter().map(|t| (*t.data).clone()).collect();
+        memory.places = left.places.iter().enumerate().map(|(at, t)| laid_out(step, at, t)).collect();
         memory.run = start.run.wrapping_add(call as u32) as i32;
         if interp::run(step, &mut memory, team) {
             left.fault = true;
@@ -64,7 +74,9 @@ pub fn interpreted(step: &Step, start: &Start, calls: usize, team: Team) -> Left
         }
         let tensor = |(array, ty): (Array, &Type)| Tensor::new(ty.shape.clone(), array);
         let types: Vec<Type> = left.places.iter().map(|t| t.ty.clone()).collect();
-        left.places = memory.places.into_iter().zip(&types).map(tensor).collect();
+        let places = memory.places.iter().zip(&types).enumerate();
+        let places = places.map(|(at, (a, ty))| (layout(step, at).row_major(&ty.shape, a), ty));
+        left.places = places.map(tensor).collect();
         left.reports.push(memory.reports.into_iter().zip(&report_types(step)).map(tensor).collect());
     }
     left
@@ -73,7 +85,7 @@ pub fn interpreted(step: &Step, start: &Start, calls: usize, team: Team) -> Left
 /// Calls through machine code.
 pub fn compiled(step: &Step, code: &Code, start: &Start, calls: usize, threads: usize) -> Left {
     let mut arrays = Arrays {
-        places: start.places.iter().map(Block::of).collect(),
+        places: start.places.iter().enumerate().map(|(at, t)| Block::holding(&laid_out(step, at, t))).collect(),
         residents: start.residents.iter().map(Block::of).collect(),
     };
     let args = start.args.iter().cloned().map(Argument::Value).collect();
@@ -81,7 +93,13 @@ pub fn compiled(step: &Step, code: &Code, start: &Start, calls: usize, threads: 
     let job = Job { step, code, calls, run: start.run, args, reports: &types };
     let mut machine = Machine::new(threads, std::slice::from_ref(step));
     let outcome = machine.run(&[job], &mut arrays);
-    let places = arrays.places.iter().zip(&start.places).map(|(b, t)| b.tensor(&t.ty, 0)).collect();
+    let places = arrays.places.iter().zip(&start.places).enumerate().map(|(at, (block, t))| {
+        let layout = layout(step, at);
+        let held = layout.elements(&t.ty.shape).expect("it is in memory");
+        let held = block.tensor(&Type::new(t.ty.dtype, vec![held]), 0);
+        Tensor::new(t.ty.shape.clone(), layout.row_major(&t.ty.shape, &held.data))
+    });
+    let places = places.collect();
     Left { places, reports: outcome.reports, fault: outcome.fault.is_some() }
 }
 

@@ -13,7 +13,8 @@ use dlc::kernel::verify::verify;
 /// A step's form as kernels.
 pub fn kernels(graph: &Graph) -> Step {
     let fused = dlc::fuse::fuse(graph);
-    let plan = dlc::plan::plan(graph, &fused);
+    let mut plan = dlc::plan::plan(graph, &fused);
+    dlc::plan::layout::arrange(&mut [(graph, &fused, &mut plan)]);
     dlc::kernel::schedule::schedule(graph, &fused, &plan)
 }
 

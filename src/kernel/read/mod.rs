@@ -8,7 +8,7 @@ mod parts;
 mod statement;
 
 use super::names::Labels;
-use super::{Buffer, BufferId, Home, Item, Kernel, Owner, Step, Stmt};
+use super::{Buffer, BufferId, Home, Item, Kernel, Layout, Owner, Step, Stmt};
 use crate::ir::read::line::Line;
 use crate::ir::read::{Read, ReadError};
 use crate::ir::types::DType;
@@ -133,9 +133,13 @@ impl<'a> Reader<'a> {
             "scratch" => Home::Scratch(line.number()?),
             other => return Err(format!("`{other}` is no place for a buffer")),
         };
+        let layout = match line.found("panels") {
+            true => Layout::Panels(line.number()?),
+            false => Layout::Rows,
+        };
         line.end()?;
         let id = BufferId(self.step.buffers.len() as u32);
-        self.step.buffers.push(Buffer { name, home, dtype: ty.dtype, shape: ty.shape });
+        self.step.buffers.push(Buffer { name, home, dtype: ty.dtype, shape: ty.shape, layout });
         let due = Labels::of(&self.step).buffer(id);
         if due != label {
             return Err(format!("label {label} where {due} is due"));

@@ -14,7 +14,7 @@ mod value;
 mod window;
 mod writer;
 
-use super::{Buffer, Home, Item, Kernel, Step};
+use super::{Buffer, Home, Item, Kernel, Layout, Step};
 use crate::fuse::{Fused, What};
 use crate::ir::Graph;
 use crate::plan::Plan;
@@ -92,5 +92,5 @@ fn turns(graph: &Graph, id: crate::ir::NodeId) -> usize {
 
 /// A buffer that no kernel has asked for before.
 fn buffer(name: String, home: Home, dtype: crate::ir::DType, shape: Vec<usize>) -> Buffer {
-    Buffer { name, home, dtype, shape }
+    Buffer { name, home, dtype, shape, layout: Layout::Rows }
 }

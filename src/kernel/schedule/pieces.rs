@@ -9,6 +9,7 @@ use crate::ir::op::{Binary, Reduce, Unary};
 use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{BufferId, Extent, Index, Op, Owner, Stmt, Val, Var};
+use crate::plan::layout::panel_axis;
 use crate::source::Span;
 
 /// Part of an axis that is gone through: from an index on, so many turns.
@@ -51,6 +52,7 @@ pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluste
     });
     let mut kernel = Kernel { scope, step, out, parts: Parts::default() };
     kernel.parts.block = owner.as_ref().map(|o| var_index(o.var));
+    kernel.step.multiples = owner.iter().map(|o| (o.var, o.unit)).collect();
     let tiles = &scope.plan.tiles;
     for nth in &cluster.pieces {
         if tiles.contains_key(nth) {
@@ -101,21 +103,38 @@ impl Kernel<'_, '_> {
         if let Some((axis, range)) = tile {
             ranges[axis] = range.clone();
         }
+        let (graph, fused, plan) = (self.scope.graph, self.scope.fused, self.scope.plan);
+        match panel_axis(graph, fused, plan, piece) {
+            None => self.over(nth, &ranges),
+            Some((axis, width)) => {
+                let var = self.out.open();
+                ranges[axis] = Range::part(var, width, piece.extents[axis]);
+                self.step.multiples.push((var, width));
+                self.over(nth, &ranges);
+                self.step.multiples.pop();
+                self.out.close_for(var, Extent::fixed(piece.extents[axis]), width);
+            }
+        }
+    }
+
+    /// The part of a piece that lies in ranges.
+    fn over(&mut self, nth: usize, ranges: &[Range]) {
         let graph = self.scope.graph;
+        let piece = &self.scope.fused.pieces[nth];
         match &piece.what {
-            What::Sink(_) | What::Enter(..) => self.elementwise(&piece.what, &ranges),
+            What::Sink(_) | What::Enter(..) => self.elementwise(&piece.what, ranges),
             What::Partial(id) | What::Value(id) => match graph.op(*id) {
-                Node::Reduce { .. } => self.reduce(&piece.what, &ranges, piece.outer),
-                Node::ArgReduce { .. } => self.arg_reduce(*id, &ranges),
-                Node::Contract(_) => self.contract(nth, &ranges),
-                Node::WindowReduce { .. } => self.window_reduce(*id, &ranges),
-                Node::WindowSpread { .. } => self.window_spread(*id, &ranges),
-                Node::WindowPick { .. } => self.window_pick(*id, &ranges),
-                Node::ScatterAdd { .. } => self.scatter_add(*id, &ranges, piece.outer),
-                Node::RandomBits { .. } => self.random(*id, &ranges),
-                Node::Concat { .. } => self.concat(*id, &ranges),
-                Node::Pad { .. } => self.pad(*id, &ranges),
-                _ => self.elementwise(&piece.what, &ranges),
+                Node::Reduce { .. } => self.reduce(&piece.what, ranges, piece.outer),
+                Node::ArgReduce { .. } => self.arg_reduce(*id, ranges),
+                Node::Contract(_) => self.contract(nth, ranges),
+                Node::WindowReduce { .. } => self.window_reduce(*id, ranges),
+                Node::WindowSpread { .. } => self.window_spread(*id, ranges),
+                Node::WindowPick { .. } => self.window_pick(*id, ranges),
+                Node::ScatterAdd { .. } => self.scatter_add(*id, ranges, piece.outer),
+                Node::RandomBits { .. } => self.random(*id, ranges),
+                Node::Concat { .. } => self.concat(*id, ranges),
+                Node::Pad { .. } => self.pad(*id, ranges),
+                _ => self.elementwise(&piece.what, ranges),
             },
             What::Joined(id) => self.joined(*id, &ranges[..piece.outer]),
             What::Loop(..) => unreachable!("a loop is no kernel"),

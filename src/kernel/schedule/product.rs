@@ -29,8 +29,8 @@ struct Place {
     strides: Vec<i64>,
 }
 
-/// Gives a buffer and a position in it, in terms of variables for the piece's axes.
-type Address<'a, K> = dyn FnMut(&mut K, &[Var]) -> (BufferId, Index) + 'a;
+/// Gives a buffer and a position in it, of indices along the piece's axes.
+type Address<'a, K> = dyn FnMut(&mut K, &[Index]) -> (BufferId, Index) + 'a;
 
 /// How a contraction is divided among loops and a micro-kernel.
 struct Choice {
@@ -68,16 +68,13 @@ impl Kernel<'_, '_> {
         let [left, right] = if choice.swap { [1, 0] } else { [0, 1] };
         let mut placed = |i: usize| {
             let at: Vec<Position> = positions[i].clone();
-            self.place(axes, ranges, &mut |kernel, vars| {
-                let at = in_terms(&at, vars);
+            self.place(axes, ranges, &mut |kernel, along| {
+                let at = in_terms(&at, along);
                 scope.address(kernel.step, node.inputs[i], &kernel.parts.clone(), &at)
             })
         };
         let (a, mut b) = (placed(left), placed(right));
-        let c = self.place(axes, ranges, &mut |kernel, vars| {
-            let at: Vec<Index> = vars[..outer].iter().map(|v| var_index(*v)).collect();
-            kernel.target(&piece.what, &at)
-        });
+        let c = self.place(axes, ranges, &mut |kernel, along| kernel.target(&piece.what, &along[..outer]));
 
         // Summed axes: in loops around the call, or inside it. A block's own axis is outermost.
         let mut summed: Vec<usize> = (outer..axes).filter(|s| Some(*s) != choice.run).collect();
@@ -113,20 +110,19 @@ impl Kernel<'_, '_> {
     /// Where something lies in terms of the piece's axes.
     fn place(&mut self, axes: usize, ranges: &[Range], address: &mut Address<'_, Self>) -> Place {
         let vars: Vec<Var> = (0..axes).map(|_| self.out.free_var()).collect();
-        let (buffer, mut base) = address(self, &vars);
-        let mut along = vec![0; axes];
+        let along: Vec<Index> =
+            ranges.iter().zip(&vars).map(|(range, var)| sum(&range.from, &var_index(*var))).collect();
+        let (buffer, mut base) = address(self, &along);
+        let mut strides = vec![0; axes];
         base.terms.retain(|(v, by)| match vars.iter().position(|var| IndexVar::Loop(*var) == *v) {
             Some(axis) => {
-                along[axis] = *by;
+                strides[axis] = *by;
                 false
             }
             None => true,
         });
-        for (range, by) in ranges.iter().zip(&along) {
-            base = sum(&base, &scaled(&range.from, *by));
-        }
         self.out.forget_vars(axes);
-        Place { buffer, base, strides: along }
+        Place { buffer, base, strides }
     }
 
     /// The right operand as rows of neighbours in scratch: a row a term.
@@ -292,12 +288,12 @@ fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], short: &[boo
     Choice { swap, m: longest(rows_of, n), n, run: None }
 }
 
-/// Positions with variables for the piece's axes.
-fn in_terms(positions: &[Position], vars: &[Var]) -> Vec<Index> {
+/// Positions with indices for the piece's axes.
+fn in_terms(positions: &[Position], along: &[Index]) -> Vec<Index> {
     let one = |p: &Position| {
         let p = p.as_ref().expect("a product reads at known positions");
         let start = Index { offset: p.offset, ..Index::default() };
-        p.terms.iter().fold(start, |i, (axis, by)| sum(&i, &scaled(&var_index(vars[*axis]), *by)))
+        p.terms.iter().fold(start, |i, (axis, by)| sum(&i, &scaled(&along[*axis], *by)))
     };
     positions.iter().map(one).collect()
 }
@@ -305,7 +301,8 @@ fn in_terms(positions: &[Position], vars: &[Var]) -> Vec<Index> {
 /// Elements between neighbours along each of the piece's axes, were everything whole in memory.
 fn logical_strides(kernel: &mut Kernel<'_, '_>, id: NodeId, at: &[Position], axes: usize) -> Vec<i64> {
     let vars: Vec<Var> = (0..axes).map(|_| kernel.out.free_var()).collect();
-    let index = kernel.scope.logical(id, &in_terms(at, &vars));
+    let along: Vec<Index> = vars.iter().map(|var| var_index(*var)).collect();
+    let index = kernel.scope.logical(id, &in_terms(at, &along));
     kernel.out.forget_vars(axes);
     let along =
         |var: &Var| index.terms.iter().find(|(v, _)| *v == IndexVar::Loop(*var)).map_or(0, |(_, by)| *by);

@@ -4,7 +4,7 @@ use super::buffer;
 use crate::fuse::access::same_but_for_ones;
 use crate::fuse::{Fused, Source, Target};
 use crate::ir::{DType, Graph, Leaf, LeafKind, NodeId, Op};
-use crate::kernel::{Buffer, BufferId, Home, Index, IndexVar, Var};
+use crate::kernel::{Buffer, BufferId, Home, Index, IndexVar, Layout, Var};
 use crate::plan::{self, Plan, Storage, strides};
 
 /// A graph with its division and plan; inside a scan also the graph around it, the scan's node there and
@@ -28,6 +28,8 @@ pub struct Step {
     pub buffers: Vec<Buffer>,
     /// Bytes of scratch beyond the plan's that a kernel takes.
     pub scratch: usize,
+    /// Variables of the kernel being written that are multiples of a number.
+    pub multiples: Vec<(Var, usize)>,
     reports: Vec<String>,
 }
 
@@ -35,7 +37,8 @@ impl Step {
     /// No buffers yet.
     pub fn of(graph: &Graph) -> Step {
         let reports = graph.reports.iter().map(|r| r.name.to_string()).collect();
-        Step { name: graph.name.clone(), buffers: Vec::new(), scratch: 0, reports }
+        let (buffers, multiples) = (Vec::new(), Vec::new());
+        Step { name: graph.name.clone(), buffers, scratch: 0, multiples, reports }
     }
 
     /// The buffer at a home, made when it is first asked for. Two values that take turns in the same
@@ -68,6 +71,11 @@ impl Scope<'_> {
     /// How many scopes are around.
     pub fn depth(&self) -> usize {
         self.outer.map_or(0, |(outer, ..)| outer.depth() + 1)
+    }
+
+    /// The scope of the step.
+    fn root(&self) -> &Scope<'_> {
+        self.outer.map_or(self, |(outer, ..)| outer.root())
     }
 
     /// A node's name for people.
@@ -145,7 +153,10 @@ impl Scope<'_> {
         let around = || self.outer.expect("a leaf of a loop's body stands in a loop");
         match leaf.kind {
             LeafKind::Arg => plain(Home::Arg(leaf.index)),
-            LeafKind::Place => plain(Home::Place(leaf.index)),
+            LeafKind::Place => match self.root().plan.layouts.get(&leaf.index) {
+                Some(Layout::Panels(width)) => panelled(step, leaf, *width, at),
+                Some(Layout::Rows) | None => plain(Home::Place(leaf.index)),
+            },
             LeafKind::Resident => plain(Home::Resident(leaf.index)),
             LeafKind::Run => plain(Home::Run),
             LeafKind::Carried => {
@@ -224,6 +235,28 @@ fn held(step: &mut Step, name: &str, storage: &Storage, parts: &Parts, at: &[Ind
         }
     }
     (buffer, flat(&at, &storage.strides()))
+}
+
+/// Where an element of a place lies that is held in panels. Along its last axis the index is a multiple of
+/// the panels' width and, within the panel, one more variable.
+fn panelled(step: &mut Step, leaf: &Leaf, width: usize, at: &[Index]) -> (BufferId, Index) {
+    let buffer = step.buffer(&leaf.name, Home::Place(leaf.index), leaf.ty.dtype, &leaf.ty.shape);
+    step.buffers[buffer.0 as usize].layout = Layout::Panels(width);
+    let (last, lead) = at.split_last().expect("what lies in panels has axes");
+    let lead_shape = &leaf.ty.shape[..lead.len()];
+    let rows: usize = lead_shape.iter().product();
+    let is_multiple = |var: &IndexVar, by: i64| {
+        let of = |(other, n): &(Var, usize)| {
+            IndexVar::Loop(*other) == *var && (by * *n as i64) % width as i64 == 0
+        };
+        step.multiples.iter().any(of)
+    };
+    let (panels, within): (Vec<_>, Vec<_>) = last.terms.iter().partition(|(var, by)| is_multiple(var, *by));
+    let panel = Index { terms: panels, ..Index::default() };
+    let column = Index { offset: last.offset, terms: within, dynamic: Vec::new() };
+    assert!(last.dynamic.is_empty() && column.terms.len() <= 1 && column.offset == 0, "{last:?} in panels");
+    let row = scaled(&flat(lead, &strides(lead_shape)), width as i64);
+    (buffer, sum(&sum(&scaled(&panel, rows as i64), &row), &column))
 }
 
 /// The index that is a variable.

@@ -23,7 +23,7 @@ pub fn check(step: &Step) -> Vec<String> {
 }
 
 fn agree(a: &Buffer, b: &Buffer) -> Option<String> {
-    let same = a.dtype == b.dtype && count(a) == count(b);
+    let same = a.dtype == b.dtype && count(a) == count(b) && a.layout == b.layout;
     (!same).then(|| format!("it differs from {}, which lies at the same place", a.name))
 }
 
@@ -40,5 +40,5 @@ fn within(buffer: &Buffer, at: usize, size: usize, what: &str) -> Option<String>
 }
 
 fn count(buffer: &Buffer) -> Option<usize> {
-    buffer.shape.iter().try_fold(1_usize, |count, extent| count.checked_mul(*extent))
+    buffer.layout.elements(&buffer.shape)
 }

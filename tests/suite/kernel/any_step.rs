@@ -4,7 +4,7 @@ use crate::common::random_graph::Random;
 use dlc::ir::op::{Binary, Compare, Reduce, Unary};
 use dlc::ir::{DType, Scalar};
 use dlc::kernel::{
-    Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Op, Order, Owner, Product,
+    Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op, Order, Owner, Product,
     Step, Stmt, Terms, Val, Var,
 };
 use dlc::source::{FileId, Span};
@@ -32,7 +32,8 @@ pub fn any_step(seed: u64) -> Step {
         .map(|_| {
             let (home, rank) = (homes(&mut r), r.below(3));
             let shape = (0..rank).map(|_| r.below(9)).collect();
-            Buffer { name: r.of(&NAMES).to_owned(), home, dtype: r.of(&DTYPES), shape }
+            let layout = r.of(&[Layout::Rows, Layout::Panels(4)]);
+            Buffer { name: r.of(&NAMES).to_owned(), home, dtype: r.of(&DTYPES), shape, layout }
         })
         .collect();
     let kernels: Vec<Kernel> = (0..3).map(|_| Kernels(&mut r).kernel()).collect();

@@ -1,0 +1,195 @@
+//! How places lie in memory: row by row, or in panels where blocks of their last axis are worked on.
+//!
+//! A block of 32 columns of a weight that lies row by row is a short run of every row, each on another
+//! page. In panels such a block is one unbroken piece of memory. Where anything lies moves no sum; files
+//! and prints have the logical order.
+
+use super::Plan;
+use crate::fuse::pieces::over;
+use crate::fuse::{Fused, Piece, Source, What, owner};
+use crate::ir::tensor::Buffer as Array;
+use crate::ir::{Graph, LeafKind, Op};
+use std::collections::BTreeMap;
+
+/// How the elements of an array lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Row-major.
+    #[default]
+    Rows,
+    /// So many columns of the last axis in a panel, panel after panel, each row-major; the last one is
+    /// filled up with elements that mean nothing.
+    Panels(usize),
+}
+
+impl Layout {
+    /// How many elements there are in memory.
+    pub fn elements(self, shape: &[usize]) -> Option<usize> {
+        let count = |shape: &[usize]| shape.iter().try_fold(1_usize, |n, extent| n.checked_mul(*extent));
+        match (self, shape.split_last()) {
+            (Layout::Panels(width), Some((last, lead))) => {
+                count(lead)?.checked_mul(last.checked_next_multiple_of(width)?)
+            }
+            _ => count(shape),
+        }
+    }
+
+    /// Row-major elements as they lie in memory.
+    pub fn laid_out(self, shape: &[usize], array: &Array) -> Array {
+        self.moved(shape, array, true)
+    }
+
+    /// What lies in memory, as row-major elements.
+    pub fn row_major(self, shape: &[usize], array: &Array) -> Array {
+        self.moved(shape, array, false)
+    }
+
+    fn moved(self, shape: &[usize], array: &Array, to_panels: bool) -> Array {
+        let (Layout::Panels(width), Some((columns, _))) = (self, shape.split_last()) else {
+            return array.clone();
+        };
+        match array {
+            Array::F32(v) => Array::F32(panels(v, *columns, width, to_panels)),
+            Array::F64(v) => Array::F64(panels(v, *columns, width, to_panels)),
+            Array::I32(v) => Array::I32(panels(v, *columns, width, to_panels)),
+            Array::Bool(v) => Array::Bool(panels(v, *columns, width, to_panels)),
+        }
+    }
+}
+
+/// Moves the elements of rows into panels, or back.
+fn panels<T: Copy + Default>(from: &[T], columns: usize, width: usize, to_panels: bool) -> Vec<T> {
+    let padded = columns.next_multiple_of(width);
+    let (source, target) = if to_panels { (columns, padded) } else { (padded, columns) };
+    let rows = from.len() / source.max(1);
+    let mut to = vec![T::default(); rows * target];
+    for row in 0..rows {
+        for column in (0..columns).step_by(width) {
+            let count = width.min(columns - column);
+            let (in_rows, in_panels) = (row * columns + column, column * rows + row * width);
+            let (at, here) = if to_panels { (in_rows, in_panels) } else { (in_panels, in_rows) };
+            to[here..here + count].copy_from_slice(&from[at..at + count]);
+        }
+    }
+    to
+}
+
+/// Gives the places of steps that run on the same memory their layouts. A place lies in panels if some
+/// step works on blocks of its last axis, and every other takes it by that axis in one of the ways that
+/// a loop over panels can.
+pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
+    let mut layouts: BTreeMap<usize, Layout> = BTreeMap::new();
+    for (graph, ..) in steps.iter() {
+        for leaf in graph.leaves.iter().filter(|l| l.kind == LeafKind::Place) {
+            let last = leaf.ty.shape.last().copied().unwrap_or(0);
+            let width = owner::unit(last);
+            let wide = leaf.ty.rank() > 1 && leaf.ty.dtype.is_real() && last >= owner::WIDE && last > width;
+            let parts: Vec<_> = steps.iter().map(|(g, f, p)| by_panels(g, f, p, leaf.index, width)).collect();
+            if wide && parts.iter().all(|p| *p != Way::Other) && parts.contains(&Way::Blocks) {
+                layouts.insert(leaf.index, Layout::Panels(width));
+            }
+        }
+    }
+    for (.., plan) in steps {
+        plan.layouts = layouts.clone();
+    }
+}
+
+/// How a step takes a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Not at all, or in loops over panels.
+    Loops,
+    /// By blocks of its last axis, each of them a panel.
+    Blocks,
+    /// In a way that panels do not serve.
+    Other,
+}
+
+fn by_panels(graph: &Graph, fused: &Fused, plan: &Plan, place: usize, width: usize) -> Way {
+    let mut way = Way::Loops;
+    for cluster in &fused.clusters {
+        for nth in &cluster.pieces {
+            let piece = &fused.pieces[*nth];
+            for axis in last_axes(graph, fused, piece, place) {
+                let owned = axis.is_some() && axis == piece.owner;
+                let tiled = plan.tiles.iter().any(|(product, tile)| {
+                    (product == nth || tile.user == *nth) && Some(tile.axis) == axis
+                });
+                way = match axis {
+                    _ if owned && cluster.owner.is_some_and(|o| o.unit == width) => Way::Blocks,
+                    Some(axis) if !owned && !tiled && loops_over(graph, piece, axis) => way,
+                    _ => return Way::Other,
+                };
+            }
+        }
+    }
+    way
+}
+
+/// For each time that a piece reads or writes a place, its axis that is the place's last; none if no axis is.
+fn last_axes(graph: &Graph, fused: &Fused, piece: &Piece, place: usize) -> Vec<Option<usize>> {
+    let is = |leaf: usize| {
+        let leaf = &graph.leaves[leaf];
+        leaf.kind == LeafKind::Place && leaf.index == place
+    };
+    let reads = piece.reads.iter().filter_map(|read| match read.source {
+        Source::Leaf(leaf) if is(leaf) => Some(read.along.last().copied().flatten()),
+        _ => None,
+    });
+    let written = match piece.what {
+        What::Sink(nth) => over(&fused.sinks[nth]).filter(|leaf| is(*leaf)).map(|_| piece.outer.checked_sub(1)),
+        _ => None,
+    };
+    reads.chain(written).collect()
+}
+
+/// Whether a piece can be done panel by panel of an axis.
+fn loops_over(graph: &Graph, piece: &Piece, axis: usize) -> bool {
+    let plain = match piece.what {
+        What::Sink(_) | What::Enter(..) => true,
+        What::Value(id) | What::Partial(id) => !matches!(
+            graph.op(id),
+            Op::WindowReduce { .. }
+                | Op::WindowSpread { .. }
+                | Op::WindowPick { .. }
+                | Op::ScatterAdd { .. }
+                | Op::RandomBits { .. }
+                | Op::Concat { .. }
+                | Op::Pad { .. }
+                | Op::ArgReduce { .. }
+        ),
+        What::Joined(_) | What::Loop(..) => false,
+    };
+    plain && axis < piece.outer
+}
+
+/// The axis of a piece along which it goes panel by panel, and the panels' width.
+pub fn panel_axis(graph: &Graph, fused: &Fused, plan: &Plan, piece: &Piece) -> Option<(usize, usize)> {
+    let of = |leaf: &crate::ir::Leaf| {
+        let Some(Layout::Panels(width)) = plan.layouts.get(&leaf.index) else { return None };
+        let axes = last_axes(graph, fused, piece, leaf.index);
+        let axis = axes.into_iter().flatten().find(|axis| Some(*axis) != piece.owner)?;
+        Some((axis, *width))
+    };
+    graph.leaves.iter().filter(|l| l.kind == LeafKind::Place).find_map(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panels_come_back_as_rows() {
+        for shape in [vec![3, 5], vec![2, 2, 7], vec![4, 8], vec![0, 5], vec![1, 1]] {
+            let count: usize = shape.iter().product();
+            let rows = Array::I32((1..=count as i32).collect());
+            let layout = Layout::Panels(4);
+            let held = layout.laid_out(&shape, &rows);
+            assert_eq!(Some(held.len()), layout.elements(&shape));
+            assert_eq!(layout.row_major(&shape, &held), rows);
+        }
+        let held = Layout::Panels(2).laid_out(&[2, 3], &Array::I32(vec![1, 2, 3, 4, 5, 6]));
+        assert_eq!(held, Array::I32(vec![1, 2, 4, 5, 3, 0, 6, 0]));
+    }
+}
