@@ -69,7 +69,8 @@ pub fn compile(
         traces.push(trace);
     }
     // How places lie is for all steps to say.
-    let with_plans = module.steps.iter().zip(&mut divided).map(|(graph, (fused, plan))| (graph, &*fused, plan));
+    let with_plans =
+        module.steps.iter().zip(&mut divided).map(|(graph, (fused, plan))| (graph, &*fused, plan));
     arrange(&mut with_plans.collect::<Vec<_>>());
     for (index, (graph, (fused, plan))) in module.steps.iter().zip(divided).enumerate() {
         let step = schedule(graph, &fused, &plan);

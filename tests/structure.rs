@@ -116,7 +116,8 @@ fn a_layer_and_the_sum_of_its_values_take_the_operations_one_counts_by_hand() {
                 %3 = tanh %2 : f32[20,500]\n%4 = reduce_sum %3 axes=[0,1] : f32[]\n\nreport s = %4\n";
     let graph = dlc::ir::read::read(text).expect("the text is a graph");
     let fused = dlc::fuse::fuse(&graph);
-    let plan = dlc::plan::plan(&graph, &fused);
+    let mut plan = dlc::plan::plan(&graph, &fused);
+    dlc::plan::layout::arrange(&mut [(&graph, &fused, &mut plan)]);
     let step = dlc::kernel::schedule::schedule(&graph, &fused, &plan);
     // The function goes over whole blocks of 32 columns; each of the 16 blocks finds its number by a shift; 15
     // additions join them.

@@ -120,8 +120,13 @@ impl Session {
         let mut last = Instant::now();
         let mut at = 0;
         let result = compile(program, precision, &mut |step, stage, graph| {
-            // A step is shown after each of them, in their order; once more when the last pass is done.
-            at = if stage == "lowered" { 0 } else { at };
+            // A step is shown after each of them, in their order; once more when the last pass is done. Kernels
+            // come when all steps are planned.
+            at = match stage {
+                "lowered" => 0,
+                "scheduled" => spent.len() - 1,
+                _ => at,
+            };
             if stage != "optimised" {
                 spent[at].1 += last.elapsed().as_secs_f64();
                 at += 1;

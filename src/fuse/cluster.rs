@@ -1,8 +1,9 @@
 //! Pieces gathered in clusters, first come, first served.
 
 use super::access::Source;
+use super::chains::move_to_sinks;
 use super::owner::unit;
-use super::pieces::{over, pieces};
+use super::pieces::pieces;
 use super::sinks::Sink;
 use super::{Apart, Cluster, Owner, Piece, What};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
@@ -16,7 +17,8 @@ const SMALL_PRODUCT: usize = 65_536;
 pub fn cluster(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Result<(Vec<Piece>, Vec<Cluster>), NodeId> {
     let mut pieces = pieces(graph, sinks, stored);
     order_sinks(&mut pieces, sinks)?;
-    let mut at = Gathering { graph, sinks, homes: BTreeMap::new(), of: Vec::new(), clusters: Vec::new() };
+    move_to_sinks(graph, sinks, stored, &mut pieces);
+    let mut at = Gathering { graph, homes: BTreeMap::new(), of: Vec::new(), clusters: Vec::new() };
     for nth in 0..pieces.len() {
         at.place(&mut pieces, nth);
     }
@@ -34,7 +36,7 @@ fn order_sinks(pieces: &mut Vec<Piece>, sinks: &[Sink]) -> Result<(), NodeId> {
     // A sink that reads its own place anywhere but where it writes cannot write while it reads.
     for piece in &left {
         let sink = &sinks[sink_of(piece).expect("only sinks are left")];
-        let itself = over(sink).map(Source::Leaf);
+        let itself = piece.over.map(Source::Leaf);
         let moved =
             |along: &[Option<usize>]| along.iter().enumerate().any(|(axis, from)| *from != Some(axis));
         if piece.reads.iter().any(|r| Some(r.source) == itself && moved(&r.along)) {
@@ -42,7 +44,7 @@ fn order_sinks(pieces: &mut Vec<Piece>, sinks: &[Sink]) -> Result<(), NodeId> {
         }
     }
     while !left.is_empty() {
-        let written = |p: &Piece| over(&sinks[sink_of(p).expect("only sinks are left")]);
+        let written = |p: &Piece| p.over;
         let free = left.iter().enumerate().position(|(nth, p)| {
             let Some(leaf) = written(p) else { return true };
             let reads = |q: &Piece| q.reads.iter().any(|r| r.source == Source::Leaf(leaf));
@@ -68,7 +70,6 @@ fn order_sinks(pieces: &mut Vec<Piece>, sinks: &[Sink]) -> Result<(), NodeId> {
 /// Clusters so far.
 struct Gathering<'a> {
     graph: &'a Graph,
-    sinks: &'a [Sink],
     /// The piece that writes each source.
     homes: BTreeMap<Source, usize>,
     /// The cluster of each piece.
@@ -139,7 +140,9 @@ impl Gathering<'_> {
     fn earliest(&self, pieces: &[Piece], nth: usize) -> usize {
         let piece = &pieces[nth];
         let mut first = 0;
-        for read in &piece.reads {
+        // The parts of a sum that is added up over a place are best computed together.
+        let parts = pieces[nth + 1..].iter().take_while(|p| piece.over.is_some() && p.over == piece.over);
+        for read in piece.reads.iter().chain(parts.flat_map(|p| &p.reads)) {
             if let Some(home) = self.homes.get(&read.source) {
                 let cluster = self.of[*home];
                 first = first.max(cluster + usize::from(self.is_loop(pieces, cluster)));
@@ -149,7 +152,7 @@ impl Gathering<'_> {
             let apart = apart || self.is_loop(pieces, self.of[other]);
             *first = (*first).max(self.of[other] + usize::from(apart));
         };
-        let leaf = self.written(piece);
+        let leaf = piece.over;
         let is_place = leaf.is_some_and(|leaf| self.graph.leaves[leaf].kind == LeafKind::Place);
         for (other, earlier) in pieces[..nth].iter().enumerate() {
             // A loop comes after all that its carried values start from.
@@ -166,13 +169,6 @@ impl Gathering<'_> {
             }
         }
         first
-    }
-
-    fn written(&self, piece: &Piece) -> Option<usize> {
-        match piece.what {
-            What::Sink(nth) => over(&self.sinks[nth]),
-            _ => None,
-        }
     }
 
     /// With which owner axis a piece may join a cluster, or why it may not.
@@ -210,7 +206,7 @@ impl Gathering<'_> {
                 return Some(Apart::Across(read.source));
             }
         }
-        let leaf = self.written(piece)?;
+        let leaf = piece.over?;
         for other in self.clusters[cluster].pieces.iter().map(|p| &pieces[*p]) {
             let reads = other.reads.iter().filter(|r| r.source == Source::Leaf(leaf));
             for read in reads {

@@ -13,6 +13,7 @@
 //! shapes alone ([`owner`]), so that the order of a sum does not depend on what it is fused with.
 
 pub mod access;
+pub mod chains;
 mod cluster;
 pub mod owner;
 pub mod pieces;
@@ -56,6 +57,16 @@ pub enum What {
     Loop(NodeId, Box<Fused>),
 }
 
+impl What {
+    /// The node whose value it computes, wholly or in part.
+    pub fn value(&self) -> Option<NodeId> {
+        match self {
+            What::Value(id) | What::Partial(id) | What::Joined(id) => Some(*id),
+            What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
+        }
+    }
+}
+
 /// One piece of work.
 #[derive(Clone, Debug)]
 pub struct Piece {
@@ -69,6 +80,8 @@ pub struct Piece {
     pub ownable: Vec<usize>,
     /// What it reads.
     pub reads: Vec<Access>,
+    /// The leaf that it writes over, or that the sum of which it is a part is going to.
+    pub over: Option<usize>,
     /// Whether it may raise a fault.
     pub checks: bool,
     /// Which of `extents` is the owner's; set when its cluster is known.

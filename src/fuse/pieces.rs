@@ -25,8 +25,11 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
             _ => found.extend(value(graph, stored, id)),
         }
     }
-    found
-        .extend(sinks.iter().enumerate().map(|(nth, sink)| copy(graph, stored, What::Sink(nth), sink.value)));
+    let carried = |(nth, sink): (usize, &Sink)| {
+        let piece = copy(graph, stored, What::Sink(nth), sink.value);
+        Piece { over: over(sink), ..piece }
+    };
+    found.extend(sinks.iter().enumerate().map(carried));
     found
 }
 
@@ -76,7 +79,8 @@ fn copy(graph: &Graph, stored: &[bool], what: What, value: NodeId) -> Piece {
 }
 
 fn finish(what: What, extents: Vec<usize>, outer: usize, ownable: Vec<usize>, walk: Walk<'_>) -> Piece {
-    Piece { what, extents, outer, ownable, reads: walk.found, checks: walk.looks_up, owner: None }
+    let (reads, checks) = (walk.found, walk.looks_up);
+    Piece { what, extents, outer, ownable, reads, over: None, checks, owner: None }
 }
 
 /// The pieces that compute a kept value.
@@ -92,7 +96,7 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             let operand = &graph.ty(inputs[0]).shape;
             let (kept, reduced) = kept_and_reduced(operand, axes);
             walk.read(inputs[0], &reduced_at(operand.len(), axes));
-            sum(id, shape, &kept, &reduced, preferred(shape, |_| true), walk)
+            sum(id, shape, None, (&kept, &reduced), preferred(shape, |_| true), walk)
         }
         Op::ArgReduce { axis, .. } => {
             let operand = &graph.ty(inputs[0]).shape;
@@ -101,12 +105,13 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             one(walk, extents, preferred(shape, |_| true))
         }
         Op::Contract(spec) => {
-            for (nth, input) in inputs.iter().enumerate() {
+            for (nth, input) in inputs[..2].iter().enumerate() {
                 walk.read(*input, &operand_at(spec, nth));
             }
+            let start = inputs.get(2).copied();
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);
-            sum(id, shape, shape, &reduced, preferred(shape, |a| 2 * shape[a] >= wide), walk)
+            sum(id, shape, start, (shape, &reduced), preferred(shape, |a| 2 * shape[a] >= wide), walk)
         }
         Op::WindowReduce { windows, .. } | Op::WindowPick { windows, .. } => {
             let leading = rank - windows.size.len();
@@ -168,17 +173,23 @@ fn leading_only(leading: usize, rank: usize) -> Vec<Position> {
     (0..rank).map(|a| (a < leading).then(|| Affine::var(a))).collect()
 }
 
-/// A sum or another reduction: whole, or its blocks and what joins them.
+/// A sum or another reduction: whole, or its blocks and what joins them, to which goes what it starts from.
 fn sum(
     id: NodeId,
     shape: &[usize],
-    kept: &[usize],
-    reduced: &[usize],
+    start: Option<NodeId>,
+    (kept, reduced): (&[usize], &[usize]),
     ownable: Vec<usize>,
-    walk: Walk<'_>,
+    mut walk: Walk<'_>,
 ) -> Vec<Piece> {
     let extents = [kept, reduced].concat();
+    let mut begins = Walk::new(walk.graph, walk.stored);
+    if let Some(start) = start {
+        begins.read(start, &identity(kept.len()));
+    }
     let Some(split) = owner::split(kept, reduced) else {
+        walk.found.extend(begins.found);
+        walk.looks_up |= begins.looks_up;
         return vec![finish(What::Value(id), extents, kept.len(), ownable, walk)];
     };
     let partial = finish(What::Partial(id), extents, kept.len(), vec![kept.len() + split], walk);
@@ -189,8 +200,9 @@ fn sum(
         extents: [kept, &[blocks]].concat(),
         outer: kept.len(),
         ownable: preferred(shape, |_| true),
-        reads: vec![Access { source: super::Source::Partial(id), along }],
-        checks: false,
+        reads: [vec![Access { source: super::Source::Partial(id), along }], begins.found].concat(),
+        over: None,
+        checks: begins.looks_up,
         owner: None,
     };
     vec![partial, joined]
@@ -205,7 +217,7 @@ fn scan_piece(graph: &Graph, stored: &[bool], needed: &[bool], id: NodeId) -> Pi
     let body = fuse_sinks(&scan.body, sinks::of_body(scan, &read_results(graph, needed, id)));
     let checks = body.pieces.iter().any(|p| p.checks);
     let what = What::Loop(id, Box::new(body));
-    Piece { what, extents: Vec::new(), outer: 0, ownable: Vec::new(), reads: walk.found, checks, owner: None }
+    Piece { checks, ..finish(what, Vec::new(), 0, Vec::new(), walk) }
 }
 
 /// Which results of a scan are read.

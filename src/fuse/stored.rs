@@ -137,9 +137,8 @@ fn always(graph: &Graph, id: NodeId) -> bool {
 fn laid_out(graph: &Graph, id: NodeId) -> Vec<NodeId> {
     let inputs = graph.inputs(id);
     match graph.op(id) {
-        Op::Contract(_) | Op::WindowReduce { .. } | Op::WindowPick { .. } | Op::WindowSpread { .. } => {
-            inputs.to_vec()
-        }
+        Op::Contract(_) => inputs[..2].to_vec(),
+        Op::WindowReduce { .. } | Op::WindowPick { .. } | Op::WindowSpread { .. } => inputs.to_vec(),
         Op::ArgReduce { .. } => inputs.to_vec(),
         Op::Scan(scan) => inputs[scan.carried..].to_vec(),
         _ => Vec::new(),

@@ -65,6 +65,9 @@ pub(super) fn backward(s: &mut Sweep, y: NodeId, g: NodeId) {
                     s.give(inputs[which], da);
                 }
             }
+            if let Some(start) = inputs.get(2).filter(|_| s.wants(y, 2)) {
+                s.give(*start, g);
+            }
         }
         Op::WindowReduce { op, windows } => windows::reduce(s, *op, windows, inputs[0], g),
         Op::WindowSpread { cells, windows } => windows::spread(s, y, *cells, windows, &inputs, g),

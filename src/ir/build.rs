@@ -325,6 +325,14 @@ impl Builder {
         self.push(Op::Contract(spec), vec![a, b], ty)
     }
 
+    /// A sum of products that starts from a value.
+    pub fn contract_from(&mut self, spec: Contract, a: NodeId, b: NodeId, start: NodeId) -> NodeId {
+        let sum = self.contract(spec, a, b);
+        assert_eq!(self.ty(sum), self.ty(start));
+        self.graph.nodes[sum.index()].inputs.push(start);
+        sum
+    }
+
     /// A number of each window over the last axes: `count` windows along each of these.
     pub fn window_reduce(&mut self, op: Window, windows: Windows, a: NodeId, count: &[usize]) -> NodeId {
         let mut shape = self.shape(a);

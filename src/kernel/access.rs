@@ -1,7 +1,7 @@
 //! Every access that a kernel makes to memory, and between which positions.
 
 use super::ranges::{Ranges, Reach, counter_terms};
-use super::{BufferId, Extent, Form, Index, IndexVar, Kernel, Op, Owner, Product, Stmt, Terms, Val};
+use super::{BufferId, Extent, Form, Index, IndexVar, Kernel, Op, Owner, Product, Start, Stmt, Terms, Val};
 use crate::ir::op::Binary;
 use crate::ir::types::Scalar;
 use std::collections::BTreeMap;
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
             self.access(stmt, (a.0, &a.1), false, &of_a);
             self.access(stmt, (b.0, &b.1), false, &of_b);
         }
-        if product.accumulate {
+        if product.start != Start::Zero {
             self.access(stmt, (c.0, &c.1), false, &of_c);
         }
         self.access(stmt, (c.0, &c.1), true, &of_c);

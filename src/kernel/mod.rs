@@ -347,10 +347,21 @@ pub struct Product {
     pub c_col: i64,
     /// Row i of a starts at `i * a_row`.
     pub a_row: i64,
-    /// Whether c's old value is added to: for `Lanes` the sum starts from it, for `Dot` it is added at the end.
-    pub accumulate: bool,
+    /// What each sum starts from; for `Dot` it is added at the end.
+    pub start: Start,
     /// Where it comes from.
     pub span: Option<Span>,
+}
+
+/// What the sums of a product start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// +0.
+    Zero,
+    /// What c holds.
+    Old,
+    /// A value times what c holds, rounded.
+    Scaled(Val),
 }
 
 /// The forms of a product.

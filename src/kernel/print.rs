@@ -28,7 +28,8 @@
 
 use super::names::{Labels, index_variable, variable};
 use super::{
-    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Step, Stmt, Terms, Val, Var,
+    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Start, Step, Stmt,
+    Terms, Val, Var,
 };
 use crate::ir::op::Reduce;
 use crate::ir::print::{is_plain, quoted, scalar};
@@ -232,13 +233,17 @@ impl Printer<'_> {
     }
 
     fn product(&self, product: &Product) -> String {
-        let Product { form, c, a, b, m, n, c_row, c_col, a_row, accumulate, span: _ } = product;
+        let Product { form, c, a, b, m, n, c_row, c_col, a_row, start, span: _ } = product;
         let word = match form {
             Form::Lanes { .. } => "lanes",
             Form::Dot { .. } => "dot",
         };
         let (c, a, b) = (self.at(c.0, &c.1), self.at(a.0, &a.1), self.at(b.0, &b.1));
-        let becomes = if *accumulate { "+=" } else { "=" };
+        let becomes = match start {
+            Start::Zero => "=".to_owned(),
+            Start::Old => "+=".to_owned(),
+            Start::Scaled(by) => format!("= %{} * old +", by.0),
+        };
         let mut out = format!("product {word} {c} {becomes} {a} * {b} m={} n={}", extent(m), extent(n));
         let _ = write!(out, " c_row={c_row}");
         if *c_col != 1 {

@@ -1,8 +1,10 @@
 //! The passes over the tensor IR and the order they run in, as readable lists with the reasons.
 
+mod accumulate;
 mod drop;
 mod share;
 
+pub use accumulate::accumulate;
 pub use drop::drop_dead;
 pub use share::share;
 
@@ -87,6 +89,11 @@ pub const AFTER_GRADIENT: &[Pass] = &[
         run: |g, t| rewrite(g, &simpler(), "simplify again", t),
     },
     Pass { name: "share again", why: "rules emit equal nodes", run: |g, _| share(g) },
+    Pass {
+        name: "accumulate",
+        why: "an update is to be its own sum, also where a report has an equal one: nothing is shared later",
+        run: accumulate,
+    },
     Pass { name: "drop again", why: "sharing leaves dead ones", run: |g, _| drop_dead(g) },
 ];
 

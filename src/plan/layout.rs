@@ -5,7 +5,6 @@
 //! and prints have the logical order.
 
 use super::Plan;
-use crate::fuse::pieces::over;
 use crate::fuse::{Fused, Piece, Source, What, owner};
 use crate::ir::tensor::Buffer as Array;
 use crate::ir::{Graph, LeafKind, Op};
@@ -111,11 +110,12 @@ fn by_panels(graph: &Graph, fused: &Fused, plan: &Plan, place: usize, width: usi
     for cluster in &fused.clusters {
         for nth in &cluster.pieces {
             let piece = &fused.pieces[*nth];
-            for axis in last_axes(graph, fused, piece, place) {
+            for axis in last_axes(graph, piece, place) {
                 let owned = axis.is_some() && axis == piece.owner;
-                let tiled = plan.tiles.iter().any(|(product, tile)| {
-                    (product == nth || tile.user == *nth) && Some(tile.axis) == axis
-                });
+                let tiled = plan
+                    .tiles
+                    .iter()
+                    .any(|(product, tile)| (product == nth || tile.user == *nth) && Some(tile.axis) == axis);
                 way = match axis {
                     _ if owned && cluster.owner.is_some_and(|o| o.unit == width) => Way::Blocks,
                     Some(axis) if !owned && !tiled && loops_over(graph, piece, axis) => way,
@@ -128,7 +128,7 @@ fn by_panels(graph: &Graph, fused: &Fused, plan: &Plan, place: usize, width: usi
 }
 
 /// For each time that a piece reads or writes a place, its axis that is the place's last; none if no axis is.
-fn last_axes(graph: &Graph, fused: &Fused, piece: &Piece, place: usize) -> Vec<Option<usize>> {
+fn last_axes(graph: &Graph, piece: &Piece, place: usize) -> Vec<Option<usize>> {
     let is = |leaf: usize| {
         let leaf = &graph.leaves[leaf];
         leaf.kind == LeafKind::Place && leaf.index == place
@@ -137,10 +137,7 @@ fn last_axes(graph: &Graph, fused: &Fused, piece: &Piece, place: usize) -> Vec<O
         Source::Leaf(leaf) if is(leaf) => Some(read.along.last().copied().flatten()),
         _ => None,
     });
-    let written = match piece.what {
-        What::Sink(nth) => over(&fused.sinks[nth]).filter(|leaf| is(*leaf)).map(|_| piece.outer.checked_sub(1)),
-        _ => None,
-    };
+    let written = piece.over.filter(|leaf| is(*leaf)).map(|_| piece.outer.checked_sub(1));
     reads.chain(written).collect()
 }
 
@@ -165,10 +162,10 @@ fn loops_over(graph: &Graph, piece: &Piece, axis: usize) -> bool {
 }
 
 /// The axis of a piece along which it goes panel by panel, and the panels' width.
-pub fn panel_axis(graph: &Graph, fused: &Fused, plan: &Plan, piece: &Piece) -> Option<(usize, usize)> {
+pub fn panel_axis(graph: &Graph, plan: &Plan, piece: &Piece) -> Option<(usize, usize)> {
     let of = |leaf: &crate::ir::Leaf| {
         let Some(Layout::Panels(width)) = plan.layouts.get(&leaf.index) else { return None };
-        let axes = last_axes(graph, fused, piece, leaf.index);
+        let axes = last_axes(graph, piece, leaf.index);
         let axis = axes.into_iter().flatten().find(|axis| Some(*axis) != piece.owner)?;
         Some((axis, *width))
     };

@@ -7,6 +7,7 @@
 //! clusters has seen to it that nobody reads the old value later.
 
 mod arena;
+mod in_place;
 pub mod layout;
 mod tiles;
 
@@ -27,6 +28,8 @@ pub struct Plan {
     pub carried: BTreeMap<(NodeId, usize), Storage>,
     /// Products done by tiles: the product's piece, and how.
     pub tiles: BTreeMap<usize, Tile>,
+    /// Pieces that write over a place in the stead of another: the piece of a contraction, that of the sink.
+    pub in_place: BTreeMap<usize, usize>,
     /// How places lie, by their index in the module; one that is not here lies row by row.
     pub layouts: BTreeMap<usize, Layout>,
     /// The plans of scans' bodies.
@@ -100,7 +103,8 @@ fn scratch(plan: &Plan) -> usize {
 
 /// Storage for one graph; in place of a byte of the arena stands the number of the interval.
 fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> Plan {
-    let mut plan = Plan { tiles: tiles::tiles(graph, fused), ..Plan::default() };
+    let in_place = in_place::in_place(fused);
+    let mut plan = Plan { tiles: tiles::tiles(graph, fused), in_place, ..Plan::default() };
     let mut cluster_of = vec![0; fused.pieces.len()];
     for (nth, cluster) in fused.clusters.iter().enumerate() {
         cluster.pieces.iter().for_each(|p| cluster_of[*p] = nth);
@@ -125,6 +129,7 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
     for (nth, piece) in fused.pieces.iter().enumerate() {
         let home = cluster_of[nth];
         match &piece.what {
+            What::Value(_) if plan.in_place.contains_key(&nth) => {}
             What::Value(id) | What::Joined(id) => {
                 let source = Source::Node(*id);
                 let ty = graph.ty(*id);
@@ -218,18 +223,18 @@ fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
             let piece = &fused.pieces[*p];
             let (What::Value(id) | What::Joined(id)) = piece.what else { continue };
             let source = Source::Node(id);
-            let storage = &plan.values[&source];
+            let Some(storage) = plan.values.get(&source) else { continue };
             if let Memory::Arena(_) = storage.memory {
                 continue;
             }
             let reads = |q: &usize| fused.pieces[*q].reads.iter().any(|r| r.source == source);
             let last = cluster.pieces.iter().rposition(|q| reads(q) && cluster_of[*q] == nth).unwrap_or(step);
-            // What a tiled product reads is read again where its user stands.
+            // What a product reads that is moved to its user is read there.
             let last = cluster.pieces[..=last]
                 .iter()
                 .filter(|q| reads(q))
-                .filter_map(|q| plan.tiles.get(q))
-                .filter_map(|t| cluster.pieces.iter().position(|q| *q == t.user))
+                .filter_map(|q| plan.tiles.get(q).map(|t| t.user).or(plan.in_place.get(q).copied()))
+                .filter_map(|user| cluster.pieces.iter().position(|q| *q == user))
                 .fold(last, usize::max);
             held.push(source);
             scratch.intervals.push(Interval { from: step, to: last, bytes: storage.bytes() });

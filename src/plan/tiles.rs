@@ -1,6 +1,5 @@
 //! Products that are done a tile at a time, each tile being used while it is in the first-level cache.
 
-use crate::fuse::pieces::over;
 use crate::fuse::{Fused, Source, What};
 use crate::ir::{Graph, Op};
 use std::collections::BTreeMap;
@@ -28,6 +27,9 @@ pub fn tiles(graph: &Graph, fused: &Fused) -> BTreeMap<usize, Tile> {
             let piece = &fused.pieces[*nth];
             let (What::Value(id), Some(owned)) = (&piece.what, piece.owner) else { continue };
             let Op::Contract(_) = graph.op(*id) else { continue };
+            if graph.inputs(*id).len() > 2 {
+                continue;
+            }
             let source = Source::Node(*id);
             let readers: Vec<usize> = (0..fused.pieces.len())
                 .filter(|p| fused.pieces[*p].reads.iter().any(|r| r.source == source))
@@ -45,10 +47,7 @@ pub fn tiles(graph: &Graph, fused: &Fused) -> BTreeMap<usize, Tile> {
                 .filter(|r| r.source == source)
                 .all(|r| r.along.iter().enumerate().all(|(axis, along)| *along == Some(axis)));
             // The product is moved to its user: what it reads must not be written over before.
-            let written = cluster.pieces.iter().filter_map(|p| match fused.pieces[*p].what {
-                What::Sink(nth) => over(&fused.sinks[nth]),
-                _ => None,
-            });
+            let written = cluster.pieces.iter().filter_map(|p| fused.pieces[*p].over);
             let moved_past =
                 written.into_iter().any(|l| piece.reads.iter().any(|r| r.source == Source::Leaf(l)));
             if !cluster.pieces.contains(&user) || !alike || !straight || moved_past {

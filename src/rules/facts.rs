@@ -240,7 +240,7 @@ impl<'a> Facts<'a> {
                 | Binary::ShiftRight
                 | Binary::MulHigh => false,
             },
-            Op::Contract(spec) => same && spec.operands[0] == spec.operands[1],
+            Op::Contract(spec) => same && inputs.len() == 2 && spec.operands[0] == spec.operands[1],
             Op::Reduce { op, .. } => *op == Reduce::Sum && of(0),
             Op::Transpose { .. }
             | Op::Broadcast { .. }

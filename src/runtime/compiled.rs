@@ -48,9 +48,8 @@ impl<'a> CompiledDevice<'a> {
             }
         }
         let places = ready.places.into_iter().zip(&layouts);
-        let places = places.map(|(tensor, layout)| {
-            Block::holding(&layout.laid_out(&tensor.ty.shape, &tensor.data))
-        });
+        let places =
+            places.map(|(tensor, layout)| Block::holding(&layout.laid_out(&tensor.ty.shape, &tensor.data)));
         let residents = ready.residents.into_iter().map(|tensor| Block::of(&tensor));
         CompiledDevice {
             module,

@@ -9,7 +9,8 @@ use dlc::ir::op::{Binary, Compare, Reduce, Unary};
 use dlc::ir::types::Scalar;
 use dlc::ir::{DType, Tensor};
 use dlc::kernel::{
-    BufferId, Extent, Fold, Form, Home, Index, IndexVar, Op, Order, Product, Step, Stmt, Terms, Val, Var,
+    BufferId, Extent, Fold, Form, Home, Index, IndexVar, Op, Order, Product, Start as Sums, Step, Stmt,
+    Terms, Val, Var,
 };
 use proptest::prelude::*;
 
@@ -349,7 +350,7 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
                 c_row: extent as i64,
                 c_col: 1,
                 a_row: m.choices.of(30) as i64,
-                accumulate: m.choices.of(2) == 1,
+                start: [Sums::Zero, Sums::Old][m.choices.of(2)],
                 span: None,
             })));
         }

@@ -85,7 +85,12 @@ pub fn interpreted(step: &Step, start: &Start, calls: usize, team: Team) -> Left
 /// Calls through machine code.
 pub fn compiled(step: &Step, code: &Code, start: &Start, calls: usize, threads: usize) -> Left {
     let mut arrays = Arrays {
-        places: start.places.iter().enumerate().map(|(at, t)| Block::holding(&laid_out(step, at, t))).collect(),
+        places: start
+            .places
+            .iter()
+            .enumerate()
+            .map(|(at, t)| Block::holding(&laid_out(step, at, t)))
+            .collect(),
         residents: start.residents.iter().map(Block::of).collect(),
     };
     let args = start.args.iter().cloned().map(Argument::Value).collect();

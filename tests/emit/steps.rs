@@ -6,7 +6,8 @@ use dlc::cpu::{asm, emit};
 use dlc::ir::op::{Binary, Reduce, Unary};
 use dlc::ir::{DType, Tensor};
 use dlc::kernel::{
-    BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Op, Order, Product, Step, Stmt, Terms, Var,
+    BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Op, Order, Product, Start as Sums, Step, Stmt,
+    Terms, Var,
 };
 
 fn rest(size: usize, var: Var, limit: usize) -> Extent {
@@ -50,7 +51,7 @@ fn layer(dtype: DType, s: &Sizes) -> Step {
             c_row: n as i64,
             c_col: 1,
             a_row: k as i64,
-            accumulate: false,
+            start: Sums::Zero,
             span: None,
         };
         let at = index(&[(r, n as i64), (i, 1), (l, 1)], 0);
@@ -109,7 +110,7 @@ fn layer(dtype: DType, s: &Sizes) -> Step {
             c_row: s.unit as i64,
             c_col: 1,
             a_row: 1,
-            accumulate: false,
+            start: Sums::Zero,
             span: None,
         };
         let mut body = vec![Stmt::Product(Box::new(product))];

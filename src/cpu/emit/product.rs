@@ -1,9 +1,9 @@
 //! Sums of products: the arguments of a micro-kernel, and its call.
 
 use super::function::Emitter;
-use crate::cpu::micro::{Dot, Lanes};
+use crate::cpu::micro::{Dot, Lanes, OLD, SCALED, ZERO};
 use crate::ir::DType;
-use crate::kernel::{Form, Product, Terms};
+use crate::kernel::{Form, Product, Start, Terms};
 use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::types::I64;
 use std::mem::{offset_of, size_of};
@@ -16,30 +16,37 @@ struct Fields {
     c: usize,
     m: usize,
     n: usize,
+    scale: usize,
 }
 
-// The structs' pointers are as large whatever they point to.
+// The fields lie at the same bytes for both types, since the scale comes last.
 const LANES: Fields = Fields {
-    size: size_of::<Lanes<f32>>(),
+    size: size_of::<Lanes<f64>>(),
     a: offset_of!(Lanes<f32>, a),
     b: offset_of!(Lanes<f32>, b),
     c: offset_of!(Lanes<f32>, c),
     m: offset_of!(Lanes<f32>, m),
     n: offset_of!(Lanes<f32>, n),
+    scale: offset_of!(Lanes<f32>, scale),
 };
 const DOT: Fields = Fields {
-    size: size_of::<Dot<f32>>(),
+    size: size_of::<Dot<f64>>(),
     a: offset_of!(Dot<f32>, a),
     b: offset_of!(Dot<f32>, b),
     c: offset_of!(Dot<f32>, c),
     m: offset_of!(Dot<f32>, m),
     n: offset_of!(Dot<f32>, n),
+    scale: offset_of!(Dot<f32>, scale),
 };
 
 impl<'a> Emitter<'a, '_> {
     /// Makes a product's argument struct, and writes there what is known now.
     pub fn head_of_product(&mut self, product: &'a Product) -> Result<(), String> {
-        let accumulate = i64::from(product.accumulate);
+        let start = match product.start {
+            Start::Zero => ZERO,
+            Start::Old => OLD,
+            Start::Scaled(_) => SCALED,
+        };
         let (fields, rest) = match &product.form {
             Form::Lanes { terms } => {
                 let (offsets, steps) = self.terms(terms);
@@ -51,7 +58,7 @@ impl<'a> Emitter<'a, '_> {
                     (offset_of!(Lanes<f32>, b_step), steps[1]),
                     (offset_of!(Lanes<f32>, c_row), product.c_row),
                     (offset_of!(Lanes<f32>, k), terms.count() as i64),
-                    (offset_of!(Lanes<f32>, accumulate), accumulate),
+                    (offset_of!(Lanes<f32>, start), start),
                 ];
                 (LANES, fixed)
             }
@@ -74,7 +81,7 @@ impl<'a> Emitter<'a, '_> {
                     (offset_of!(Dot<f32>, c_row), product.c_row),
                     (offset_of!(Dot<f32>, c_col), product.c_col),
                     (offset_of!(Dot<f32>, k), *k as i64),
-                    (offset_of!(Dot<f32>, accumulate), accumulate),
+                    (offset_of!(Dot<f32>, start), start),
                 ];
                 (DOT, fixed)
             }
@@ -133,6 +140,10 @@ impl<'a> Emitter<'a, '_> {
                 let count = self.counted(count);
                 self.b.ins().stack_store(I64, count, slot, field as i32);
             }
+        }
+        if let Start::Scaled(by) = product.start {
+            let by = self.one(by);
+            self.b.ins().stack_store(I64, by, slot, fields.scale as i32);
         }
         let arguments = self.b.ins().stack_addr(I64, slot, 0);
         self.call(routine, &[I64], None, &[arguments]);

@@ -17,7 +17,7 @@ use super::isa::Isa;
 /// `C[i*c_row + j] (+)= sum_t A[i*a_row + a(t)] * B[b(t) + j]` for i below `m`, j below `n`, t below `k`.
 ///
 /// Terms are added in ascending t, each with one fused multiply-add, to an accumulator that starts
-/// from +0, or from C's old value where `accumulate` is not 0. `a(t)` is `a_off[t]`, or `t * a_step`
+/// from +0, or, as `start` says, from C's old value, or from `scale` times that. `a(t)` is `a_off[t]`, or `t * a_step`
 /// where the table is null; `b` likewise. All strides and offsets count elements.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +46,10 @@ pub struct Lanes<T> {
     pub n: i64,
     /// Terms of each sum.
     pub k: i64,
-    /// Whether the sums start from what `c` holds.
-    pub accumulate: i64,
+    /// What the sums start from: [`ZERO`], [`OLD`] or [`SCALED`].
+    pub start: i64,
+    /// By what the old value is multiplied.
+    pub scale: T,
 }
 
 /// Operands of a product with the terms as lanes:
@@ -57,7 +59,7 @@ pub struct Lanes<T> {
 /// where a table is null), t below `k` ascending.
 ///
 /// Each term is one fused multiply-add, from +0. The tree adds `p[l+8]` to `p[l]` for l below 8, then the
-/// same with 4, 2 and 1. Where `accumulate` is not 0, the result is C's old value plus the tree's.
+/// same with 4, 2 and 1. As `start` says, C's old value, or `scale` times that, is added at the end.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Dot<T> {
@@ -87,9 +89,18 @@ pub struct Dot<T> {
     pub n: i64,
     /// Terms in a run.
     pub k: i64,
-    /// Whether the sums are added to what `c` holds.
-    pub accumulate: i64,
+    /// What the sums are added to: [`ZERO`], [`OLD`] or [`SCALED`].
+    pub start: i64,
+    /// By what the old value is multiplied.
+    pub scale: T,
 }
+
+/// Sums start from +0.
+pub const ZERO: i64 = 0;
+/// Sums start from what the result holds.
+pub const OLD: i64 = 1;
+/// Sums start from that times a number.
+pub const SCALED: i64 = 2;
 
 /// How many partial sums [`Dot`] has.
 pub const PARTIALS: usize = 16;

@@ -1,6 +1,6 @@
 //! The products without vectors: the contract written down as loops.
 
-use super::{Dot, Lanes, PARTIALS, Products};
+use super::{Dot, Lanes, OLD, PARTIALS, Products, ZERO};
 
 /// In f32.
 pub(super) const F32: Products<f32> = Products { lanes: lanes_f32, dot: dot_f32 };
@@ -25,7 +25,11 @@ macro_rules! products {
                 for i in 0..s.m {
                     for j in 0..s.n {
                         let c = s.c.offset((i * s.c_row + j) as isize);
-                        let mut sum = if s.accumulate != 0 { *c } else { 0.0 };
+                        let mut sum = match s.start {
+                            ZERO => 0.0,
+                            OLD => *c,
+                            _ => s.scale * *c,
+                        };
                         for t in 0..s.k {
                             let a = *s.a.offset((i * s.a_row) as isize + offset(s.a_off, s.a_step, t));
                             let b = *s.b.offset(j as isize + offset(s.b_off, s.b_step, t));
@@ -58,7 +62,11 @@ macro_rules! products {
                             }
                         }
                         let c = s.c.offset((i * s.c_row + j * s.c_col) as isize);
-                        *c = if s.accumulate != 0 { *c + partials[0] } else { partials[0] };
+                        *c = match s.start {
+                            ZERO => partials[0],
+                            OLD => *c + partials[0],
+                            _ => s.scale * *c + partials[0],
+                        };
                     }
                 }
             }

@@ -1,11 +1,13 @@
 //! Every product on every available instruction set against the contract written as a loop over
-//! indices, bit for bit: shapes with every tail, strides, tables of offsets, both ways to start.
+//! indices, bit for bit: shapes with every tail, strides, tables of offsets, every way to start.
 
-use super::{Dot, DotKernel, Lanes, LanesKernel, PARTIALS, products_f32, products_f64};
+use super::{Dot, DotKernel, Lanes, LanesKernel, OLD, PARTIALS, ZERO, products_f32, products_f64};
 use crate::cpu::Isa;
 use proptest::prelude::*;
 
-trait Real: Copy + PartialEq + std::fmt::Debug + std::ops::Add<Output = Self> {
+trait Real:
+    Copy + PartialEq + std::fmt::Debug + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
+{
     fn of(value: f64) -> Self;
     fn fma(self, b: Self, c: Self) -> Self;
     fn bits(self) -> u64;
@@ -91,16 +93,30 @@ struct Case {
     transposed: bool,
     a_table: bool,
     b_table: bool,
-    accumulate: bool,
+    start: i64,
     outer: usize,
     seed: u64,
 }
 
+/// What old values are multiplied by.
+const SCALE: f64 = 0.7;
+
+impl Case {
+    /// What a sum starts from, if not from zero.
+    fn old<T: Real>(&self, c: T) -> Option<T> {
+        match self.start {
+            ZERO => None,
+            OLD => Some(c),
+            _ => Some(T::of(SCALE) * c),
+        }
+    }
+}
+
 fn cases() -> impl Strategy<Value = Case> {
     let extent = || prop_oneof![0..4usize, 1..20usize, 14..90usize];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 0..3i64);
     ((extent(), extent(), extent()), 0..3usize, flags, 0..4usize, any::<u64>()).prop_map(
-        |((m, n, k), slack, (transposed, a_table, b_table, accumulate), outer, seed)| Case {
+        |((m, n, k), slack, (transposed, a_table, b_table, start), outer, seed)| Case {
             m,
             n,
             k,
@@ -108,7 +124,7 @@ fn cases() -> impl Strategy<Value = Case> {
             transposed,
             a_table,
             b_table,
-            accumulate,
+            start,
             outer,
             seed,
         },
@@ -135,7 +151,7 @@ fn lanes<T: Real>(case: Case) {
     for i in 0..m {
         for j in 0..n {
             let c = &mut want[20 + i * c_row + j];
-            let mut sum = if case.accumulate { *c } else { T::of(0.0) };
+            let mut sum = case.old(*c).unwrap_or(T::of(0.0));
             for t in 0..k {
                 let x = a[i * a_row + offset(&a_off, a_step, t)];
                 sum = x.fma(b[offset(&b_off, b_step, t) + j], sum);
@@ -158,7 +174,8 @@ fn lanes<T: Real>(case: Case) {
             m: m as i64,
             n: n as i64,
             k: k as i64,
-            accumulate: i64::from(case.accumulate),
+            start: case.start,
+            scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides and tables reach.
         unsafe { T::kernels(isa).0(&args) };
@@ -194,7 +211,7 @@ fn dot<T: Real>(case: Case) {
                 }
             }
             let c = &mut want[20 + i * c_row + j * c_col];
-            *c = if case.accumulate { *c + p[0] } else { p[0] };
+            *c = case.old(*c).map_or(p[0], |old| old + p[0]);
         }
     }
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
@@ -213,7 +230,8 @@ fn dot<T: Real>(case: Case) {
             m: m as i64,
             n: n as i64,
             k: k as i64,
-            accumulate: i64::from(case.accumulate),
+            start: case.start,
+            scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides and tables reach.
         unsafe { T::kernels(isa).1(&args) };
@@ -258,7 +276,8 @@ fn a_sum_of_minus_zero_stays_one() {
             m: 1,
             n: 1,
             k: 35,
-            accumulate: 0,
+            start: ZERO,
+            scale: 0.0,
         };
         // SAFETY: one result of 35 terms.
         unsafe { (products_f32(isa).dot)(&args) };

@@ -30,6 +30,15 @@ pub fn contract(spec: &Contract, a: &Tensor, b: &Tensor) -> Buffer {
     }
 }
 
+/// Sums together with what they start from.
+pub fn started(start: &Buffer, sums: &Buffer) -> Buffer {
+    match (start, sums) {
+        (Buffer::F32(x), Buffer::F32(y)) => Buffer::F32(x.iter().zip(y).map(|(x, y)| x + y).collect()),
+        (Buffer::F64(x), Buffer::F64(y)) => Buffer::F64(x.iter().zip(y).map(|(x, y)| x + y).collect()),
+        (x, y) => unreachable!("{} and {} in one contract", x.dtype().name(), y.dtype().name()),
+    }
+}
+
 /// A sum of products by nested loops: what `contract` means.
 pub fn contract_by_loops(spec: &Contract, a: &Tensor, b: &Tensor) -> Buffer {
     match (&*a.data, &*b.data) {

@@ -220,7 +220,13 @@ pub fn apply(op: &Op, ty: &Type, inputs: &[Tensor]) -> Result<Tensor, FaultKind>
         Op::Reverse { axes } => same(view::reverse(&inputs[0], axes)),
         Op::Reduce { op, axes } => same(reduce::reduce(*op, &inputs[0], axes)),
         Op::ArgReduce { op, axis } => same(reduce::arg_reduce(*op, &inputs[0], *axis)),
-        Op::Contract(spec) => same(contract::contract(spec, &inputs[0], &inputs[1])),
+        Op::Contract(spec) => {
+            let sum = contract::contract(spec, &inputs[0], &inputs[1]);
+            same(match inputs.get(2) {
+                Some(start) => contract::started(&start.data, &sum),
+                None => sum,
+            })
+        }
         Op::WindowReduce { op, windows } => same(window::reduce(*op, windows, &inputs[0], &ty.shape)),
         Op::WindowSpread { cells: Cells::Largest(ties), windows } => {
             same(window::spread(*ties, windows, &inputs[0], &inputs[1]))

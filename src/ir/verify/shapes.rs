@@ -242,9 +242,16 @@ fn concat(operands: &[&Type], axis: usize, ty: &Type) -> Check {
 }
 
 fn contract(operands: &[&Type], spec: &Contract, ty: &Type) -> Check {
+    let (operands, start) = match operands {
+        [factors @ .., start] if factors.len() == 2 => (factors, Some(*start)),
+        _ => (operands, None),
+    };
     count(operands, 2)?;
     real(operands[0])?;
     dtype(operands[1], operands[0].dtype)?;
+    if let Some(start) = start {
+        equal(ty, start)?;
+    }
     let variables = spec.extents.len();
     for (i, v) in spec.output.iter().enumerate() {
         if *v >= variables || spec.output[..i].contains(v) {

@@ -75,7 +75,7 @@ impl Block<'_> {
         self.step.buffers[buffer.0 as usize].dtype
     }
 
-    fn value(&self, value: Val) -> Value {
+    pub(super) fn value(&self, value: Val) -> Value {
         self.values[value.0 as usize]
     }
 

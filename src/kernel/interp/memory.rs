@@ -30,8 +30,12 @@ pub(super) trait Real: Element + Default {
     fn of_bytes(bytes: &[u8]) -> Self;
     /// `self * b + c`, rounded once.
     fn multiply_add(self, b: Self, c: Self) -> Self;
+    /// `self * b`.
+    fn times(self, b: Self) -> Self;
     /// As a value.
     fn value(self) -> Value;
+    /// A value of this type.
+    fn of_value(value: Value) -> Self;
 }
 
 macro_rules! real {
@@ -47,8 +51,19 @@ macro_rules! real {
                 self.mul_add(b, c)
             }
 
+            fn times(self, b: $t) -> $t {
+                self * b
+            }
+
             fn value(self) -> Value {
                 Value::$variant(self)
+            }
+
+            fn of_value(value: Value) -> $t {
+                match value {
+                    Value::$variant(v) => v,
+                    other => panic!("{other:?} is no {}", stringify!($t)),
+                }
             }
         }
     };

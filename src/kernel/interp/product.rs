@@ -5,7 +5,7 @@ use super::memory::{Real, View};
 use super::value::{Value, tree};
 use crate::ir::op::{Binary, Reduce};
 use crate::ir::types::DType;
-use crate::kernel::{Form, Product, Terms};
+use crate::kernel::{Form, Product, Start, Terms};
 
 impl Block<'_> {
     /// All elements of a product; it writes nothing that it reads of a and b.
@@ -25,7 +25,11 @@ impl Block<'_> {
             let [of_c, left, right] = [&product.c, &product.a, &product.b].map(|at| self.view::<T>(at.0));
             for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
                 let at = c + i * product.c_row + j * product.c_col;
-                let old = product.accumulate.then(|| of_c.at(at));
+                let old = match product.start {
+                    Start::Zero => None,
+                    Start::Old => Some(of_c.at(at)),
+                    Start::Scaled(by) => Some(T::of_value(self.value(by)).times(of_c.at(at))),
+                };
                 let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b };
                 elements.push((at, operands.sum(&product.form, j, old)));
             }

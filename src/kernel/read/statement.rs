@@ -9,7 +9,7 @@ use crate::ir::read::line::Line;
 use crate::ir::read::{Read, ReadError};
 use crate::ir::types::DType;
 use crate::ir::words::{binary_of, compare_of, reduce_of, unary_of};
-use crate::kernel::{BufferId, Extent, Fold, Form, Index, Op, Order, Product, Stmt, Val, Var};
+use crate::kernel::{BufferId, Extent, Fold, Form, Index, Op, Order, Product, Start, Stmt, Val, Var};
 use crate::source::Span;
 
 impl Reader<'_> {
@@ -105,8 +105,17 @@ impl Reader<'_> {
     fn product(&self, line: &mut Line) -> Read<Product> {
         let word = line.word()?;
         let c = self.at(line)?;
-        let accumulate = line.found("+");
+        let old = line.found("+");
         line.expect("=")?;
+        let start = match old {
+            true => Start::Old,
+            false if line.rest.starts_with('%') => {
+                let by = value(line)?;
+                ["*", "old", "+"].into_iter().try_for_each(|word| line.expect(word))?;
+                Start::Scaled(by)
+            }
+            false => Start::Zero,
+        };
         let a = self.at(line)?;
         line.expect("*")?;
         let b = self.at(line)?;
@@ -126,7 +135,7 @@ impl Reader<'_> {
             }
             other => return Err(format!("`{other}` is no form of a product")),
         };
-        Ok(Product { form, c, a, b, m, n, c_row, c_col, a_row, accumulate, span: place(line)? })
+        Ok(Product { form, c, a, b, m, n, c_row, c_col, a_row, start, span: place(line)? })
     }
 
     fn operation(&self, line: &mut Line) -> Read<Op> {

@@ -55,7 +55,15 @@ pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluste
     kernel.step.multiples = owner.iter().map(|o| (o.var, o.unit)).collect();
     let tiles = &scope.plan.tiles;
     for nth in &cluster.pieces {
-        if tiles.contains_key(nth) {
+        if tiles.contains_key(nth) || scope.plan.in_place.contains_key(nth) {
+            continue;
+        }
+        // In a chain each sum starts from the one before.
+        let mut here: Vec<usize> =
+            cluster.pieces.iter().copied().filter(|p| scope.plan.in_place.get(p) == Some(nth)).collect();
+        if !here.is_empty() {
+            here.sort_by_key(|p| scope.fused.pieces[*p].what.value());
+            here.iter().for_each(|p| kernel.piece(*p, owner.as_ref(), None));
             continue;
         }
         let tiled: Vec<usize> =
@@ -103,8 +111,7 @@ impl Kernel<'_, '_> {
         if let Some((axis, range)) = tile {
             ranges[axis] = range.clone();
         }
-        let (graph, fused, plan) = (self.scope.graph, self.scope.fused, self.scope.plan);
-        match panel_axis(graph, fused, plan, piece) {
+        match panel_axis(self.scope.graph, self.scope.plan, piece) {
             None => self.over(nth, &ranges),
             Some((axis, width)) => {
                 let var = self.out.open();
@@ -288,6 +295,10 @@ impl Kernel<'_, '_> {
         let piece = self.scope.fused.pieces.iter().find(|p| matches!(p.what, What::Joined(of) if of == id));
         let mut count = piece.expect("the sum is joined").extents[ranges.len()];
         let (dtype, span) = (graph.ty(id).dtype, graph.node(id).span);
+        let start = match graph.op(id) {
+            Node::Contract(_) => graph.inputs(id).get(2).copied(),
+            _ => None,
+        };
         let join = match graph.op(id) {
             Node::Reduce { op, .. } => joining(*op),
             _ => Binary::Add,
@@ -333,7 +344,11 @@ impl Kernel<'_, '_> {
             count = count.div_ceil(AT_ONCE);
         }
         self.nest(ranges, true, &mut |kernel, at| {
-            let value = tree(kernel, &fixed_index(0), count, at);
+            let mut value = tree(kernel, &fixed_index(0), count, at);
+            if let Some(start) = start {
+                let start = kernel.read(start, at);
+                value = kernel.out.here(dtype, Op::Binary(Binary::Add, start, value), span);
+            }
             let to = kernel.target(&What::Joined(id), at);
             kernel.store(to, value, span);
         });

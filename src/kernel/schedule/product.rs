@@ -7,10 +7,13 @@ use super::scope::{Scope, flat, scaled, sum, var_index};
 use super::value::Kernel;
 use crate::fuse::What;
 use crate::fuse::access::Position;
+use crate::fuse::chains::{From, started_from};
 use crate::fuse::pieces::operand_at;
-use crate::ir::op::Reduce;
+use crate::ir::op::Binary;
 use crate::ir::{DType, NodeId, Op as Node};
-use crate::kernel::{BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Stmt, Terms, Var};
+use crate::kernel::{
+    BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Start, Stmt, Terms, Val, Var,
+};
 use crate::plan::strides;
 use crate::source::Span;
 
@@ -53,12 +56,26 @@ impl Kernel<'_, '_> {
         let node = scope.graph.node(id);
         let Node::Contract(spec) = &node.op else { unreachable!("only contractions come here") };
         let outer = piece.outer;
+        let sink = scope.plan.in_place.get(&nth).map(|sink| &scope.fused.pieces[*sink].what);
+        let to = sink.unwrap_or(&piece.what);
+        let begin = node.inputs.get(2).copied().filter(|_| matches!(piece.what, What::Value(_)));
+        let start = match begin {
+            None => Start::Zero,
+            Some(begin) if sink.is_some() => self.in_place(begin, node.ty.dtype),
+            Some(begin) => {
+                self.begin(begin, to, &ranges[..outer], node.span);
+                Start::Old
+            }
+        };
         if piece.extents[outer..].contains(&0) {
-            return self.nest(&ranges[..outer], true, &mut |kernel, at| {
-                let zero = kernel.of_none(Reduce::Sum, node.ty.dtype, node.span);
-                let to = kernel.target(&piece.what, at);
-                kernel.store(to, zero, node.span);
-            });
+            return match start {
+                Start::Old => {}
+                Start::Zero | Start::Scaled(_) => self.nest(&ranges[..outer], true, &mut |kernel, at| {
+                    let to = kernel.target(to, at);
+                    let value = kernel.first(start, &to, node.ty.dtype, node.span);
+                    kernel.store(to, value, node.span);
+                }),
+            };
         }
         let axes = ranges.len();
         let positions = [operand_at(spec, 0), operand_at(spec, 1)];
@@ -74,7 +91,7 @@ impl Kernel<'_, '_> {
             })
         };
         let (a, mut b) = (placed(left), placed(right));
-        let c = self.place(axes, ranges, &mut |kernel, along| kernel.target(&piece.what, &along[..outer]));
+        let c = self.place(axes, ranges, &mut |kernel, along| kernel.target(to, &along[..outer]));
 
         // Summed axes: in loops around the call, or inside it. A block's own axis is outermost.
         let mut summed: Vec<usize> = (outer..axes).filter(|s| Some(*s) != choice.run).collect();
@@ -103,7 +120,8 @@ impl Kernel<'_, '_> {
             b = self.packed(&b, within, n, ranges, node.ty.dtype, node.span);
             pack = None;
         }
-        let call = Call { choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, pack, columns };
+        let call =
+            Call { start, choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, pack, columns };
         self.calls(&call, ranges, node.ty.dtype, node.span);
     }
 
@@ -173,8 +191,8 @@ impl Kernel<'_, '_> {
                 Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
             };
             let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
-            if call.adds_up() {
-                kernel.zeros(&c, call, ranges, dtype, span);
+            if call.adds_up() && call.start != Start::Old {
+                kernel.firsts(&c, call, ranges, dtype, span);
             }
             kernel.nest(&of(call.around), false, &mut |kernel, within| {
                 let [a, mut b] = [&a, &b].map(|p| moved(p, call.around, within));
@@ -187,22 +205,60 @@ impl Kernel<'_, '_> {
         });
     }
 
-    /// Zeros where a product is going to be added up.
-    fn zeros(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
+    /// How a sum starts that is added up over a place.
+    fn in_place(&mut self, begin: NodeId, dtype: DType) -> Start {
+        let graph = self.scope.graph;
+        let from = (0..graph.leaves.len()).find_map(|leaf| started_from(graph, begin, leaf));
+        match from {
+            None | Some(From::Itself) => Start::Old,
+            Some(From::Scaled(factor)) => {
+                let axes = vec![Index::default(); graph.ty(factor).rank()];
+                let by = self.read(factor, &axes);
+                debug_assert_eq!(self.out.values[by.0 as usize], dtype);
+                Start::Scaled(by)
+            }
+        }
+    }
+
+    /// Writes what a sum starts from to where it is added up.
+    fn begin(&mut self, begin: NodeId, to: &What, ranges: &[Range], span: Option<Span>) {
+        self.nest(ranges, true, &mut |kernel, at| {
+            let value = kernel.read(begin, at);
+            let to = kernel.target(to, at);
+            kernel.store(to, value, span);
+        });
+    }
+
+    /// What stands in an element before the first call adds to it.
+    fn first(&mut self, start: Start, at: &(BufferId, Index), dtype: DType, span: Option<Span>) -> Val {
+        match start {
+            Start::Zero | Start::Old => self.constant(dtype, 0.0),
+            Start::Scaled(by) => {
+                let old = self.out.here(dtype, Op::Load(at.0, at.1.clone()), span);
+                self.out.here(dtype, Op::Binary(Binary::Mul, old, by), span)
+            }
+        }
+    }
+
+    /// What is there before several calls add to it.
+    fn firsts(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
         let axes: Vec<usize> = call.choice.m.into_iter().chain(call.choice.n).collect();
         let loops: Vec<Range> =
             axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect();
         self.nest(&loops, true, &mut |kernel, at| {
-            let zero = kernel.constant(dtype, 0.0);
             let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, c.strides[*axis]));
             let to = by.fold(c.base.clone(), |b, i| sum(&b, &i));
-            kernel.store((c.buffer, to), zero, span);
+            let to = (c.buffer, to);
+            let value = kernel.first(call.start, &to, dtype, span);
+            kernel.store(to, value, span);
         });
     }
 }
 
 /// A micro-kernel's call with the loops around it.
 struct Call<'a> {
+    /// What the sums start from.
+    start: Start,
     choice: &'a Choice,
     a: &'a Place,
     b: &'a Place,
@@ -242,7 +298,7 @@ impl Call<'_> {
             c_row: along(c, m),
             c_col: if run.is_none() { 1 } else { along(c, n) },
             a_row: along(a, m),
-            accumulate: self.adds_up(),
+            start: if self.adds_up() { Start::Old } else { self.start },
             span,
         }
     }

@@ -6,7 +6,7 @@ use crate::kernel::access::product_reach;
 use crate::kernel::print::print_statement;
 use crate::kernel::ranges::{Ranges, Reach};
 use crate::kernel::{
-    BufferId, Extent, Fold, Form, Index, IndexVar, Kernel, Op, Product, Step, Stmt, Val, Var, order,
+    BufferId, Extent, Fold, Form, Index, IndexVar, Kernel, Op, Product, Start, Step, Stmt, Val, Var, order,
 };
 use std::collections::BTreeSet;
 
@@ -228,9 +228,12 @@ impl Checker<'_> {
     }
 
     fn product(&self, product: &Product) -> Check {
-        let Product { form, c, a, b, m, n, c_col, .. } = product;
+        let Product { form, c, a, b, m, n, c_col, start, .. } = product;
         let dtype = self.at(c.0, &c.1)?;
         real(dtype)?;
+        if let Start::Scaled(by) = start {
+            equal(self.value(*by)?, dtype)?;
+        }
         equal(self.at(a.0, &a.1)?, dtype)?;
         equal(self.at(b.0, &b.1)?, dtype)?;
         self.extent(m)?;

@@ -4,8 +4,8 @@ use crate::common::random_graph::Random;
 use dlc::ir::op::{Binary, Compare, Reduce, Unary};
 use dlc::ir::{DType, Scalar};
 use dlc::kernel::{
-    Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op, Order, Owner, Product,
-    Step, Stmt, Terms, Val, Var,
+    Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op, Order, Owner,
+    Product, Start, Step, Stmt, Terms, Val, Var,
 };
 use dlc::source::{FileId, Span};
 
@@ -150,7 +150,8 @@ impl Kernels<'_> {
         let (m, n) = (self.extent(), self.extent());
         let (c_row, a_row) = (self.signed(), self.signed());
         let c_col = self.0.of(&[1, 1, -3, 20]);
-        Product { form, c, a, b, m, n, c_row, c_col, a_row, accumulate: self.0.below(2) == 0, span }
+        let start = self.0.of(&[Start::Zero, Start::Old, Start::Scaled(Val(3))]);
+        Product { form, c, a, b, m, n, c_row, c_col, a_row, start, span }
     }
 
     fn terms(&mut self) -> Terms {

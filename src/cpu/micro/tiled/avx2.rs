@@ -71,6 +71,16 @@ impl Register for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn times(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_mul_ps(self, b) }
+    }
+
+    fn product(a: f32, b: f32) -> f32 {
+        a * b
+    }
+
+    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_fmadd_ps(self, b, c) }
@@ -144,6 +154,16 @@ impl Register for __m256d {
     unsafe fn store_masked(self, to: *mut f64, mask: __m256i) {
         // SAFETY: see above.
         unsafe { _mm256_maskstore_pd(to, mask, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn times(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_mul_pd(self, b) }
+    }
+
+    fn product(a: f64, b: f64) -> f64 {
+        a * b
     }
 
     #[inline(always)]

@@ -75,6 +75,16 @@ impl Register for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn times(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_mul_ps(self, b) }
+    }
+
+    fn product(a: f32, b: f32) -> f32 {
+        a * b
+    }
+
+    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm512_fmadd_ps(self, b, c) }
@@ -149,6 +159,16 @@ impl Register for __m512d {
     unsafe fn store_masked(self, to: *mut f64, mask: __mmask8) {
         // SAFETY: see above.
         unsafe { _mm512_mask_storeu_pd(to, mask, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn times(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_mul_pd(self, b) }
+    }
+
+    fn product(a: f64, b: f64) -> f64 {
+        a * b
     }
 
     #[inline(always)]

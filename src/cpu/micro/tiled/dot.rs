@@ -3,7 +3,7 @@
 use super::plan::{self, Tile};
 use super::register::Register;
 use crate::cpu::micro::portable::offset;
-use crate::cpu::micro::{Dot, PARTIALS};
+use crate::cpu::micro::{Dot, OLD, PARTIALS, ZERO};
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
@@ -93,7 +93,11 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
                 for (j, parts) in row.into_iter().enumerate() {
                     let sum = V::tree(parts);
                     let to = c.offset(i as isize * s.c_row as isize + j as isize * s.c_col as isize);
-                    *to = if s.accumulate != 0 { V::plus(*to, sum) } else { sum };
+                    *to = match s.start {
+                        ZERO => sum,
+                        OLD => V::plus(*to, sum),
+                        _ => V::plus(V::product(s.scale, *to), sum),
+                    };
                 }
             }
             a = a.wrapping_offset(run.next[0]);

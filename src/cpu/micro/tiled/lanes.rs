@@ -2,8 +2,8 @@
 
 use super::plan::{self, Tile};
 use super::register::Register;
-use crate::cpu::micro::Lanes;
 use crate::cpu::micro::portable::offset;
+use crate::cpu::micro::{Lanes, OLD, SCALED, ZERO};
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
@@ -86,11 +86,17 @@ pub(super) unsafe fn tiles<
         let (a_row, c_row) = (s.a_row as isize, s.c_row as isize);
         for _ in 0..run.tiles {
             let mut sums = [[V::zero(); VECTORS]; ROWS];
-            if s.accumulate != 0 {
+            if s.start != ZERO {
                 for (i, row) in sums.iter_mut().enumerate() {
                     for (v, sum) in row.iter_mut().enumerate() {
                         *sum = load(c.offset(i as isize * c_row), v);
                     }
+                }
+            }
+            if s.start == SCALED {
+                let scale = V::splat(s.scale);
+                for sum in sums.iter_mut().flatten() {
+                    *sum = scale.times(*sum);
                 }
             }
             let mut at = [a; MOST_ROWS / GROUP];
@@ -161,7 +167,7 @@ pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kerne
             return;
         }
         // A sum that goes on from its rounded value is the same sum.
-        part.accumulate = 1;
+        part.start = OLD;
         if s.a_off.is_null() {
             part.a = part.a.wrapping_offset((part.k * s.a_step) as isize);
         } else {

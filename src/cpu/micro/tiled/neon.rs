@@ -81,6 +81,16 @@ impl Register for float32x4_t {
     }
 
     #[inline(always)]
+    unsafe fn times(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { vmulq_f32(self, b) }
+    }
+
+    fn product(a: f32, b: f32) -> f32 {
+        a * b
+    }
+
+    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: see above.
         unsafe { vfmaq_f32(c, self, b) }
@@ -170,6 +180,16 @@ impl Register for float64x2_t {
                 *to.add(i) = *lane;
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn times(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { vmulq_f64(self, b) }
+    }
+
+    fn product(a: f64, b: f64) -> f64 {
+        a * b
     }
 
     #[inline(always)]

@@ -1,0 +1,151 @@
+//! Updates as sums that start from the old value.
+//!
+//! `w - lr * (sum(a * b) + c * w)` is `(1 - lr * c) * w + sum(a * (-lr * b))`: with the numbers inside the
+//! smaller factor the sum can be added up where the weight lies, and nothing of a weight's size is written
+//! or read beside it. An update has this form whatever else is asked of its parts, so that a report
+//! changes no bit of it; a gradient that several updates share stays as it is.
+
+use crate::ir::{Binary, Builder, Contract, Graph, NodeId, Op, Unary};
+use crate::rules::{Facts, Fired, Trace};
+
+/// What it does, as text.
+const ALGEBRA: &str = "c*w + k*sum(a*b) = sum(a*(k*b)) started from c*w";
+
+/// The graph with such updates.
+pub fn accumulate(graph: Graph, trace: &mut Trace) -> Graph {
+    let uses = uses(&graph);
+    let mut b = Builder::resume(graph);
+    for nth in 0..b.graph.updates.len() {
+        let update = b.graph.updates[nth].clone();
+        let mut form = Form { graph: &b.graph, uses: &uses, leaf: update.leaf, own: 0.0, sums: Vec::new() };
+        if !form.add(update.value, 1.0, true) || form.sums.is_empty() || !form.own.is_finite() {
+            continue;
+        }
+        let (own, sums) = (form.own, form.sums);
+        if own == 0.0 || !sums.iter().all(|sum| sum.fits(&b.graph)) {
+            continue;
+        }
+        let old = b.graph.node(update.value).clone();
+        let leaf = b.graph.ids().find(|id| *b.graph.op(*id) == Op::Leaf(update.leaf));
+        (b.span, b.rules) = (old.span, [&old.rules[..], &["start-from-old"]].concat());
+        let leaf = leaf.expect("the form has the leaf in it");
+        let mut value = if own == 1.0 { leaf } else { b.with_constant(Binary::Mul, leaf, own) };
+        for sum in sums {
+            value = sum.started(&mut b, value);
+        }
+        b.graph.updates[nth].value = value;
+        trace.fired.push(Fired {
+            pass: "accumulate",
+            rule: "start-from-old",
+            algebra: ALGEBRA,
+            op: "update",
+            node: Some(b.graph.leaves[update.leaf].name.clone()),
+            span: update.span,
+        });
+    }
+    b.graph
+}
+
+/// How often what updates need is used by what updates need.
+fn uses(graph: &Graph) -> Vec<usize> {
+    let mut uses = vec![0; graph.nodes.len()];
+    for update in &graph.updates {
+        uses[update.value.index()] += 1;
+    }
+    for id in graph.ids().rev() {
+        if uses[id.index()] > 0 {
+            graph.inputs(id).iter().for_each(|input| uses[input.index()] += 1);
+        }
+    }
+    uses
+}
+
+/// A value as a multiple of a leaf and multiples of sums of products.
+struct Form<'a> {
+    graph: &'a Graph,
+    uses: &'a [usize],
+    leaf: usize,
+    /// The leaf's factor.
+    own: f64,
+    sums: Vec<Sum>,
+}
+
+/// A sum of products with a factor.
+struct Sum {
+    node: NodeId,
+    spec: Contract,
+    factor: f64,
+}
+
+impl Form<'_> {
+    /// Adds a value times a factor; says whether it has the form.
+    fn add(&mut self, id: NodeId, factor: f64, root: bool) -> bool {
+        let facts = Facts::new(self.graph, &[]);
+        if *self.graph.op(id) == Op::Leaf(self.leaf) {
+            self.own += factor;
+            return true;
+        }
+        // What others use is computed for them anyway.
+        if !root && self.uses[id.index()] > 1 {
+            return false;
+        }
+        if let Some(spec) = contraction(self.graph, id) {
+            self.sums.push(Sum { node: id, spec, factor });
+            return true;
+        }
+        if let Some(a) = facts.unary(id, Unary::Neg) {
+            return self.add(a, -factor, false);
+        }
+        let (Op::Binary(f), [a, b]) = (self.graph.op(id), self.graph.inputs(id)) else { return false };
+        match (f, facts.constant(*a), facts.constant(*b)) {
+            (Binary::Add, ..) => self.add(*a, factor, false) && self.add(*b, factor, false),
+            (Binary::Sub, ..) => self.add(*a, factor, false) && self.add(*b, -factor, false),
+            (Binary::Mul, _, Some(c)) => self.add(*a, factor * c, false),
+            (Binary::Mul, Some(c), _) => self.add(*b, factor * c, false),
+            (Binary::Div, _, Some(c)) => self.add(*a, factor / c, false),
+            _ => false,
+        }
+    }
+}
+
+/// A contraction, or a transposed one as one of its own.
+fn contraction(graph: &Graph, id: NodeId) -> Option<Contract> {
+    match graph.op(id) {
+        Op::Contract(spec) if graph.inputs(id).len() == 2 => Some(spec.clone()),
+        Op::Transpose { perm } => {
+            let spec = contraction(graph, graph.inputs(id)[0])?;
+            Some(Contract { output: perm.iter().map(|axis| spec.output[*axis]).collect(), ..spec })
+        }
+        _ => None,
+    }
+}
+
+impl Sum {
+    /// The two factors under the sum.
+    fn factors(&self, graph: &Graph) -> [NodeId; 2] {
+        let mut at = self.node;
+        while let Op::Transpose { .. } = graph.op(at) {
+            at = graph.inputs(at)[0];
+        }
+        [graph.inputs(at)[0], graph.inputs(at)[1]]
+    }
+
+    /// Whether its number is better multiplied into the smaller factor than into the result.
+    fn fits(&self, graph: &Graph) -> bool {
+        let elements = |id: NodeId| graph.ty(id).elements();
+        let smaller = self.factors(graph).into_iter().map(elements).min().unwrap_or(0);
+        let may = self.factor.is_finite() && self.factor != 0.0;
+        self.factor == 1.0 || (may && smaller <= elements(self.node))
+    }
+
+    /// The sum started from a value.
+    fn started(self, b: &mut Builder, start: NodeId) -> NodeId {
+        let mut factors = self.factors(&b.graph);
+        if self.factor != 1.0 {
+            let [x, y] = factors.map(|id| b.graph.ty(id).elements());
+            let smaller = usize::from(y <= x);
+            factors[smaller] = b.with_constant(Binary::Mul, factors[smaller], self.factor);
+        }
+        b.contract_from(self.spec, factors[0], factors[1], start)
+    }
+}
