@@ -13,3 +13,5 @@ mod graphs;
 mod models;
 #[path = "emit/run.rs"]
 mod run;
+#[path = "kernels/updates.rs"]
+mod updates;

@@ -143,7 +143,7 @@ impl Numbers {
         self.0 >> 33
     }
 
-    fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         self.next() as f64 / f64::from(1u32 << 31)
     }
 
