@@ -1,7 +1,7 @@
 //! Logarithms of what loops give, and stacks of which only the last is read.
 
 use super::*;
-use dlc::ir::{LeafKind, Report, Scan, Type};
+use dlc::ir::{LeafKind, Report, Scan};
 use dlc::passes::last_of_stacks;
 
 /// A loop that carries z, x more in each turn; gives the stack of `end(z)` and, carried too, the last of them.
