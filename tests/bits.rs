@@ -1,7 +1,10 @@
 //! The saved parameters of a run have the same bits whatever it runs on: any number of threads, any
-//! instruction set, its queue cut anywhere, its log kept or not, more of it reported or not. On real data.
+//! instruction set, its queue cut anywhere, its log kept or not, more of it reported or not. Of two models on
+//! real data; of every shipped one in the small.
 
 mod common;
+#[path = "bits/models.rs"]
+mod models;
 
 use common::program::{Built, built_as, root};
 use dlc::cpu::Isa;
@@ -10,6 +13,7 @@ use dlc::kernel::{Form, Stmt, Terms};
 use dlc::program::Precision;
 use dlc::runtime::{CompiledDevice, Device, Ready, prepare};
 use dlc::train::{self, Cut, Event, Logged, Options, Sink};
+use std::path::PathBuf;
 
 /// A model whose schedule is some minibatches; its step's text may be changed.
 struct Model {
@@ -78,8 +82,8 @@ impl Sink for Told {
 /// What a run leaves.
 #[derive(PartialEq)]
 struct Finished {
-    /// The bytes of the saved file.
-    saved: Vec<u8>,
+    /// The written files but the log, by name, and their bytes.
+    files: Vec<(String, Vec<u8>)>,
     /// All places.
     places: Vec<Tensor>,
     /// What was told.
@@ -97,11 +101,16 @@ struct How {
 
 const PLAIN: How = How { threads: 1, isa: Isa::Portable, cut: Cut::Work, log: false };
 
+/// The folder of a program's data.
+fn folder(file: &str) -> PathBuf {
+    root().join(file).parent().expect("a folder").to_owned()
+}
+
 /// Runs a program.
-fn finished(built: &Built, ready: &Ready, how: How) -> Finished {
+fn finished(file: &str, built: &Built, ready: &Ready, how: How) -> Finished {
     let out = tempfile::tempdir().expect("a folder");
     let options = Options {
-        folder: root().join("models"),
+        folder: folder(file),
         out: Some(out.path().to_path_buf()),
         log: how.log.then(|| out.path().join("log.jsonl")),
         cut: how.cut,
@@ -112,55 +121,70 @@ fn finished(built: &Built, ready: &Ready, how: How) -> Finished {
     let mut told = Told::default();
     let result = train::run_on(&built.program, &built.module, &mut device, &options, &mut told);
     result.unwrap_or_else(|problems| panic!("{:?}", problems[0]));
-    let saved = std::fs::read(out.path().join("saved.npz")).expect("the saved file");
+    let entries = std::fs::read_dir(out.path()).expect("the run's folder");
+    let names = entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name != "log.jsonl").collect();
+    names.sort();
+    let bytes = |name: &String| std::fs::read(out.path().join(name)).expect("a written file");
+    let files = names.into_iter().map(|name| (name.clone(), bytes(&name))).collect();
     let places = (0..built.module.places.len()).map(|place| device.read(place)).collect();
-    Finished { saved, places, told: told.0 }
+    Finished { files, places, told: told.0 }
 }
 
 /// What a program starts from.
-fn ready(built: &Built) -> Ready {
-    prepare(&built.program, &built.module, &root().join("models")).expect("the data")
+fn ready(file: &str, built: &Built) -> Ready {
+    prepare(&built.program, &built.module, &folder(file)).unwrap_or_else(|e| panic!("{file}: {:?}", e[0]))
 }
 
 /// Every instruction set with every number of threads, the queue cut here and there.
-fn same_everywhere(model: &Model, precision: Precision) {
-    let built = model.built(precision, str::to_owned);
-    let ready = ready(&built);
-    let expected = finished(&built, &ready, PLAIN);
-    assert_eq!(expected.told.len(), model.minibatches + model.minibatches / 5, "{:?}", expected.told);
+fn same_everywhere(file: &str, built: &Built, check: impl FnOnce(&Finished)) {
+    let ready = ready(file, built);
+    let expected = finished(file, built, &ready, PLAIN);
+    check(&expected);
     let mut seed = 0;
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
         for threads in 1..=3 {
             seed += 1;
             let cut = [Cut::Random(seed), Cut::Never, Cut::Work][threads % 3];
             let how = How { threads, isa, cut, log: false };
-            assert!(finished(&built, &ready, how) == expected, "{how:?}: other bits than {PLAIN:?}");
+            let found = finished(file, built, &ready, how);
+            assert!(found == expected, "{file}, {how:?}: other bits than {PLAIN:?}");
         }
     }
-    for seed in 100..104 {
-        let how = How { threads: 2, isa: Isa::best(), cut: Cut::Random(seed), log: seed % 2 == 0 };
-        assert!(finished(&built, &ready, how) == expected, "{how:?}: other bits than {PLAIN:?}");
-    }
+}
+
+/// The same on real data, and the log kept or not.
+fn same_on_data(model: &Model, precision: Precision) {
+    let built = model.built(precision, str::to_owned);
+    same_everywhere(model.file, &built, |expected| {
+        assert_eq!(expected.told.len(), model.minibatches + model.minibatches / 5, "{:?}", expected.told);
+        let ready = ready(model.file, &built);
+        for seed in 100..104 {
+            let how = How { threads: 2, isa: Isa::best(), cut: Cut::Random(seed), log: seed % 2 == 0 };
+            let found = finished(model.file, &built, &ready, how);
+            assert!(found == *expected, "{how:?}: other bits than {PLAIN:?}");
+        }
+    });
 }
 
 #[test]
 fn logistic_regression_has_the_same_bits_everywhere_in_f32() {
-    same_everywhere(&LOGISTIC, Precision::F32);
+    same_on_data(&LOGISTIC, Precision::F32);
 }
 
 #[test]
 fn logistic_regression_has_the_same_bits_everywhere_in_f64() {
-    same_everywhere(&LOGISTIC, Precision::F64);
+    same_on_data(&LOGISTIC, Precision::F64);
 }
 
 #[test]
 fn a_perceptron_has_the_same_bits_everywhere_in_f32() {
-    same_everywhere(&PERCEPTRON, Precision::F32);
+    same_on_data(&PERCEPTRON, Precision::F32);
 }
 
 #[test]
 fn a_perceptron_has_the_same_bits_everywhere_in_f64() {
-    same_everywhere(&PERCEPTRON, Precision::F64);
+    same_on_data(&PERCEPTRON, Precision::F64);
 }
 
 /// What of a step is told, and whether it is kept, does not change what it computes.
@@ -168,9 +192,9 @@ fn a_perceptron_has_the_same_bits_everywhere_in_f64() {
 fn reports_and_the_log_change_no_bit() {
     let how = How { threads: 2, isa: Isa::best(), cut: Cut::Work, log: false };
     let built = PERCEPTRON.built(Precision::F32, str::to_owned);
-    let ready = ready(&built);
-    let expected = finished(&built, &ready, how);
-    assert!(finished(&built, &ready, How { log: true, ..how }) == expected, "with a log");
+    let ready = ready(PERCEPTRON.file, &built);
+    let expected = finished(PERCEPTRON.file, &built, &ready, how);
+    assert!(finished(PERCEPTRON.file, &built, &ready, How { log: true, ..how }) == expected, "with a log");
     let reports = [
         "report probabilities = mlp(x)",
         "report hidden = max(below(x))",
@@ -181,8 +205,8 @@ fn reports_and_the_log_change_no_bit() {
     for report in reports {
         let text = format!("{report}\n  report cost");
         let more = PERCEPTRON.built(Precision::F32, |model| model.replace("report cost", &text));
-        let found = finished(&more, &ready, How { log: true, ..how });
-        assert!(found.saved == expected.saved && found.places == expected.places, "{report}");
+        let found = finished(PERCEPTRON.file, &more, &ready, How { log: true, ..how });
+        assert!(found.files == expected.files && found.places == expected.places, "{report}");
     }
 }
 
@@ -191,13 +215,13 @@ fn reports_and_the_log_change_no_bit() {
 fn another_order_of_one_sum_gives_other_bits() {
     let how = How { threads: 1, isa: Isa::best(), cut: Cut::Work, log: false };
     let mut built = PERCEPTRON.built(Precision::F32, str::to_owned);
-    let ready = ready(&built);
-    let before = finished(&built, &ready, how);
+    let ready = ready(PERCEPTRON.file, &built);
+    let before = finished(PERCEPTRON.file, &built, &ready, how);
     let learn = built.module.steps.iter().position(|step| step.name == "learn").expect("a step that learns");
     let bodies = built.steps[learn].kernels.iter_mut().map(|kernel| &mut kernel.body);
     assert!(bodies.into_iter().any(|body| backwards(body)), "no product is in the form of lanes");
-    let after = finished(&built, &ready, how);
-    assert!(after.saved != before.saved, "the same bits");
+    let after = finished(PERCEPTRON.file, &built, &ready, how);
+    assert!(after.files != before.files, "the same bits");
     for (a, b) in before.places.iter().zip(&after.places) {
         let apart = a.as_f64s().iter().zip(b.as_f64s()).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
         assert!(apart < 1e-5, "another order is no other sum: {apart}");

@@ -92,6 +92,21 @@ fn every_spelling_of_run_is_taken() {
     good(&dlc_in(folder.path(), &arguments.split_whitespace().collect::<Vec<_>>()));
 }
 
+/// More threads than a system can start are refused before any is; many more than there are cores work.
+#[test]
+fn no_number_of_threads_is_a_panic() {
+    let folder = folder_with(&[("line.dl", SMALL)]);
+    for many in ["1025", "200000", "18446744073709551615", "99999999999999999999"] {
+        let output = dlc_in(folder.path(), &["run", "line.dl", "--threads", many]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("invalid value '{many}' for '--threads <N>'")), "{said}");
+        assert!(many.len() > 6 || said.contains("at most 1024 threads"), "{said}");
+    }
+    assert!(!folder.path().join("runs").exists(), "a refused run leaves nothing behind");
+    good(&dlc_in(folder.path(), &["run", "line.dl", "--threads", "40"]));
+}
+
 #[test]
 fn help_lists_the_hyper_parameters_of_the_file() {
     let folder = folder_with(&[("line.dl", SMALL)]);

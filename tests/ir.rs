@@ -8,6 +8,8 @@ mod cases;
 mod contract;
 #[path = "suite/ir/faults.rs"]
 mod faults;
+#[path = "suite/ir/models.rs"]
+mod models;
 #[path = "suite/ir/text.rs"]
 mod text;
 #[path = "suite/ir/verify.rs"]

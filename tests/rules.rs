@@ -4,6 +4,8 @@
 mod common;
 #[path = "rules/limits.rs"]
 mod limits;
+#[path = "rules/loops.rs"]
+mod loops;
 mod numeric;
 #[path = "rules/simpler.rs"]
 mod simpler;
@@ -150,10 +152,19 @@ const FINAL_M: &str = "select(lt(abs(reduce max[1](x0)), inf), reduce max[1](x0)
 /// Every row has been tried by one of the tests of the modules (which this one runs again, to be sure of it).
 #[test]
 fn every_rule_has_a_test() {
-    use {simpler::*, softmaxes::*, stability::*};
-    for test in
-        [logarithms, exponentials, softmax, cross_entropy, algebra, fold, structure, choices, scatters]
-    {
+    use {loops::*, simpler::*, softmaxes::*, stability::*};
+    for test in [
+        logarithms,
+        exponentials,
+        logarithms_of_loops,
+        softmax,
+        cross_entropy,
+        algebra,
+        fold,
+        structure,
+        choices,
+        scatters,
+    ] {
         test();
     }
     let tested = TESTED.lock().unwrap();

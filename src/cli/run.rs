@@ -23,7 +23,7 @@ pub struct Args {
     #[command(flatten)]
     pub program: ProgramArgs,
     /// How many threads work; as many as the machine has unless said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count_of_threads)]
     pub threads: Option<NonZeroUsize>,
     /// Which vector instructions are used; the results are the same bits
     #[arg(long, value_enum, value_name = "NAME")]
@@ -88,9 +88,23 @@ impl IsaName {
     }
 }
 
+/// Above any machine's number of cores, and far below what an operating system refuses to start.
+const MOST_THREADS: usize = 1024;
+
+fn count_of_threads(text: &str) -> Result<NonZeroUsize, String> {
+    let count: NonZeroUsize = text.parse().map_err(|error| format!("{error}"))?;
+    match count.get() {
+        0..=MOST_THREADS => Ok(count),
+        _ => Err(format!(
+            "at most {MOST_THREADS} threads work together; this machine runs {} at once",
+            available()
+        )),
+    }
+}
+
 /// How many threads the machine runs at once.
 fn available() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS)
 }
 
 /// Runs the subcommand; gives the exit status.
@@ -150,6 +164,9 @@ fn whole(session: &mut Session, file: &Path, args: &Args) -> Result<(Finished, P
     let threads = args.threads.map_or_else(available, NonZeroUsize::get);
     let steps = compiled.kernels.into_iter().map(|built| built.step).collect();
     let mut device = CompiledDevice::new(&compiled.module, steps, ready, threads, isa);
+    if device.threads() < threads && !args.quiet {
+        err(&format!("the system starts no {threads} threads: one does the work, with the same results\n"));
+    }
     let mut terminal = Terminal::new(args.quiet, std::io::stderr().is_terminal());
     let result = train::run_on(&program, &compiled.module, &mut device, &options, &mut terminal);
     drop(terminal);

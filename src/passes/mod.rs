@@ -2,15 +2,17 @@
 
 mod accumulate;
 mod drop;
+mod last;
 mod share;
 
 pub use accumulate::accumulate;
 pub use drop::drop_dead;
+pub use last::last_of_stacks;
 pub use share::share;
 
 use crate::ir::{Graph, Op};
 use crate::rules::{
-    Rule, Trace, algebra, cross_entropy, fold, rewrite, scatter, softmax, stability, structure,
+    Rule, Trace, algebra, cross_entropy, fold, loops, rewrite, scatter, softmax, stability, structure,
 };
 
 /// A rewriting of a graph into one that means the same.
@@ -44,6 +46,11 @@ pub const BEFORE_GRADIENT: &[Pass] = &[
         run: |g, t| rewrite(g, &simpler(), "simplify", t),
     },
     Pass { name: "share again", why: "rules emit equal nodes", run: |g, _| share(g) },
+    Pass {
+        name: "last of stacks",
+        why: "the adjoint of a carried value is no stack either",
+        run: |g, _| last_of_stacks(g),
+    },
 ];
 
 /// After gradients are made: what they brought, in forms that fuse.
@@ -84,6 +91,11 @@ pub const AFTER_GRADIENT: &[Pass] = &[
         run: |g, t| rewrite(g, scatter::SCATTER, "scatters", t),
     },
     Pass {
+        name: "last of stacks",
+        why: "all readers are known now, and stacks that only gradients of others read have none",
+        run: |g, _| last_of_stacks(g),
+    },
+    Pass {
         name: "simplify again",
         why: "the last passes left constants and views",
         run: |g, t| rewrite(g, &simpler(), "simplify again", t),
@@ -112,15 +124,15 @@ pub fn run_pipeline(
     (graph, trace)
 }
 
-/// Runs a pass on a graph and on the bodies of its scans.
+/// Runs a pass on the bodies of a graph's scans and then on the graph, which looks into them.
 fn everywhere(pass: &Pass, graph: Graph, trace: &mut Trace) -> Graph {
-    let mut graph = (pass.run)(graph, trace);
+    let mut graph = graph;
     for node in &mut graph.nodes {
         if let Op::Scan(scan) = &mut node.op {
             scan.body = everywhere(pass, std::mem::take(&mut scan.body), trace);
         }
     }
-    graph
+    (pass.run)(graph, trace)
 }
 
 /// The stability rows; the order is that of preference.
@@ -128,6 +140,7 @@ fn stable(before_gradient: bool) -> Vec<Rule> {
     let mut rules = Vec::new();
     rules.extend_from_slice(cross_entropy::CROSS_ENTROPY);
     rules.extend_from_slice(softmax::SOFTMAX);
+    rules.extend_from_slice(loops::LOOPS);
     rules.extend_from_slice(stability::LOGARITHMS);
     if before_gradient {
         rules.extend_from_slice(stability::COMPLEMENTS);

@@ -63,7 +63,7 @@ pub struct Program {
 /// A hyper-parameter.
 #[derive(Clone, Debug)]
 pub struct Hyper {
-    /// `lr`, or `data.mnist_file` if it is another module's.
+    /// `lr`, or `data.folder` if it is another module's.
     pub name: String,
     /// Its value, in the language's own spelling.
     pub value: String,
@@ -89,7 +89,7 @@ pub enum PlaceKind {
 /// A param or state.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Its path: `below.W`, `stack[0].b`, `adam.firsts[2]`.
+    /// Its path: `below.W`, `stack[0].b`, `optimiser.firsts[2]`.
     pub name: Arc<str>,
     /// Param or state.
     pub kind: PlaceKind,

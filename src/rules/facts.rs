@@ -59,6 +59,36 @@ impl<'a> Facts<'a> {
         (self.op(id)? == &Op::Binary(f)).then(|| (self.inputs(id)[0], self.inputs(id)[1]))
     }
 
+    /// Looks from a node through views (transpose, broadcast, reshape, slice, reverse, gather) for a
+    /// node with a property: the views on the way, outermost first, and what the property gives.
+    pub fn through<T>(
+        self,
+        id: NodeId,
+        is: impl Fn(Facts<'a>, NodeId) -> Option<T>,
+    ) -> Option<(Vec<NodeId>, T)> {
+        let mut views = Vec::new();
+        let mut at = id;
+        loop {
+            if let Some(found) = is(self, at) {
+                return Some((views, found));
+            }
+            let view = matches!(
+                self.op(at)?,
+                Op::Transpose { .. }
+                    | Op::Broadcast { .. }
+                    | Op::Reshape
+                    | Op::Slice { .. }
+                    | Op::Reverse { .. }
+                    | Op::Gather { .. }
+            );
+            if !view {
+                return None;
+            }
+            views.push(at);
+            at = self.inputs(at)[0];
+        }
+    }
+
     /// The number that every element of a node is, if it is a number seen through views.
     pub fn scalar(&self, id: NodeId) -> Option<Scalar> {
         let op = self.op(id)?;

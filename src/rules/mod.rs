@@ -11,6 +11,7 @@
 //! | table | subject |
 //! | --- | --- |
 //! | [`stability`] | what mathematics means, without overflow and cancellation |
+//! | [`loops`] | the same, where what it is taken of is a loop's result |
 //! | [`algebra`] | neutral elements, signs, powers |
 //! | [`fold`] | arithmetic on constants |
 //! | [`structure`] | views of views, choices already made |
@@ -20,6 +21,7 @@ pub mod algebra;
 pub mod cross_entropy;
 mod facts;
 pub mod fold;
+pub mod loops;
 mod rewriter;
 pub mod scatter;
 pub mod softmax;
@@ -58,7 +60,8 @@ pub struct Rule {
 
 /// Every rule of every table.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    let tables: [&[Rule]; 9] = [
+    let tables: [&[Rule]; 10] = [
+        loops::LOOPS,
         stability::LOGARITHMS,
         stability::COMPLEMENTS,
         stability::EXPONENTIALS,

@@ -58,35 +58,13 @@ impl Rewriter {
         self.facts().is_opaque(id)
     }
 
-    /// Looks from a node through views (transpose, broadcast, reshape, slice, reverse, gather) for a
-    /// node with a property: the views on the way, outermost first, and what the property gives.
+    /// [`Facts::through`].
     pub fn through<T>(
         &self,
         id: NodeId,
         is: impl Fn(Facts<'_>, NodeId) -> Option<T>,
     ) -> Option<(Vec<NodeId>, T)> {
-        let facts = self.facts();
-        let mut views = Vec::new();
-        let mut at = id;
-        loop {
-            if let Some(found) = is(facts, at) {
-                return Some((views, found));
-            }
-            let view = matches!(
-                facts.op(at)?,
-                Op::Transpose { .. }
-                    | Op::Broadcast { .. }
-                    | Op::Reshape
-                    | Op::Slice { .. }
-                    | Op::Reverse { .. }
-                    | Op::Gather { .. }
-            );
-            if !view {
-                return None;
-            }
-            views.push(at);
-            at = facts.inputs(at)[0];
-        }
+        self.facts().through(id, is)
     }
 
     /// The same views of another node.
@@ -97,6 +75,24 @@ impl Rewriter {
             inputs[0] = of;
             self.b.push(node.op, inputs, node.ty)
         })
+    }
+
+    /// The same views of a function of each element of a node, which is taken where there are fewest and, of
+    /// places with equally many, nearest to what reads it.
+    pub fn each(
+        &mut self,
+        views: &[NodeId],
+        of: NodeId,
+        function: impl FnOnce(&mut Rewriter, NodeId) -> NodeId,
+    ) -> NodeId {
+        let sizes = views.iter().rev().map(|view| self.b.ty(*view).elements());
+        let sizes = std::iter::once(self.b.ty(of).elements()).chain(sizes).enumerate();
+        let (inside, _) =
+            sizes.min_by_key(|(at, size)| (*size, std::cmp::Reverse(*at))).expect("there is the node itself");
+        let (outside, inside) = views.split_at(views.len() - inside);
+        let few = self.again(inside, of);
+        let value = function(self, few);
+        self.again(outside, value)
     }
 
     fn copy(&mut self, node: &Node, new: &[Option<NodeId>]) -> NodeId {

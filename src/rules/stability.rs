@@ -76,38 +76,43 @@ fn log_exp(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
 fn log_sigmoid(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     let a = rw.facts().unary(id, Unary::Log)?;
     let (views, x) = rw.through(a, |f, at| f.unary(at, Unary::Sigmoid))?;
-    let minus = negative(rw, x);
-    let plus = rw.b.unary(Unary::Softplus, minus);
-    let log = rw.b.neg(plus);
-    Some(rw.again(&views, log))
+    Some(rw.each(&views, x, |rw, x| {
+        let minus = negative(rw, x);
+        let plus = rw.b.unary(Unary::Softplus, minus);
+        rw.b.neg(plus)
+    }))
 }
 
 fn log_one_minus_sigmoid(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     let a = rw.facts().unary(id, Unary::Log)?;
-    let (views, x) = rw.through(a, sigmoid_complement)?;
-    let plus = rw.b.unary(Unary::Softplus, x);
-    let log = rw.b.neg(plus);
-    Some(rw.again(&views, log))
+    let (outside, (inside, x)) = rw.through(a, |f, at| {
+        let s = one_minus(f, at)?;
+        f.through(s, |f, at| f.unary(at, Unary::Sigmoid))
+    })?;
+    Some(rw.each(&[outside, inside].concat(), x, |rw, x| {
+        let plus = rw.b.unary(Unary::Softplus, x);
+        rw.b.neg(plus)
+    }))
 }
 
 fn softplus(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     let facts = rw.facts();
+    let exp = |f: Facts<'_>, at| f.through(at, |f, at| f.unary(at, Unary::Exp));
     let (views, x) = match facts.unary(id, Unary::Log1p) {
-        Some(a) => rw.through(a, |f, at| f.unary(at, Unary::Exp))?,
+        Some(a) => exp(facts, a)?,
         None => {
             let a = facts.unary(id, Unary::Log)?;
-            rw.through(a, |f, at| f.unary(one_plus(f, at)?, Unary::Exp))?
+            let (outside, (inside, x)) = facts.through(a, |f, at| exp(f, one_plus(f, at)?))?;
+            ([outside, inside].concat(), x)
         }
     };
-    let plus = rw.b.unary(Unary::Softplus, x);
-    Some(rw.again(&views, plus))
+    Some(rw.each(&views, x, |rw, x| rw.b.unary(Unary::Softplus, x)))
 }
 
 fn log1p(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
     let a = rw.facts().unary(id, Unary::Log)?;
     let found = rw.through(a, |f, at| {
-        let minus = || f.binary(at, Binary::Sub).filter(|(one, _)| f.is(*one, 1.0)).map(|(_, x)| (x, true));
-        one_plus(f, at).map(|x| (x, false)).or_else(minus)
+        one_plus(f, at).map(|x| (x, false)).or_else(|| one_minus(f, at).map(|x| (x, true)))
     });
     let (views, (x, minus)) = found?;
     let x = if minus { negative(rw, x) } else { x };
@@ -116,7 +121,7 @@ fn log1p(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
 }
 
 fn one_minus_sigmoid(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
-    let x = sigmoid_complement(rw.facts(), id)?;
+    let x = rw.facts().unary(one_minus(rw.facts(), id)?, Unary::Sigmoid)?;
     let minus = negative(rw, x);
     Some(rw.b.unary(Unary::Sigmoid, minus))
 }
@@ -161,15 +166,15 @@ fn square_sqrt(rw: &mut Rewriter, id: NodeId) -> Option<NodeId> {
 }
 
 /// x of `1 + x` and `x + 1`.
-fn one_plus(facts: Facts<'_>, id: NodeId) -> Option<NodeId> {
+pub(super) fn one_plus(facts: Facts<'_>, id: NodeId) -> Option<NodeId> {
     let (a, b) = facts.binary(id, Binary::Add)?;
     if facts.is(a, 1.0) { Some(b) } else { facts.is(b, 1.0).then_some(a) }
 }
 
-/// x of `1 - sigmoid(x)`.
-fn sigmoid_complement(facts: Facts<'_>, id: NodeId) -> Option<NodeId> {
-    let (one, s) = facts.binary(id, Binary::Sub)?;
-    if facts.is(one, 1.0) { facts.unary(s, Unary::Sigmoid) } else { None }
+/// x of `1 - x`.
+pub(super) fn one_minus(facts: Facts<'_>, id: NodeId) -> Option<NodeId> {
+    let (one, x) = facts.binary(id, Binary::Sub)?;
+    facts.is(one, 1.0).then_some(x)
 }
 
 /// -x, which of -y is y.

@@ -2,7 +2,7 @@
 
 use dlc::check::{self, Files, Settings};
 use dlc::diag::Diagnostic;
-use dlc::ir::Module;
+use dlc::ir::{Graph, Module};
 use dlc::kernel::Step;
 use dlc::program::{Precision, Program, RawSource};
 use dlc::source::SourceMap;
@@ -40,6 +40,22 @@ pub fn built(file: &str, precision: Precision, set: &[(&str, &str)]) -> Built {
 
 /// Compiles a text that stands where a file of the repository does.
 pub fn built_as(file: &str, text: &str, precision: Precision, set: &[(&str, &str)]) -> Built {
+    with_observer(file, text, precision, set, &mut |_, _, _| {})
+}
+
+/// Compiles a file of the repository and shows the graphs on the way: step, stage or pass, graph.
+pub fn observed(file: &str, precision: Precision, see: &mut dyn FnMut(usize, &str, &Graph)) -> Built {
+    let text = std::fs::read_to_string(root().join(file)).expect("the program");
+    with_observer(file, &text, precision, &[], see)
+}
+
+fn with_observer(
+    file: &str,
+    text: &str,
+    precision: Precision,
+    set: &[(&str, &str)],
+    see: &mut dyn FnMut(usize, &str, &Graph),
+) -> Built {
     let path = root().join(file);
     let mut sources = SourceMap::default();
     let source = sources.add(file.to_owned(), Some(path.clone()), text);
@@ -48,7 +64,7 @@ pub fn built_as(file: &str, text: &str, precision: Precision, set: &[(&str, &str
     let settings = Settings { set, precision, without_files: true, ..Settings::default() };
     let checked = check::check(&path, &source, &settings, &mut sources, &files);
     let (program, _) = checked.unwrap_or_else(|e| panic!("{file}: {:?}", e[0]));
-    let compiled = dlc::compile(&program, precision, &mut |_, _, _| {}).expect("it compiles");
+    let compiled = dlc::compile(&program, precision, see).expect("it compiles");
     let steps = compiled.kernels.into_iter().map(|built| built.step).collect();
     Built { program, module: compiled.module, steps }
 }
