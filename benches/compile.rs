@@ -1,52 +1,95 @@
-//! From a model's text to optimised graphs: the median of 21 checks and compilations of each shipped
-//! model, in milliseconds. `cargo bench --bench compile`
+//! How long compiling takes: `cargo bench --bench compile`
+//!
+//! From a text to kernels and to machine code, in milliseconds, medians: the shipped models; then programs that
+//! grow, whose time for each layer should stay as it is, and that of a scan for all its turns together.
 
-use dlc::check::{self, Files, Settings};
-use dlc::diag::Diagnostic;
-use dlc::program::{Precision, RawSource};
-use dlc::source::SourceMap;
+mod common;
+
+use common::{make, median};
+use dlc::cpu::{Isa, emit};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// The shipped models declare all their extents, so no file is asked for.
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn shape(&self, _: &RawSource) -> Result<Vec<usize>, Diagnostic> {
-        Ok(Vec::new())
+/// Milliseconds of checking, compiling, and machine code for all steps.
+fn once(path: &Path, text: &str) -> [f64; 3] {
+    let made = make(path, text, &[]);
+    let began = Instant::now();
+    for built in &made.compiled.kernels {
+        assert!(emit::emit(&built.step, Isa::best()).is_ok(), "{} has no code", built.step.name);
     }
+    let [check, compile] = made.milliseconds;
+    [check, compile, began.elapsed().as_secs_f64() * 1e3]
 }
 
-/// Milliseconds that checking and compiling take.
-fn once(path: &Path, text: &str) -> (f64, f64) {
-    let began = Instant::now();
-    let mut sources = SourceMap::default();
-    let source = sources.add(path.display().to_string(), Some(path.to_owned()), text);
-    let checked = check::check(path, &source, &Settings::default(), &mut sources, &NoFiles);
-    let Ok((program, _)) = checked else { panic!("{} does not check", path.display()) };
-    let check = began.elapsed();
-    let began = Instant::now();
-    let compiled = dlc::compile(&program, Precision::F32, &mut |_, _, _| {});
-    assert!(compiled.is_ok(), "{} does not compile", path.display());
-    (check.as_secs_f64() * 1e3, began.elapsed().as_secs_f64() * 1e3)
+/// Prints a line of medians; `parts` is what the program has many of.
+fn line(name: &str, path: &Path, text: &str, times: usize, parts: Option<usize>) {
+    let all: Vec<[f64; 3]> = (0..times).map(|_| once(path, text)).collect();
+    let [check, compile, code] = [0, 1, 2].map(|stage| median(all.iter().map(|t| t[stage]).collect()));
+    let each =
+        parts.map_or(String::new(), |parts| format!("{:12.3}", (check + compile + code) / parts as f64));
+    println!("{name:24} {check:10.2} {compile:12.2} {code:10.2} {each}");
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+/// A perceptron of so many equal layers.
+fn layers(count: usize) -> String {
+    format!(
+        "use std.layers: Dense
+
+         layers = [Dense[64, 64](act: tanh) for _ in 0..{count}]
+
+         data demo {{ x[200, 64] ~ uniform(0, 1) }}
+
+         step learn(x[n, 64]) {{
+           cost = mean(layers(x) ^ 2)
+           for p in params(layers) {{ p <- p - 0.1 * grad(cost, p) }}
+           report cost
+         }}
+
+         run {{ for x in batches(demo.x, 20) {{ learn(x) }} }}
+        "
+    )
+}
+
+/// A recurrence of so many turns, with its gradient.
+fn turns(count: usize) -> String {
+    format!(
+        "param W[64, 64] ~ uniform(-0.1, 0.1)
+
+         data demo {{ x[200, 64] ~ uniform(0, 1) }}
+
+         fn turn(h[n, 64]) = tanh(h @ W)
+
+         step learn(x[n, 64]) {{
+           cost = mean(scan(turn, x, steps: {count}) ^ 2)
+           W <- W - 0.1 * grad(cost, W)
+           report cost
+         }}
+
+         run {{ for x in batches(demo.x, 20) {{ learn(x) }} }}
+        "
+    )
 }
 
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let entries = std::fs::read_dir(folder).expect("the models");
+    let entries = std::fs::read_dir(&folder).expect("the models");
     let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "dl"));
     paths.sort();
-    println!("{:24} {:>10} {:>10}", "model", "check, ms", "compile, ms");
+    println!(
+        "{:24} {:>10} {:>12} {:>10} {:>12}",
+        "program", "check, ms", "compile, ms", "code, ms", "of a layer"
+    );
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("a model's text");
-        let (check, compile) = (0..21).map(|_| once(&path, &text)).unzip();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        println!("{name:24} {:10.2} {:11.2}", median(check), median(compile));
+        line(&name, &path, &text, 11, None);
+    }
+    let path = folder.join("growing.dl");
+    for count in [2, 4, 8, 16, 32, 64] {
+        line(&format!("{count} layers"), &path, &layers(count), 5, Some(count));
+    }
+    for count in [2, 10, 100, 1000, 10_000] {
+        line(&format!("a scan of {count} turns"), &path, &turns(count), 5, None);
     }
 }

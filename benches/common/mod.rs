@@ -1,0 +1,54 @@
+//! What benches share: from a text to a compiled program, and the median of times.
+
+use dlc::Compiled;
+use dlc::check::{self, Files, Settings};
+use dlc::diag::Diagnostic;
+use dlc::program::{Precision, Program, RawSource};
+use dlc::runtime::raw_shape;
+use dlc::source::SourceMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A program on its way down.
+pub struct Made {
+    /// As checked.
+    pub program: Program,
+    /// As compiled.
+    pub compiled: Compiled,
+    /// Milliseconds of parsing and checking, and of compiling to kernels.
+    pub milliseconds: [f64; 2],
+}
+
+/// Files beside the program.
+struct Beside(PathBuf);
+
+impl Files for Beside {
+    fn shape(&self, source: &RawSource) -> Result<Vec<usize>, Diagnostic> {
+        raw_shape(source, &self.0)
+    }
+}
+
+/// Checks and compiles a text as if it stood in a file of that path.
+pub fn make(path: &Path, text: &str, set: &[(&str, &str)]) -> Made {
+    let began = Instant::now();
+    let mut sources = SourceMap::default();
+    let source = sources.add(path.display().to_string(), Some(path.to_owned()), text);
+    let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let files = Beside(path.parent().map(Path::to_owned).unwrap_or_default());
+    let settings = Settings { set, ..Settings::default() };
+    let program = match check::check(path, &source, &settings, &mut sources, &files) {
+        Ok((program, _)) => program,
+        Err(problems) => panic!("{}: {}", path.display(), problems[0].title),
+    };
+    let check = began.elapsed().as_secs_f64() * 1e3;
+    let began = Instant::now();
+    let compiled = dlc::compile(&program, Precision::F32, &mut |_, _, _| {}).expect("it compiles");
+    let compile = began.elapsed().as_secs_f64() * 1e3;
+    Made { program, compiled, milliseconds: [check, compile] }
+}
+
+/// The one in the middle.
+pub fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
