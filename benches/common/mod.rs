@@ -9,16 +9,6 @@ use dlc::source::SourceMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// A program on its way down.
-pub struct Made {
-    /// As checked.
-    pub program: Program,
-    /// As compiled.
-    pub compiled: Compiled,
-    /// Milliseconds of parsing and checking, and of compiling to kernels.
-    pub milliseconds: [f64; 2],
-}
-
 /// Files beside the program.
 struct Beside(PathBuf);
 
@@ -28,8 +18,8 @@ impl Files for Beside {
     }
 }
 
-/// Checks and compiles a text as if it stood in a file of that path.
-pub fn make(path: &Path, text: &str, set: &[(&str, &str)]) -> Made {
+/// Checks and compiles a text as if it stood in a file of that path. Gives the milliseconds of both, too.
+pub fn make(path: &Path, text: &str, set: &[(&str, &str)]) -> (Program, Compiled, [f64; 2]) {
     let began = Instant::now();
     let mut sources = SourceMap::default();
     let source = sources.add(path.display().to_string(), Some(path.to_owned()), text);
@@ -44,7 +34,7 @@ pub fn make(path: &Path, text: &str, set: &[(&str, &str)]) -> Made {
     let began = Instant::now();
     let compiled = dlc::compile(&program, Precision::F32, &mut |_, _, _| {}).expect("it compiles");
     let compile = began.elapsed().as_secs_f64() * 1e3;
-    Made { program, compiled, milliseconds: [check, compile] }
+    (program, compiled, [check, compile])
 }
 
 /// The one in the middle.

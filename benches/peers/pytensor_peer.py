@@ -6,8 +6,38 @@ There is a form with each back end, C and Numba. Started by `cargo bench --bench
 import os
 import sys
 
-flags = [os.environ.get("PYTENSOR_FLAGS"), "floatX=float32", "base_compiledir=" + sys.prefix + "/pytensor"]
-os.environ["PYTENSOR_FLAGS"] = ",".join(flag for flag in flags if flag)
+OWN = os.path.join(sys.prefix, "pytensor")
+
+
+def blas():
+    """PyTensor's C code wants a BLAS by its plain names, and has slow loops without one. SciPy brings OpenBLAS with
+    a prefix to each name: a library of jumps from one to the other."""
+    import glob
+    import platform
+    import subprocess
+    import scipy
+
+    names = [kind + name for kind in "sd" for name in ("gemm", "gemv", "ger", "dot", "axpy", "scal", "copy", "nrm2")]
+    found = glob.glob(os.path.dirname(scipy.__file__) + ".libs/libscipy_openblas-*.so")
+    jump = {"x86_64": "jmp", "aarch64": "b"}.get(platform.machine())
+    if not found or not jump:
+        return None
+    os.makedirs(OWN, exist_ok=True)
+    source, library = os.path.join(OWN, "jumps.s"), os.path.join(OWN, "libjumps.so")
+    with open(source, "w") as file:
+        for name in names:
+            file.write(f".globl {name}_\n.type {name}_, @function\n{name}_: {jump} scipy_{name}_@PLT\n")
+    link = ["gcc", "-shared", "-o", library, source, found[0], "-Wl,-rpath," + os.path.dirname(found[0])]
+    done = subprocess.run(link, capture_output=True)
+    return f"-L{OWN} -ljumps" if done.returncode == 0 else None
+
+
+flags = ["floatX=float32", "base_compiledir=" + OWN]
+try:
+    flags += ["blas__ldflags=" + found for found in [blas()] if found]
+except (ImportError, OSError):
+    pass
+os.environ["PYTENSOR_FLAGS"] = ",".join(flags)
 import common
 
 pytensor = common.start("pytensor")
@@ -33,8 +63,8 @@ def free_energy(p, v):
 def program(model, batch, p, rest, x, y, stream):
     """The cost, and what is updated besides parameters."""
 
-    def bernoulli(mean, shape=None):
-        return stream.bernoulli(mean, size=shape).astype("float32")
+    def bernoulli(mean, shape):
+        return (stream.uniform(size=shape) < mean).astype("float32")
 
     if model == "logistic_regression":
         return nll(x @ p[0] + p[1], y, batch), []
@@ -45,13 +75,13 @@ def program(model, batch, p, rest, x, y, stream):
         for at in 0, 2, 4:
             x = pt.sigmoid(x @ p[at] + p[at + 1])
         return nll(x @ p[6] + p[7], y, batch), []
+    width, hidden = p[0].get_value(borrow=True).shape
     if model == "rbm":
         h = rest[0]
         for _ in range(common.GIBBS_STEPS):
-            v = bernoulli(pt.sigmoid(h @ p[0].T + p[2]))
-            h = bernoulli(pt.sigmoid(v @ p[0] + p[1]))
+            v = bernoulli(pt.sigmoid(h @ p[0].T + p[2]), (batch, width))
+            h = bernoulli(pt.sigmoid(v @ p[0] + p[1]), (batch, hidden))
         return free_energy(p, x) - free_energy(p, disconnected_grad(v)), [(rest[0], h)]
-    width = p[0].get_value(borrow=True).shape[0]
     for weights, bias in zip(rest[::2], rest[1::2]):
         x = pt.sigmoid(x @ weights + bias)
     mask = bernoulli(number(1 - common.CORRUPTION[model]), (batch, width))

@@ -12,7 +12,7 @@ use std::time::Duration;
 const ROUNDS: usize = 5;
 /// Microseconds of a side in a round, at least.
 const VISIT: f64 = 0.2e6;
-/// A peer's form this many times slower than the fastest in its first chunk has no part in the rounds.
+/// A peer's form this many times slower than the fastest in its first chunks has no part in the rounds.
 const HOPELESS: f64 = 2.5;
 /// What threads of the side before may spin on.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -118,11 +118,11 @@ pub fn measure(model: &Model, threads: usize, isas: &[Isa], peers: &mut [Peer], 
             sides.push(Side::new(who, compiled, Does::Theirs { peer: at, form, calls: row.before }));
         }
     }
-    sides.iter_mut().for_each(|side| side.run(row, peers, 1));
-    let fastest = sides[own..].iter().map(|side| side.times.all[0]).fold(f64::INFINITY, f64::min);
+    sides.iter_mut().for_each(|side| side.run(row, peers, 2));
+    let fastest = sides[own..].iter().map(|side| side.times.least()).fold(f64::INFINITY, f64::min);
     for _ in 0..ROUNDS {
         for (at, side) in sides.iter_mut().enumerate() {
-            if at < own || side.times.all[0] < HOPELESS * fastest {
+            if at < own || side.times.least() < HOPELESS * fastest {
                 let chunk = side.times.least() * row.chunk as f64;
                 side.run(row, peers, (VISIT / chunk).ceil() as usize);
             }

@@ -284,7 +284,6 @@ pub const ROWS: &[Row] = &[
         work: FINE_TUNING,
         ..SDA
     },
-    RBM,
     Row {
         name: "rbm, the peers' figure",
         variant: Some(include_str!("rbm_contrast.dl")),
@@ -292,4 +291,6 @@ pub const ROWS: &[Row] = &[
         work: contrastive(0),
         ..RBM
     },
+    // After the one with the peers' figure, as the peers go on.
+    RBM,
 ];

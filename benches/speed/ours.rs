@@ -1,6 +1,6 @@
 //! Our side: a model from its text to a step on a device, called as the run calls it.
 
-use crate::common::{Made, make};
+use crate::common::make;
 use crate::models::Row;
 use dlc::Compiled;
 use dlc::cpu::Isa;
@@ -41,7 +41,7 @@ impl Model {
         let path = folder.join(if row.variant.is_some() { "variant.dl" } else { row.file });
         let text =
             row.variant.map_or_else(|| std::fs::read_to_string(&path).expect("the text"), str::to_owned);
-        let Made { program, compiled, milliseconds } = make(&path, &text, row.set);
+        let (program, compiled, milliseconds) = make(&path, &text, row.set);
         let Ok(ready) = prepare(&program, &compiled.module, &folder) else {
             panic!("{}: no data in {}", row.name, folder.display())
         };

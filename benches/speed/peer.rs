@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// How they are installed.
+/// How they are installed. PyTorch and PyTensor compile with the C++ compiler that they find.
 pub const INSTALL: &str =
     "python3 -m venv target/peers && target/peers/bin/pip install -r benches/peers/requirements.txt";
 
@@ -21,9 +21,13 @@ pub struct Peer {
     answers: BufReader<ChildStdout>,
     /// Its name and version.
     pub name: String,
+    /// The program that it has compiled, and its forms.
+    program: &'static str,
+    forms: Vec<Form>,
 }
 
 /// A form of a program, compiled.
+#[derive(Clone)]
 pub struct Form {
     /// Its name.
     pub name: String,
@@ -61,7 +65,7 @@ impl Peer {
         };
         let ask = child.stdin.take()?;
         let answers = BufReader::new(child.stdout.take()?);
-        Some(Peer { child, ask, answers, name: String::new() })
+        Some(Peer { child, ask, answers, name: String::new(), program: "", forms: Vec::new() })
     }
 
     /// Waits until the library has been loaded.
@@ -79,25 +83,31 @@ impl Peer {
         }
     }
 
-    /// Asks for a program of the model to be compiled; [`Peer::built`] waits for it.
-    pub fn build(&mut self, row: &Row, start: &Path) {
-        self.ask(&format!("build {} {} {} {}", row.peer, row.batch, row.chunk, start.display()));
+    /// Asks for the row's program to be compiled, unless it is there from the row before; [`Peer::built`] waits.
+    pub fn build(&mut self, row: &'static Row, start: &Path) {
+        if self.program != row.peer {
+            self.ask(&format!("build {} {} {} {}", row.peer, row.batch, row.chunk, start.display()));
+        }
     }
 
     /// The forms there are; those that there are not are said to be left out.
-    pub fn built(&mut self, row: &Row) -> Vec<Form> {
-        let mut forms = Vec::new();
+    pub fn built(&mut self, row: &'static Row) -> Vec<Form> {
+        if self.program == row.peer {
+            return self.forms.clone();
+        }
+        self.program = row.peer;
+        self.forms.clear();
         for line in self.answer() {
             match line.split_once(' ') {
                 Some(("form", rest)) => {
                     let (name, seconds) = rest.rsplit_once(' ').expect("a form and its seconds");
                     let compiled = seconds.parse().expect("a number");
-                    forms.push(Form { name: name.to_owned(), compiled });
+                    self.forms.push(Form { name: name.to_owned(), compiled });
                 }
                 _ => println!("{}, {}: left out. {line}", row.name, self.name),
             }
         }
-        forms
+        self.forms.clone()
     }
 
     /// Trains for a chunk from a minibatch on: microseconds a minibatch, and the mean figure.
