@@ -3,6 +3,10 @@
 Started by `cargo bench --bench speed`.
 """
 
+import os
+import sys
+
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(sys.prefix, "torch")
 import common
 
 torch = common.start("torch")

@@ -15,7 +15,7 @@ const VISIT: f64 = 0.2e6;
 /// A peer's form this many times slower than the fastest in its first chunks has no part in the rounds.
 const HOPELESS: f64 = 2.5;
 /// What threads of the side before may spin on.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// What came of a row.
 pub struct Measured {
