@@ -1,44 +1,76 @@
-//! From a model's text to kernels: the median of 21 checks and compilations of each shipped model, in
-//! milliseconds. `dlc check` does both, for which 50 ms are allowed. `cargo bench --bench compile`
+//! How long compiling takes: `cargo bench --bench compile`
+//!
+//! From a text to kernels and to machine code, in milliseconds, medians: the shipped models; then programs that
+//! grow, whose time for each layer should stay as it is, and that of a scan for all its turns together.
 
-use dlc::check::{self, Files, Settings};
-use dlc::diag::Diagnostic;
-use dlc::program::{Precision, RawSource};
-use dlc::source::SourceMap;
+mod common;
+
+use common::{make, median};
+use dlc::cpu::{Isa, emit};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Files beside the program, of which the checker asks shapes.
-struct Beside<'a>(&'a Path);
-
-impl Files for Beside<'_> {
-    fn shape(&self, source: &RawSource) -> Result<Vec<usize>, Diagnostic> {
-        dlc::runtime::raw_shape(source, self.0)
+/// Milliseconds of checking, compiling, and machine code for all steps.
+fn once(path: &Path, text: &str) -> [f64; 3] {
+    let (_, compiled, [check, compile]) = make(path, text, &[]);
+    let began = Instant::now();
+    for built in &compiled.kernels {
+        assert!(emit::emit(&built.step, Isa::best()).is_ok(), "{} has no code", built.step.name);
     }
+    [check, compile, began.elapsed().as_secs_f64() * 1e3]
 }
 
-/// Milliseconds that `dlc check` may take for any model.
+/// Milliseconds that `dlc check`, which checks and compiles, may take for any model.
 const ALLOWED: f64 = 50.0;
 
-/// Milliseconds that checking and compiling take.
-fn once(path: &Path, text: &str) -> (f64, f64) {
-    let began = Instant::now();
-    let mut sources = SourceMap::default();
-    let source = sources.add(path.display().to_string(), Some(path.to_owned()), text);
-    let settings = Settings { without_files: true, ..Settings::default() };
-    let files = Beside(path.parent().expect("a folder"));
-    let checked = check::check(path, &source, &settings, &mut sources, &files);
-    let Ok((program, _)) = checked else { panic!("{} does not check", path.display()) };
-    let check = began.elapsed();
-    let began = Instant::now();
-    let compiled = dlc::compile(&program, Precision::F32, &mut |_, _, _| {});
-    assert!(compiled.is_ok(), "{} does not compile", path.display());
-    (check.as_secs_f64() * 1e3, began.elapsed().as_secs_f64() * 1e3)
+/// Prints a line of medians and gives what `dlc check` takes; `parts` is what the program has many of.
+fn line(name: &str, path: &Path, text: &str, times: usize, parts: Option<usize>) -> f64 {
+    let all: Vec<[f64; 3]> = (0..times).map(|_| once(path, text)).collect();
+    let [check, compile, code] = [0, 1, 2].map(|stage| median(all.iter().map(|t| t[stage]).collect()));
+    let each =
+        parts.map_or(String::new(), |parts| format!("{:12.3}", (check + compile + code) / parts as f64));
+    println!("{name:24} {check:10.2} {compile:12.2} {code:10.2} {each}");
+    check + compile
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+/// A perceptron of so many equal layers.
+fn layers(count: usize) -> String {
+    format!(
+        "use std.layers: Dense
+
+         layers = [Dense[64, 64](act: tanh) for _ in 0..{count}]
+
+         data demo {{ x[200, 64] ~ uniform(0, 1) }}
+
+         step learn(x[n, 64]) {{
+           cost = mean(layers(x) ^ 2)
+           for p in params(layers) {{ p <- p - 0.1 * grad(cost, p) }}
+           report cost
+         }}
+
+         run {{ for x in batches(demo.x, 20) {{ learn(x) }} }}
+        "
+    )
+}
+
+/// A recurrence of so many turns, with its gradient.
+fn turns(count: usize) -> String {
+    format!(
+        "param W[64, 64] ~ uniform(-0.1, 0.1)
+
+         data demo {{ x[200, 64] ~ uniform(0, 1) }}
+
+         fn turn(h[n, 64]) = tanh(h @ W)
+
+         step learn(x[n, 64]) {{
+           cost = mean(scan(turn, x, steps: {count}) ^ 2)
+           W <- W - 0.1 * grad(cost, W)
+           report cost
+         }}
+
+         run {{ for x in batches(demo.x, 20) {{ learn(x) }} }}
+        "
+    )
 }
 
 fn main() {
@@ -48,17 +80,24 @@ fn main() {
     let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "dl"));
     paths.sort();
-    println!("{:24} {:>10} {:>12} {:>10}", "model", "check, ms", "compile, ms", "both, ms");
+    println!(
+        "{:24} {:>10} {:>12} {:>10} {:>12}",
+        "program", "check, ms", "compile, ms", "code, ms", "of a layer"
+    );
     let mut slow = Vec::new();
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("a model's text");
-        let (check, compile): (Vec<f64>, Vec<f64>) = (0..21).map(|_| once(&path, &text)).unzip();
-        let both = median(check.iter().zip(&compile).map(|(a, b)| a + b).collect());
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        println!("{name:24} {:10.2} {:12.2} {both:10.2}", median(check), median(compile));
-        if both >= ALLOWED {
+        if line(&name, &path, &text, 11, None) >= ALLOWED {
             slow.push(name);
         }
     }
-    assert!(slow.is_empty(), "not within {ALLOWED} ms: {}", slow.join(", "));
+    let path = root.join("models/growing.dl");
+    for count in [2, 4, 8, 16, 32, 64] {
+        line(&format!("{count} layers"), &path, &layers(count), 5, Some(count));
+    }
+    for count in [2, 10, 100, 1000, 10_000] {
+        line(&format!("a scan of {count} turns"), &path, &turns(count), 5, None);
+    }
+    assert!(slow.is_empty(), "more than {ALLOWED} ms: {}", slow.join(", "));
 }

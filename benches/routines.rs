@@ -1,7 +1,7 @@
 //! How fast the hand-written routines are, on one thread: `cargo bench --bench routines`.
 #![allow(unsafe_code)]
 
-use dlc::cpu::micro::{Dot, Lanes};
+use dlc::cpu::micro::{Dot, Lanes, ZERO};
 use dlc::cpu::{Isa, Routines};
 use dlc::ir::op::{Binary, Unary};
 use std::hint::black_box;
@@ -32,7 +32,7 @@ fn available() -> impl Iterator<Item = Routines> {
 }
 
 fn products() {
-    // Name, m, n, k, from row to row and from term to term of a, accumulate.
+    // Name, m, n, k, from row to row and from term to term of a, start.
     let shapes = [
         ("forward, a panel of 32", 20, 32, 784, 784, 1, 0),
         ("forward, row-major", 20, 500, 784, 784, 1, 0),
@@ -46,7 +46,7 @@ fn products() {
         ("sixteen columns", 50, 16, 500, 500, 1, 0),
     ];
     for routines in available() {
-        for (name, m, n, k, a_row, a_step, accumulate) in shapes {
+        for (name, m, n, k, a_row, a_step, start) in shapes {
             let (a, b) = (numbers((m * k) as usize), numbers((k * n) as usize));
             let mut c = numbers((m * n) as usize);
             let args = Lanes {
@@ -62,7 +62,8 @@ fn products() {
                 m,
                 n,
                 k,
-                accumulate,
+                start,
+                scale: 1.0,
             };
             // SAFETY: the vectors have the extents of the product.
             let seconds = least(|| unsafe { (routines.products_f32.lanes)(black_box(&args)) });
@@ -85,7 +86,8 @@ fn products() {
                 m,
                 n,
                 k,
-                accumulate: 0,
+                start: ZERO,
+                scale: 1.0,
             };
             // SAFETY: the vectors have the extents of the product.
             let seconds = least(|| unsafe { (routines.products_f32.dot)(black_box(&args)) });
