@@ -1,10 +1,13 @@
 //! Sums of products that end in a place: computed where the place is written, they can be added up over it.
 
-use super::pieces::over;
+use super::pieces::{over, summed};
 use super::sinks::Sink;
 use super::{Piece, Source, What};
 use crate::ir::op::Binary;
 use crate::ir::{Graph, LeafKind, NodeId, Op};
+
+/// Terms of a sum that a routine adds up in one go.
+pub const AT_ONCE: usize = 16_384;
 
 /// Moves the contractions that a place's new value is made of to just before the piece that carries it there.
 pub fn move_to_sinks(graph: &Graph, sinks: &[Sink], stored: &[bool], pieces: &mut Vec<Piece>) {
@@ -25,7 +28,7 @@ pub fn move_to_sinks(graph: &Graph, sinks: &[Sink], stored: &[bool], pieces: &mu
     }
 }
 
-/// The contractions from a value down to the leaf that they start from, if nobody else reads them, and what
+/// The contractions from a value down to the leaf that they are added to, if nobody else reads them, and what
 /// they multiply is not written over in the same step.
 fn chain(
     graph: &Graph,
@@ -41,7 +44,9 @@ fn chain(
         let whole = pieces.iter().any(|p| matches!(p.what, What::Value(id) if id == at));
         let readers = pieces.iter().filter(|p| p.reads.iter().any(|r| r.source == Source::Node(at))).count();
         let overwritten = |id: &NodeId| leaf_below(graph, stored, *id).is_some_and(|l| written.contains(&l));
-        if !whole || readers != 1 || overwritten(a) || overwritten(b) {
+        let Op::Contract(spec) = graph.op(at) else { return None };
+        let terms: usize = summed(spec).iter().map(|v| spec.extents[*v]).product();
+        if terms > AT_ONCE || !whole || readers != 1 || overwritten(a) || overwritten(b) {
             return None;
         }
         chain.push(at);

@@ -325,8 +325,8 @@ impl Builder {
         self.push(Op::Contract(spec), vec![a, b], ty)
     }
 
-    /// A sum of products that starts from a value.
-    pub fn contract_from(&mut self, spec: Contract, a: NodeId, b: NodeId, start: NodeId) -> NodeId {
+    /// A sum of products that is added to a value.
+    pub fn contract_onto(&mut self, spec: Contract, a: NodeId, b: NodeId, start: NodeId) -> NodeId {
         let sum = self.contract(spec, a, b);
         assert_eq!(self.ty(sum), self.ty(start));
         self.graph.nodes[sum.index()].inputs.push(start);

@@ -177,7 +177,7 @@ impl Affine {
 ///
 /// Matrix products (batched, outer), correlation, convolution and all their gradients are this one
 /// operation. Every access lies inside its operand for all values of the variables. A third operand, of
-/// the result's type, is what the sums start from; without it they start from 0.
+/// the result's type, is what the sums are added to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Contract {
     /// Extent of each index variable.

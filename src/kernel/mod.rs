@@ -347,20 +347,23 @@ pub struct Product {
     pub c_col: i64,
     /// Row i of a starts at `i * a_row`.
     pub a_row: i64,
-    /// What each sum starts from; for `Dot` it is added at the end.
+    /// What becomes of c's old value.
     pub start: Start,
     /// Where it comes from.
     pub span: Option<Span>,
 }
 
-/// What the sums of a product start from.
+/// What becomes of a product's old value. Terms are small beside a weight: added to it one by one they would
+/// each be rounded to its last bit, so the sum is added to it as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// +0.
+    /// Nothing: the sum starts from +0.
     Zero,
-    /// What c holds.
+    /// It is the sum so far: for `Lanes` the sum goes on from it, for `Dot` it is added at the end.
     Old,
-    /// A value times what c holds, rounded.
+    /// The sum starts from +0 and is added to it at the end.
+    Plus,
+    /// The same after the old value has been multiplied by a value, and rounded.
     Scaled(Val),
 }
 

@@ -242,6 +242,7 @@ impl Printer<'_> {
         let becomes = match start {
             Start::Zero => "=".to_owned(),
             Start::Old => "+=".to_owned(),
+            Start::Plus => "= old +".to_owned(),
             Start::Scaled(by) => format!("= %{} * old +", by.0),
         };
         let mut out = format!("product {word} {c} {becomes} {a} * {b} m={} n={}", extent(m), extent(n));

@@ -1,7 +1,7 @@
-//! Updates as sums that start from the old value.
+//! Updates as sums that are added to the old value.
 //!
 //! `w - lr * (sum(a * b) + c * w)` is `(1 - lr * c) * w + sum(a * (-lr * b))`: with the numbers inside the
-//! smaller factor the sum can be added up where the weight lies, and nothing of a weight's size is written
+//! smaller factor the sum can be added to the weight where it lies, and nothing of a weight's size is written
 //! or read beside it. An update has this form whatever else is asked of its parts, so that a report
 //! changes no bit of it; a gradient that several updates share stays as it is.
 
@@ -9,7 +9,7 @@ use crate::ir::{Binary, Builder, Contract, Graph, NodeId, Op, Unary};
 use crate::rules::{Facts, Fired, Trace};
 
 /// What it does, as text.
-const ALGEBRA: &str = "c*w + k*sum(a*b) = sum(a*(k*b)) started from c*w";
+const ALGEBRA: &str = "c*w + k*sum(a*b) = c*w + sum(a*(k*b))";
 
 /// The graph with such updates.
 pub fn accumulate(graph: Graph, trace: &mut Trace) -> Graph {
@@ -27,16 +27,16 @@ pub fn accumulate(graph: Graph, trace: &mut Trace) -> Graph {
         }
         let old = b.graph.node(update.value).clone();
         let leaf = b.graph.ids().find(|id| *b.graph.op(*id) == Op::Leaf(update.leaf));
-        (b.span, b.rules) = (old.span, [&old.rules[..], &["start-from-old"]].concat());
+        (b.span, b.rules) = (old.span, [&old.rules[..], &["onto-old"]].concat());
         let leaf = leaf.expect("the form has the leaf in it");
         let mut value = if own == 1.0 { leaf } else { b.with_constant(Binary::Mul, leaf, own) };
         for sum in sums {
-            value = sum.started(&mut b, value);
+            value = sum.onto(&mut b, value);
         }
         b.graph.updates[nth].value = value;
         trace.fired.push(Fired {
             pass: "accumulate",
-            rule: "start-from-old",
+            rule: "onto-old",
             algebra: ALGEBRA,
             op: "update",
             node: Some(b.graph.leaves[update.leaf].name.clone()),
@@ -138,14 +138,14 @@ impl Sum {
         self.factor == 1.0 || (may && smaller <= elements(self.node))
     }
 
-    /// The sum started from a value.
-    fn started(self, b: &mut Builder, start: NodeId) -> NodeId {
+    /// The sum, added to a value.
+    fn onto(self, b: &mut Builder, start: NodeId) -> NodeId {
         let mut factors = self.factors(&b.graph);
         if self.factor != 1.0 {
             let [x, y] = factors.map(|id| b.graph.ty(id).elements());
             let smaller = usize::from(y <= x);
             factors[smaller] = b.with_constant(Binary::Mul, factors[smaller], self.factor);
         }
-        b.contract_from(self.spec, factors[0], factors[1], start)
+        b.contract_onto(self.spec, factors[0], factors[1], start)
     }
 }

@@ -1,4 +1,4 @@
-//! Sums that are added up where the place they start from lies.
+//! Sums that are added to a place where it lies.
 
 use crate::fuse::{Fused, What};
 use std::collections::BTreeMap;

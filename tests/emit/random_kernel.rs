@@ -350,7 +350,7 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
                 c_row: extent as i64,
                 c_col: 1,
                 a_row: m.choices.of(30) as i64,
-                start: [Sums::Zero, Sums::Old][m.choices.of(2)],
+                start: [Sums::Zero, Sums::Old, Sums::Plus][m.choices.of(3)],
                 span: None,
             })));
         }

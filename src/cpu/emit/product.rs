@@ -1,7 +1,7 @@
 //! Sums of products: the arguments of a micro-kernel, and its call.
 
 use super::function::Emitter;
-use crate::cpu::micro::{Dot, Lanes, OLD, SCALED, ZERO};
+use crate::cpu::micro::{Dot, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::ir::DType;
 use crate::kernel::{Form, Product, Start, Terms};
 use cranelift_codegen::ir::InstBuilder;
@@ -45,6 +45,7 @@ impl<'a> Emitter<'a, '_> {
         let start = match product.start {
             Start::Zero => ZERO,
             Start::Old => OLD,
+            Start::Plus => PLUS,
             Start::Scaled(_) => SCALED,
         };
         let (fields, rest) = match &product.form {

@@ -1,6 +1,6 @@
 //! The products without vectors: the contract written down as loops.
 
-use super::{Dot, Lanes, OLD, PARTIALS, Products, ZERO};
+use super::{Dot, Lanes, OLD, PARTIALS, PLUS, Products, ZERO};
 
 /// In f32.
 pub(super) const F32: Products<f32> = Products { lanes: lanes_f32, dot: dot_f32 };
@@ -25,17 +25,17 @@ macro_rules! products {
                 for i in 0..s.m {
                     for j in 0..s.n {
                         let c = s.c.offset((i * s.c_row + j) as isize);
-                        let mut sum = match s.start {
-                            ZERO => 0.0,
-                            OLD => *c,
-                            _ => s.scale * *c,
-                        };
+                        let mut sum = if s.start == OLD { *c } else { 0.0 };
                         for t in 0..s.k {
                             let a = *s.a.offset((i * s.a_row) as isize + offset(s.a_off, s.a_step, t));
                             let b = *s.b.offset(j as isize + offset(s.b_off, s.b_step, t));
                             sum = a.mul_add(b, sum);
                         }
-                        *c = sum;
+                        *c = match s.start {
+                            ZERO | OLD => sum,
+                            PLUS => *c + sum,
+                            _ => s.scale * *c + sum,
+                        };
                     }
                 }
             }
@@ -64,7 +64,7 @@ macro_rules! products {
                         let c = s.c.offset((i * s.c_row + j * s.c_col) as isize);
                         *c = match s.start {
                             ZERO => partials[0],
-                            OLD => *c + partials[0],
+                            OLD | PLUS => *c + partials[0],
                             _ => s.scale * *c + partials[0],
                         };
                     }

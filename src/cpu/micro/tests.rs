@@ -1,7 +1,9 @@
 //! Every product on every available instruction set against the contract written as a loop over
 //! indices, bit for bit: shapes with every tail, strides, tables of offsets, every way to start.
 
-use super::{Dot, DotKernel, Lanes, LanesKernel, OLD, PARTIALS, ZERO, products_f32, products_f64};
+use super::{
+    Dot, DotKernel, Lanes, LanesKernel, OLD, PARTIALS, PLUS, SCALED, ZERO, products_f32, products_f64,
+};
 use crate::cpu::Isa;
 use proptest::prelude::*;
 
@@ -102,19 +104,24 @@ struct Case {
 const SCALE: f64 = 0.7;
 
 impl Case {
-    /// What a sum starts from, if not from zero.
-    fn old<T: Real>(&self, c: T) -> Option<T> {
+    /// What a sum goes on from.
+    fn so_far<T: Real>(&self, c: T) -> T {
+        if self.start == OLD { c } else { T::of(0.0) }
+    }
+
+    /// A sum with what it is added to at the end.
+    fn ended<T: Real>(&self, c: T, sum: T) -> T {
         match self.start {
-            ZERO => None,
-            OLD => Some(c),
-            _ => Some(T::of(SCALE) * c),
+            PLUS => c + sum,
+            SCALED => T::of(SCALE) * c + sum,
+            _ => sum,
         }
     }
 }
 
 fn cases() -> impl Strategy<Value = Case> {
     let extent = || prop_oneof![0..4usize, 1..20usize, 14..90usize];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 0..3i64);
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 0..4i64);
     ((extent(), extent(), extent()), 0..3usize, flags, 0..4usize, any::<u64>()).prop_map(
         |((m, n, k), slack, (transposed, a_table, b_table, start), outer, seed)| Case {
             m,
@@ -151,12 +158,12 @@ fn lanes<T: Real>(case: Case) {
     for i in 0..m {
         for j in 0..n {
             let c = &mut want[20 + i * c_row + j];
-            let mut sum = case.old(*c).unwrap_or(T::of(0.0));
+            let mut sum = case.so_far(*c);
             for t in 0..k {
                 let x = a[i * a_row + offset(&a_off, a_step, t)];
                 sum = x.fma(b[offset(&b_off, b_step, t) + j], sum);
             }
-            *c = sum;
+            *c = case.ended(*c, sum);
         }
     }
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
@@ -211,7 +218,8 @@ fn dot<T: Real>(case: Case) {
                 }
             }
             let c = &mut want[20 + i * c_row + j * c_col];
-            *c = case.old(*c).map_or(p[0], |old| old + p[0]);
+            let sum = if case.start == OLD { *c + p[0] } else { p[0] };
+            *c = case.ended(*c, sum);
         }
     }
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {

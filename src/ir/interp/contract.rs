@@ -30,8 +30,8 @@ pub fn contract(spec: &Contract, a: &Tensor, b: &Tensor) -> Buffer {
     }
 }
 
-/// Sums together with what they start from.
-pub fn started(start: &Buffer, sums: &Buffer) -> Buffer {
+/// Sums added to what they are added to.
+pub fn onto(start: &Buffer, sums: &Buffer) -> Buffer {
     match (start, sums) {
         (Buffer::F32(x), Buffer::F32(y)) => Buffer::F32(x.iter().zip(y).map(|(x, y)| x + y).collect()),
         (Buffer::F64(x), Buffer::F64(y)) => Buffer::F64(x.iter().zip(y).map(|(x, y)| x + y).collect()),

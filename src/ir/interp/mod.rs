@@ -223,7 +223,7 @@ pub fn apply(op: &Op, ty: &Type, inputs: &[Tensor]) -> Result<Tensor, FaultKind>
         Op::Contract(spec) => {
             let sum = contract::contract(spec, &inputs[0], &inputs[1]);
             same(match inputs.get(2) {
-                Some(start) => contract::started(&start.data, &sum),
+                Some(start) => contract::onto(&start.data, &sum),
                 None => sum,
             })
         }

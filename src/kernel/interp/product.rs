@@ -25,13 +25,16 @@ impl Block<'_> {
             let [of_c, left, right] = [&product.c, &product.a, &product.b].map(|at| self.view::<T>(at.0));
             for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
                 let at = c + i * product.c_row + j * product.c_col;
-                let old = match product.start {
-                    Start::Zero => None,
-                    Start::Old => Some(of_c.at(at)),
-                    Start::Scaled(by) => Some(T::of_value(self.value(by)).times(of_c.at(at))),
+                let (so_far, old) = match product.start {
+                    Start::Zero => (None, None),
+                    Start::Old => (Some(of_c.at(at)), None),
+                    Start::Plus => (None, Some(of_c.at(at))),
+                    Start::Scaled(by) => (None, Some(T::of_value(self.value(by)).times(of_c.at(at)))),
                 };
                 let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b };
-                elements.push((at, operands.sum(&product.form, j, old)));
+                let sum = operands.sum(&product.form, j, so_far);
+                let sum = old.map_or(sum, |old| old.value().binary(Binary::Add, sum));
+                elements.push((at, sum));
             }
         }
         for (at, value) in elements {

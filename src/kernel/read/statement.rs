@@ -114,6 +114,10 @@ impl Reader<'_> {
                 ["*", "old", "+"].into_iter().try_for_each(|word| line.expect(word))?;
                 Start::Scaled(by)
             }
+            false if line.found("old") => {
+                line.expect("+")?;
+                Start::Plus
+            }
             false => Start::Zero,
         };
         let a = self.at(line)?;

@@ -7,20 +7,16 @@ use super::scope::{Scope, flat, scaled, sum, var_index};
 use super::value::Kernel;
 use crate::fuse::What;
 use crate::fuse::access::Position;
-use crate::fuse::chains::{From, started_from};
+use crate::fuse::chains::{AT_ONCE as TERMS, From, started_from};
 use crate::fuse::pieces::operand_at;
 use crate::ir::op::Binary;
 use crate::ir::{DType, NodeId, Op as Node};
-use crate::kernel::{
-    BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Start, Stmt, Terms, Val, Var,
-};
+use crate::kernel::{BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Start, Stmt, Terms, Var};
 use crate::plan::strides;
 use crate::source::Span;
 
 /// Length from which an inner run that both operands have is summed by 16 strided sums.
 const RUN: usize = 32;
-/// Terms that one call of a micro-kernel goes through at most.
-const TERMS: usize = 16_384;
 
 /// An operand, or the result, in terms of the piece's axes.
 #[derive(Clone)]
@@ -59,23 +55,17 @@ impl Kernel<'_, '_> {
         let sink = scope.plan.in_place.get(&nth).map(|sink| &scope.fused.pieces[*sink].what);
         let to = sink.unwrap_or(&piece.what);
         let begin = node.inputs.get(2).copied().filter(|_| matches!(piece.what, What::Value(_)));
-        let start = match begin {
+        let start = match begin.filter(|_| sink.is_some()) {
+            Some(begin) => self.in_place(begin, node.ty.dtype),
             None => Start::Zero,
-            Some(begin) if sink.is_some() => self.in_place(begin, node.ty.dtype),
-            Some(begin) => {
-                self.begin(begin, to, &ranges[..outer], node.span);
-                Start::Old
-            }
         };
         if piece.extents[outer..].contains(&0) {
-            return match start {
-                Start::Old => {}
-                Start::Zero | Start::Scaled(_) => self.nest(&ranges[..outer], true, &mut |kernel, at| {
-                    let to = kernel.target(to, at);
-                    let value = kernel.first(start, &to, node.ty.dtype, node.span);
-                    kernel.store(to, value, node.span);
-                }),
-            };
+            return self.nest(&ranges[..outer], true, &mut |kernel, at| {
+                let zero = kernel.constant(node.ty.dtype, 0.0);
+                let value = begin.map_or(zero, |begin| kernel.read(begin, at));
+                let to = kernel.target(to, at);
+                kernel.store(to, value, node.span);
+            });
         }
         let axes = ranges.len();
         let positions = [operand_at(spec, 0), operand_at(spec, 1)];
@@ -123,6 +113,15 @@ impl Kernel<'_, '_> {
         let call =
             Call { start, choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, pack, columns };
         self.calls(&call, ranges, node.ty.dtype, node.span);
+        if let Some(begin) = begin.filter(|_| sink.is_none()) {
+            self.nest(&ranges[..outer], true, &mut |kernel, at| {
+                let begin = kernel.read(begin, at);
+                let to = kernel.target(to, at);
+                let sum = kernel.out.here(node.ty.dtype, Op::Load(to.0, to.1.clone()), node.span);
+                let value = kernel.out.here(node.ty.dtype, Op::Binary(Binary::Add, begin, sum), node.span);
+                kernel.store(to, value, node.span);
+            });
+        }
     }
 
     /// Where something lies in terms of the piece's axes.
@@ -191,8 +190,8 @@ impl Kernel<'_, '_> {
                 Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
             };
             let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
-            if call.adds_up() && call.start != Start::Old {
-                kernel.firsts(&c, call, ranges, dtype, span);
+            if call.adds_up() {
+                kernel.zeros(&c, call, ranges, dtype, span);
             }
             kernel.nest(&of(call.around), false, &mut |kernel, within| {
                 let [a, mut b] = [&a, &b].map(|p| moved(p, call.around, within));
@@ -205,12 +204,12 @@ impl Kernel<'_, '_> {
         });
     }
 
-    /// How a sum starts that is added up over a place.
+    /// What becomes of a place that a sum is added to.
     fn in_place(&mut self, begin: NodeId, dtype: DType) -> Start {
         let graph = self.scope.graph;
         let from = (0..graph.leaves.len()).find_map(|leaf| started_from(graph, begin, leaf));
         match from {
-            None | Some(From::Itself) => Start::Old,
+            None | Some(From::Itself) => Start::Plus,
             Some(From::Scaled(factor)) => {
                 let axes = vec![Index::default(); graph.ty(factor).rank()];
                 let by = self.read(factor, &axes);
@@ -220,44 +219,23 @@ impl Kernel<'_, '_> {
         }
     }
 
-    /// Writes what a sum starts from to where it is added up.
-    fn begin(&mut self, begin: NodeId, to: &What, ranges: &[Range], span: Option<Span>) {
-        self.nest(ranges, true, &mut |kernel, at| {
-            let value = kernel.read(begin, at);
-            let to = kernel.target(to, at);
-            kernel.store(to, value, span);
-        });
-    }
-
-    /// What stands in an element before the first call adds to it.
-    fn first(&mut self, start: Start, at: &(BufferId, Index), dtype: DType, span: Option<Span>) -> Val {
-        match start {
-            Start::Zero | Start::Old => self.constant(dtype, 0.0),
-            Start::Scaled(by) => {
-                let old = self.out.here(dtype, Op::Load(at.0, at.1.clone()), span);
-                self.out.here(dtype, Op::Binary(Binary::Mul, old, by), span)
-            }
-        }
-    }
-
-    /// What is there before several calls add to it.
-    fn firsts(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
+    /// Zeros where a product is going to be added up.
+    fn zeros(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
         let axes: Vec<usize> = call.choice.m.into_iter().chain(call.choice.n).collect();
         let loops: Vec<Range> =
             axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect();
         self.nest(&loops, true, &mut |kernel, at| {
             let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, c.strides[*axis]));
             let to = by.fold(c.base.clone(), |b, i| sum(&b, &i));
-            let to = (c.buffer, to);
-            let value = kernel.first(call.start, &to, dtype, span);
-            kernel.store(to, value, span);
+            let zero = kernel.constant(dtype, 0.0);
+            kernel.store((c.buffer, to), zero, span);
         });
     }
 }
 
 /// A micro-kernel's call with the loops around it.
 struct Call<'a> {
-    /// What the sums start from.
+    /// What becomes of the old value.
     start: Start,
     choice: &'a Choice,
     a: &'a Place,

@@ -71,6 +71,12 @@ impl Register for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_add_ps(self, b) }
+    }
+
+    #[inline(always)]
     unsafe fn times(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_mul_ps(self, b) }
@@ -154,6 +160,12 @@ impl Register for __m256d {
     unsafe fn store_masked(self, to: *mut f64, mask: __m256i) {
         // SAFETY: see above.
         unsafe { _mm256_maskstore_pd(to, mask, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm256_add_pd(self, b) }
     }
 
     #[inline(always)]

@@ -75,6 +75,12 @@ impl Register for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_add_ps(self, b) }
+    }
+
+    #[inline(always)]
     unsafe fn times(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm512_mul_ps(self, b) }
@@ -159,6 +165,12 @@ impl Register for __m512d {
     unsafe fn store_masked(self, to: *mut f64, mask: __mmask8) {
         // SAFETY: see above.
         unsafe { _mm512_mask_storeu_pd(to, mask, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { _mm512_add_pd(self, b) }
     }
 
     #[inline(always)]

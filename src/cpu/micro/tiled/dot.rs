@@ -3,7 +3,7 @@
 use super::plan::{self, Tile};
 use super::register::Register;
 use crate::cpu::micro::portable::offset;
-use crate::cpu::micro::{Dot, OLD, PARTIALS, ZERO};
+use crate::cpu::micro::{Dot, OLD, PARTIALS, PLUS, ZERO};
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
@@ -95,7 +95,7 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
                     let to = c.offset(i as isize * s.c_row as isize + j as isize * s.c_col as isize);
                     *to = match s.start {
                         ZERO => sum,
-                        OLD => V::plus(*to, sum),
+                        OLD | PLUS => V::plus(*to, sum),
                         _ => V::plus(V::product(s.scale, *to), sum),
                     };
                 }

@@ -3,7 +3,7 @@
 use super::plan::{self, Tile};
 use super::register::Register;
 use crate::cpu::micro::portable::offset;
-use crate::cpu::micro::{Lanes, OLD, SCALED, ZERO};
+use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED};
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
@@ -86,17 +86,11 @@ pub(super) unsafe fn tiles<
         let (a_row, c_row) = (s.a_row as isize, s.c_row as isize);
         for _ in 0..run.tiles {
             let mut sums = [[V::zero(); VECTORS]; ROWS];
-            if s.start != ZERO {
+            if s.start == OLD {
                 for (i, row) in sums.iter_mut().enumerate() {
                     for (v, sum) in row.iter_mut().enumerate() {
                         *sum = load(c.offset(i as isize * c_row), v);
                     }
-                }
-            }
-            if s.start == SCALED {
-                let scale = V::splat(s.scale);
-                for sum in sums.iter_mut().flatten() {
-                    *sum = scale.times(*sum);
                 }
             }
             let mut at = [a; MOST_ROWS / GROUP];
@@ -130,6 +124,16 @@ pub(super) unsafe fn tiles<
                     bt = bt.wrapping_offset(s.b_step as isize);
                 }
             }
+            if s.start == PLUS || s.start == SCALED {
+                let scale = V::splat(s.scale);
+                for (i, row) in sums.iter_mut().enumerate() {
+                    for (v, sum) in row.iter_mut().enumerate() {
+                        let old = load(c.offset(i as isize * c_row), v);
+                        let old = if s.start == SCALED { scale.times(old) } else { old };
+                        *sum = old.add(*sum);
+                    }
+                }
+            }
             for (i, row) in sums.iter().enumerate() {
                 for (v, sum) in row.iter().enumerate() {
                     let to = c.offset(i as isize * c_row).add(v * V::LANES);
@@ -155,7 +159,9 @@ pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kerne
     if s.m <= 0 || s.n <= 0 {
         return;
     }
-    let at_once = if s.m > FEW_ROWS && s.n > FEW_COLUMNS { TERMS_AT_ONCE } else { s.k };
+    // What is added at the end is added to the whole sum.
+    let whole = s.start == PLUS || s.start == SCALED;
+    let at_once = if s.m > FEW_ROWS && s.n > FEW_COLUMNS && !whole { TERMS_AT_ONCE } else { s.k };
     let mut part = *s;
     let mut done = 0;
     loop {

@@ -81,6 +81,12 @@ impl Register for float32x4_t {
     }
 
     #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { vaddq_f32(self, b) }
+    }
+
+    #[inline(always)]
     unsafe fn times(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { vmulq_f32(self, b) }
@@ -180,6 +186,12 @@ impl Register for float64x2_t {
                 *to.add(i) = *lane;
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { vaddq_f64(self, b) }
     }
 
     #[inline(always)]

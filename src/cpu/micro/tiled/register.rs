@@ -31,6 +31,8 @@ pub(super) trait Register: Copy {
     /// The sum of the 16 partial sums in `PARTS` registers, added as a tree (see
     /// [`Dot`](crate::cpu::micro::Dot)).
     unsafe fn tree<const PARTS: usize>(parts: [Self; PARTS]) -> Self::Element;
+    /// `self + b`.
+    unsafe fn add(self, b: Self) -> Self;
     /// `self * b`.
     unsafe fn times(self, b: Self) -> Self;
     /// The product of two values.
