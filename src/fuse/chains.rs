@@ -71,6 +71,8 @@ pub enum From {
     Itself,
     /// From its value times a constant.
     Scaled(NodeId),
+    /// From its value plus its value times a constant.
+    Decayed(NodeId),
 }
 
 /// What a value is of a leaf, if it is the leaf or a multiple of it.
@@ -78,6 +80,10 @@ pub fn started_from(graph: &Graph, start: NodeId, leaf: usize) -> Option<From> {
     let is_leaf = |id: NodeId| *graph.op(id) == Op::Leaf(leaf);
     match (graph.op(start), graph.inputs(start)) {
         _ if is_leaf(start) => Some(From::Itself),
+        (Op::Binary(Binary::Add), [a, b]) if is_leaf(*a) => match started_from(graph, *b, leaf) {
+            Some(From::Scaled(by)) => Some(From::Decayed(by)),
+            _ => None,
+        },
         (Op::Binary(Binary::Mul), [a, b]) if is_leaf(*a) && is_constant(graph, *b) => Some(From::Scaled(*b)),
         (Op::Binary(Binary::Mul), [a, b]) if is_leaf(*b) && is_constant(graph, *a) => Some(From::Scaled(*a)),
         _ => None,

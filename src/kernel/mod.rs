@@ -365,6 +365,9 @@ pub enum Start {
     Plus,
     /// The same after the old value has been multiplied by a value, and rounded.
     Scaled(Val),
+    /// The same after the old value, multiplied by a value and rounded, has been added to itself: a decay that
+    /// is small beside 1 keeps its own digits.
+    Decayed(Val),
 }
 
 /// The forms of a product.

@@ -244,6 +244,7 @@ impl Printer<'_> {
             Start::Old => "+=".to_owned(),
             Start::Plus => "= old +".to_owned(),
             Start::Scaled(by) => format!("= %{} * old +", by.0),
+            Start::Decayed(by) => format!("= old + %{} * old +", by.0),
         };
         let mut out = format!("product {word} {c} {becomes} {a} * {b} m={} n={}", extent(m), extent(n));
         let _ = write!(out, " c_row={c_row}");

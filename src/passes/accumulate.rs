@@ -1,6 +1,6 @@
 //! Updates as sums that are added to the old value.
 //!
-//! `w - lr * (sum(a * b) + c * w)` is `(1 - lr * c) * w + sum(a * (-lr * b))`: with the numbers inside the
+//! `w - lr * (sum(a * b) + c * w)` is `w + -lr * c * w + sum(a * (-lr * b))`: with the numbers inside the
 //! smaller factor the sum can be added to the weight where it lies, and nothing of a weight's size is written
 //! or read beside it. An update has this form whatever else is asked of its parts, so that a report
 //! changes no bit of it; a gradient that several updates share stays as it is.
@@ -17,19 +17,32 @@ pub fn accumulate(graph: Graph, trace: &mut Trace) -> Graph {
     let mut b = Builder::resume(graph);
     for nth in 0..b.graph.updates.len() {
         let update = b.graph.updates[nth].clone();
-        let mut form = Form { graph: &b.graph, uses: &uses, leaf: update.leaf, own: 0.0, sums: Vec::new() };
+        let mut form = Form {
+            graph: &b.graph,
+            uses: &uses,
+            leaf: update.leaf,
+            whole: false,
+            own: 0.0,
+            sums: Vec::new(),
+        };
         if !form.add(update.value, 1.0, true) || form.sums.is_empty() || !form.own.is_finite() {
             continue;
         }
-        let (own, sums) = (form.own, form.sums);
-        if own == 0.0 || !sums.iter().all(|sum| sum.fits(&b.graph)) {
+        let (whole, own, sums) = (form.whole, form.own, form.sums);
+        if (own == 0.0 && !whole) || !sums.iter().all(|sum| sum.fits(&b.graph)) {
             continue;
         }
         let old = b.graph.node(update.value).clone();
         let leaf = b.graph.ids().find(|id| *b.graph.op(*id) == Op::Leaf(update.leaf));
         (b.span, b.rules) = (old.span, [&old.rules[..], &["onto-old"]].concat());
         let leaf = leaf.expect("the form has the leaf in it");
-        let mut value = if own == 1.0 { leaf } else { b.with_constant(Binary::Mul, leaf, own) };
+        let mut value = leaf;
+        if own != 0.0 {
+            value = b.with_constant(Binary::Mul, leaf, own);
+        }
+        if own != 0.0 && whole {
+            value = b.add(leaf, value);
+        }
         for sum in sums {
             value = sum.onto(&mut b, value);
         }
@@ -65,7 +78,9 @@ struct Form<'a> {
     graph: &'a Graph,
     uses: &'a [usize],
     leaf: usize,
-    /// The leaf's factor.
+    /// Whether the leaf itself is a part.
+    whole: bool,
+    /// The factor of the leaf besides: that of a small decay has its own digits.
     own: f64,
     sums: Vec<Sum>,
 }
@@ -82,7 +97,14 @@ impl Form<'_> {
     fn add(&mut self, id: NodeId, factor: f64, root: bool) -> bool {
         let facts = Facts::new(self.graph, &[]);
         if *self.graph.op(id) == Op::Leaf(self.leaf) {
-            self.own += factor;
+            // What is 0 times an infinite weight is no number.
+            if factor == 0.0 {
+                return false;
+            }
+            match factor {
+                1.0 if !self.whole => self.whole = true,
+                _ => self.own += factor,
+            }
             return true;
         }
         // What others use is computed for them anyway.

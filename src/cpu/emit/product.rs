@@ -1,7 +1,7 @@
 //! Sums of products: the arguments of a micro-kernel, and its call.
 
 use super::function::Emitter;
-use crate::cpu::micro::{Dot, Lanes, OLD, PLUS, SCALED, ZERO};
+use crate::cpu::micro::{DECAYED, Dot, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::ir::DType;
 use crate::kernel::{Form, Product, Start, Terms};
 use cranelift_codegen::ir::InstBuilder;
@@ -47,6 +47,7 @@ impl<'a> Emitter<'a, '_> {
             Start::Old => OLD,
             Start::Plus => PLUS,
             Start::Scaled(_) => SCALED,
+            Start::Decayed(_) => DECAYED,
         };
         let (fields, rest) = match &product.form {
             Form::Lanes { terms } => {
@@ -142,7 +143,7 @@ impl<'a> Emitter<'a, '_> {
                 self.b.ins().stack_store(I64, count, slot, field as i32);
             }
         }
-        if let Start::Scaled(by) = product.start {
+        if let Start::Scaled(by) | Start::Decayed(by) = product.start {
             let by = self.one(by);
             self.b.ins().stack_store(I64, by, slot, fields.scale as i32);
         }

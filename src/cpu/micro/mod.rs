@@ -17,8 +17,8 @@ use super::isa::Isa;
 /// `C[i*c_row + j] (+)= sum_t A[i*a_row + a(t)] * B[b(t) + j]` for i below `m`, j below `n`, t below `k`.
 ///
 /// Terms are added in ascending t, each with one fused multiply-add, to an accumulator that starts
-/// from +0, or from C's old value where `start` says that this is the sum so far; or the sum is added to the
-/// old value, or to `scale` times it, at the end. `a(t)` is `a_off[t]`, or `t * a_step`
+/// from +0, or from C's old value where `start` says that this is the sum so far; or the sum is added at the
+/// end to the old value, to `scale` times it, or to it plus `scale` times it. `a(t)` is `a_off[t]`, or `t * a_step`
 /// where the table is null; `b` likewise. All strides and offsets count elements.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub struct Lanes<T> {
     pub n: i64,
     /// Terms of each sum.
     pub k: i64,
-    /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`] or [`SCALED`].
+    /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`], [`SCALED`] or [`DECAYED`].
     pub start: i64,
     /// By what the old value is multiplied.
     pub scale: T,
@@ -90,7 +90,7 @@ pub struct Dot<T> {
     pub n: i64,
     /// Terms in a run.
     pub k: i64,
-    /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`] or [`SCALED`].
+    /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`], [`SCALED`] or [`DECAYED`].
     pub start: i64,
     /// By what the old value is multiplied.
     pub scale: T,
@@ -104,6 +104,8 @@ pub const OLD: i64 = 1;
 pub const PLUS: i64 = 2;
 /// The sum is added to it times a number.
 pub const SCALED: i64 = 3;
+/// The sum is added to it plus it times a number.
+pub const DECAYED: i64 = 4;
 
 /// How many partial sums [`Dot`] has.
 pub const PARTIALS: usize = 16;

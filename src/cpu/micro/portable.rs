@@ -1,6 +1,6 @@
 //! The products without vectors: the contract written down as loops.
 
-use super::{Dot, Lanes, OLD, PARTIALS, PLUS, Products, ZERO};
+use super::{Dot, Lanes, OLD, PARTIALS, PLUS, Products, SCALED, ZERO};
 
 /// In f32.
 pub(super) const F32: Products<f32> = Products { lanes: lanes_f32, dot: dot_f32 };
@@ -34,7 +34,8 @@ macro_rules! products {
                         *c = match s.start {
                             ZERO | OLD => sum,
                             PLUS => *c + sum,
-                            _ => s.scale * *c + sum,
+                            SCALED => s.scale * *c + sum,
+                            _ => (*c + s.scale * *c) + sum,
                         };
                     }
                 }
@@ -65,7 +66,8 @@ macro_rules! products {
                         *c = match s.start {
                             ZERO => partials[0],
                             OLD | PLUS => *c + partials[0],
-                            _ => s.scale * *c + partials[0],
+                            SCALED => s.scale * *c + partials[0],
+                            _ => (*c + s.scale * *c) + partials[0],
                         };
                     }
                 }

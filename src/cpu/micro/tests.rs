@@ -2,7 +2,8 @@
 //! indices, bit for bit: shapes with every tail, strides, tables of offsets, every way to start.
 
 use super::{
-    Dot, DotKernel, Lanes, LanesKernel, OLD, PARTIALS, PLUS, SCALED, ZERO, products_f32, products_f64,
+    DECAYED, Dot, DotKernel, Lanes, LanesKernel, OLD, PARTIALS, PLUS, SCALED, ZERO, products_f32,
+    products_f64,
 };
 use crate::cpu::Isa;
 use proptest::prelude::*;
@@ -114,6 +115,7 @@ impl Case {
         match self.start {
             PLUS => c + sum,
             SCALED => T::of(SCALE) * c + sum,
+            DECAYED => (c + T::of(SCALE) * c) + sum,
             _ => sum,
         }
     }
@@ -121,7 +123,7 @@ impl Case {
 
 fn cases() -> impl Strategy<Value = Case> {
     let extent = || prop_oneof![0..4usize, 1..20usize, 14..90usize];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 0..4i64);
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 0..5i64);
     ((extent(), extent(), extent()), 0..3usize, flags, 0..4usize, any::<u64>()).prop_map(
         |((m, n, k), slack, (transposed, a_table, b_table, start), outer, seed)| Case {
             m,

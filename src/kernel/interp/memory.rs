@@ -32,6 +32,8 @@ pub(super) trait Real: Element + Default {
     fn multiply_add(self, b: Self, c: Self) -> Self;
     /// `self * b`.
     fn times(self, b: Self) -> Self;
+    /// `self + b`.
+    fn plus(self, b: Self) -> Self;
     /// As a value.
     fn value(self) -> Value;
     /// A value of this type.
@@ -53,6 +55,10 @@ macro_rules! real {
 
             fn times(self, b: $t) -> $t {
                 self * b
+            }
+
+            fn plus(self, b: $t) -> $t {
+                self + b
             }
 
             fn value(self) -> Value {

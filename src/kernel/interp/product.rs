@@ -30,6 +30,10 @@ impl Block<'_> {
                     Start::Old => (Some(of_c.at(at)), None),
                     Start::Plus => (None, Some(of_c.at(at))),
                     Start::Scaled(by) => (None, Some(T::of_value(self.value(by)).times(of_c.at(at)))),
+                    Start::Decayed(by) => {
+                        let old = of_c.at(at);
+                        (None, Some(old.plus(T::of_value(self.value(by)).times(old))))
+                    }
                 };
                 let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b };
                 let sum = operands.sum(&product.form, j, so_far);

@@ -109,16 +109,22 @@ impl Reader<'_> {
         line.expect("=")?;
         let start = match old {
             true => Start::Old,
-            false if line.rest.starts_with('%') => {
-                let by = value(line)?;
-                ["*", "old", "+"].into_iter().try_for_each(|word| line.expect(word))?;
-                Start::Scaled(by)
+            false => {
+                let plus = line.found("old");
+                if plus {
+                    line.expect("+")?;
+                }
+                let by = if line.rest.starts_with('%') { Some(value(line)?) } else { None };
+                if by.is_some() {
+                    ["*", "old", "+"].into_iter().try_for_each(|word| line.expect(word))?;
+                }
+                match (plus, by) {
+                    (false, None) => Start::Zero,
+                    (true, None) => Start::Plus,
+                    (false, Some(by)) => Start::Scaled(by),
+                    (true, Some(by)) => Start::Decayed(by),
+                }
             }
-            false if line.found("old") => {
-                line.expect("+")?;
-                Start::Plus
-            }
-            false => Start::Zero,
         };
         let a = self.at(line)?;
         line.expect("*")?;

@@ -11,7 +11,9 @@ use crate::fuse::chains::{AT_ONCE as TERMS, From, started_from};
 use crate::fuse::pieces::operand_at;
 use crate::ir::op::Binary;
 use crate::ir::{DType, NodeId, Op as Node};
-use crate::kernel::{BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Start, Stmt, Terms, Var};
+use crate::kernel::{
+    BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Start, Stmt, Terms, Val, Var,
+};
 use crate::plan::strides;
 use crate::source::Span;
 
@@ -210,13 +212,17 @@ impl Kernel<'_, '_> {
         let from = (0..graph.leaves.len()).find_map(|leaf| started_from(graph, begin, leaf));
         match from {
             None | Some(From::Itself) => Start::Plus,
-            Some(From::Scaled(factor)) => {
-                let axes = vec![Index::default(); graph.ty(factor).rank()];
-                let by = self.read(factor, &axes);
-                debug_assert_eq!(self.out.values[by.0 as usize], dtype);
-                Start::Scaled(by)
-            }
+            Some(From::Scaled(factor)) => Start::Scaled(self.constant_of(factor, dtype)),
+            Some(From::Decayed(factor)) => Start::Decayed(self.constant_of(factor, dtype)),
         }
+    }
+
+    /// The number that all elements of a node are.
+    fn constant_of(&mut self, id: NodeId, dtype: DType) -> Val {
+        let axes = vec![Index::default(); self.scope.graph.ty(id).rank()];
+        let value = self.read(id, &axes);
+        debug_assert_eq!(self.out.values[value.0 as usize], dtype);
+        value
     }
 
     /// Zeros where a product is going to be added up.

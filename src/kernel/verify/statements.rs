@@ -231,7 +231,7 @@ impl Checker<'_> {
         let Product { form, c, a, b, m, n, c_col, start, .. } = product;
         let dtype = self.at(c.0, &c.1)?;
         real(dtype)?;
-        if let Start::Scaled(by) = start {
+        if let Start::Scaled(by) | Start::Decayed(by) = start {
             equal(self.value(*by)?, dtype)?;
         }
         equal(self.at(a.0, &a.1)?, dtype)?;

@@ -150,7 +150,8 @@ impl Kernels<'_> {
         let (m, n) = (self.extent(), self.extent());
         let (c_row, a_row) = (self.signed(), self.signed());
         let c_col = self.0.of(&[1, 1, -3, 20]);
-        let start = self.0.of(&[Start::Zero, Start::Old, Start::Plus, Start::Scaled(Val(3))]);
+        let start =
+            self.0.of(&[Start::Zero, Start::Old, Start::Plus, Start::Scaled(Val(3)), Start::Decayed(Val(0))]);
         Product { form, c, a, b, m, n, c_row, c_col, a_row, start, span }
     }
 

@@ -3,7 +3,7 @@
 use super::plan::{self, Tile};
 use super::register::Register;
 use crate::cpu::micro::portable::offset;
-use crate::cpu::micro::{Dot, OLD, PARTIALS, PLUS, ZERO};
+use crate::cpu::micro::{Dot, OLD, PARTIALS, PLUS, SCALED, ZERO};
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
@@ -96,7 +96,8 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
                     *to = match s.start {
                         ZERO => sum,
                         OLD | PLUS => V::plus(*to, sum),
-                        _ => V::plus(V::product(s.scale, *to), sum),
+                        SCALED => V::plus(V::product(s.scale, *to), sum),
+                        _ => V::plus(V::plus(*to, V::product(s.scale, *to)), sum),
                     };
                 }
             }

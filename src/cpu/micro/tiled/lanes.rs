@@ -3,7 +3,7 @@
 use super::plan::{self, Tile};
 use super::register::Register;
 use crate::cpu::micro::portable::offset;
-use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED};
+use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED, ZERO};
 
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
@@ -124,12 +124,16 @@ pub(super) unsafe fn tiles<
                     bt = bt.wrapping_offset(s.b_step as isize);
                 }
             }
-            if s.start == PLUS || s.start == SCALED {
+            if s.start != ZERO && s.start != OLD {
                 let scale = V::splat(s.scale);
                 for (i, row) in sums.iter_mut().enumerate() {
                     for (v, sum) in row.iter_mut().enumerate() {
                         let old = load(c.offset(i as isize * c_row), v);
-                        let old = if s.start == SCALED { scale.times(old) } else { old };
+                        let old = match s.start {
+                            PLUS => old,
+                            SCALED => scale.times(old),
+                            _ => old.add(scale.times(old)),
+                        };
                         *sum = old.add(*sum);
                     }
                 }
@@ -160,7 +164,7 @@ pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kerne
         return;
     }
     // What is added at the end is added to the whole sum.
-    let whole = s.start == PLUS || s.start == SCALED;
+    let whole = s.start != ZERO && s.start != OLD;
     let at_once = if s.m > FEW_ROWS && s.n > FEW_COLUMNS && !whole { TERMS_AT_ONCE } else { s.k };
     let mut part = *s;
     let mut done = 0;
