@@ -53,6 +53,8 @@ pub struct Storage {
     pub block: Option<usize>,
     /// The axis of which only a tile is held.
     pub tile: Option<usize>,
+    /// The axis whose elements are neighbours, if it is not the last.
+    pub inner: Option<usize>,
 }
 
 /// A kind of memory, and a byte in it.
@@ -72,7 +74,13 @@ impl Storage {
 
     /// Elements between two neighbours along each axis.
     pub fn strides(&self) -> Vec<i64> {
-        strides(&self.held)
+        let Some(inner) = self.inner else { return strides(&self.held) };
+        let width = self.held[inner] as i64;
+        let mut others = self.held.clone();
+        others[inner] = 1;
+        let mut along: Vec<i64> = strides(&others).into_iter().map(|by| by * width).collect();
+        along[inner] = 1;
+        along
     }
 }
 
@@ -140,6 +148,7 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                     held: ty.shape.clone(),
                     block: None,
                     tile: None,
+                    inner: None,
                 };
                 let storage = match (fused.clusters[home].owner, piece.owner) {
                     (Some(owner), Some(axis)) if last == home && axis < piece.outer => {
@@ -162,7 +171,9 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                 let split = owner::split(&piece.extents[..piece.outer], summed).expect("a divided sum");
                 let held = [&[owner::blocks(summed[split])], &piece.extents[..piece.outer]].concat();
                 let dtype = graph.ty(*id).dtype;
-                let whole = Storage { memory: Memory::Arena(0), dtype, held, block: None, tile: None };
+                // The blocks come first.
+                let inner = columns(graph, *id, &piece.extents[..piece.outer]).map(|axis| axis + 1);
+                let whole = Storage { memory: Memory::Arena(0), dtype, held, block: None, tile: None, inner };
                 plan.values.insert(source, arena.storage(whole, moments[home].0, moments[last].1));
             }
             What::Loop(id, _) => results(graph, fused, *id, &cluster_of, &moments, arena, &mut plan),
@@ -171,6 +182,24 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
     }
     share_scratch(fused, &cluster_of, &mut plan);
     plan
+}
+
+/// Extent below which an axis makes poor columns of a product, and from which another is worth being them.
+const FEW: usize = 16;
+const MANY: usize = 32;
+
+/// The axis of a product's result that had better be its columns than the last: a long one that one factor
+/// alone has.
+fn columns(graph: &Graph, id: NodeId, outer: &[usize]) -> Option<usize> {
+    let Op::Contract(spec) = graph.op(id) else { return None };
+    let only = |axis: usize| {
+        let v = spec.output[axis];
+        let has = |of: usize| spec.operands[of].iter().any(|a| a.terms.iter().any(|(w, _)| *w == v));
+        has(0) != has(1)
+    };
+    let longest =
+        (0..outer.len()).filter(|axis| outer[*axis] >= MANY && only(*axis)).max_by_key(|a| outer[*a]);
+    longest.filter(|_| outer.last().is_some_and(|last| *last < FEW))
 }
 
 /// Storage for the carried values and the stacks of a scan.
@@ -204,8 +233,14 @@ fn results(
             let readers = all.clone().filter(|p| reads(p, Source::Node(*node))).map(|p| cluster_of[p]);
             readers.fold(last, usize::max)
         });
-        let whole =
-            Storage { memory: Memory::Arena(0), dtype: ty.dtype, held: ty.shape, block: None, tile: None };
+        let whole = Storage {
+            memory: Memory::Arena(0),
+            dtype: ty.dtype,
+            held: ty.shape,
+            block: None,
+            tile: None,
+            inner: None,
+        };
         let storage = arena.storage(whole, moments[first].0, moments[last].1);
         for node in nodes {
             plan.values.insert(Source::Node(node), storage.clone());

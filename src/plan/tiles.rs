@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// Elements of a tile: 8 KiB of f32.
 const TILE: usize = 2048;
 
+/// A tile of fewer rows would leave most of a product's registers idle.
+const ROWS: usize = 8;
+
 /// How a product is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tile {
@@ -60,7 +63,7 @@ pub fn tiles(graph: &Graph, fused: &Fused) -> BTreeMap<usize, Tile> {
             };
             let others: usize = held.iter().product::<usize>() / held[axis];
             let size = (TILE / others.max(1)).clamp(1, held[axis]);
-            if size < held[axis] && axis != held.len() - 1 {
+            if size < held[axis] && size >= ROWS && axis != held.len() - 1 {
                 found.insert(*nth, Tile { axis, size, user });
             }
         }

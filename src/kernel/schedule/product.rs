@@ -73,7 +73,8 @@ impl Kernel<'_, '_> {
         let positions = [operand_at(spec, 0), operand_at(spec, 1)];
         let logical = [0, 1].map(|i| logical_strides(self, node.inputs[i], &positions[i], axes));
         let short: Vec<bool> = ranges.iter().map(|r| r.extent.rest.is_some()).collect();
-        let choice = choose(&piece.extents, outer, &logical, &short);
+        let c = self.place(axes, ranges, &mut |kernel, along| kernel.target(to, &along[..outer]));
+        let choice = choose(&piece.extents, outer, &logical, &short, &c.strides);
         let [left, right] = if choice.swap { [1, 0] } else { [0, 1] };
         let mut placed = |i: usize| {
             let at: Vec<Position> = positions[i].clone();
@@ -83,7 +84,6 @@ impl Kernel<'_, '_> {
             })
         };
         let (a, mut b) = (placed(left), placed(right));
-        let c = self.place(axes, ranges, &mut |kernel, along| kernel.target(to, &along[..outer]));
 
         // Summed axes: in loops around the call, or inside it. A block's own axis is outermost.
         let mut summed: Vec<usize> = (outer..axes).filter(|s| Some(*s) != choice.run).collect();
@@ -186,11 +186,27 @@ impl Kernel<'_, '_> {
         let of = |axes: &[usize]| -> Vec<Range> {
             axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect()
         };
+        let moved = |place: &Place, axes: &[usize], at: &[Index]| {
+            let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
+            Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
+        };
+        let still = call.free.iter().all(|axis| call.b.strides[*axis] == 0);
+        if let Some(n) = call.pack.filter(|_| still && call.adds_up()) {
+            // Laid out once for all loops over the result.
+            self.nest(&of(call.free), false, &mut |kernel, at| {
+                kernel.zeros(&moved(call.c, call.free, at), call, ranges, dtype, span);
+            });
+            return self.nest(&of(call.around), false, &mut |kernel, within| {
+                let [a, b] = [call.a, call.b].map(|p| moved(p, call.around, within));
+                let b = kernel.packed(&b, call.within, n, ranges, dtype, span);
+                kernel.nest(&of(call.free), false, &mut |kernel, at| {
+                    let [a, b, c] = [&a, &b, call.c].map(|p| moved(p, call.free, at));
+                    let product = call.product(&a, &b, &c, ranges, span);
+                    kernel.out.push(Stmt::Product(Box::new(product)));
+                });
+            });
+        }
         self.nest(&of(call.free), false, &mut |kernel, at| {
-            let moved = |place: &Place, axes: &[usize], at: &[Index]| {
-                let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
-                Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
-            };
             let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
             if call.adds_up() {
                 kernel.zeros(&c, call, ranges, dtype, span);
@@ -308,8 +324,14 @@ fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
 }
 
 /// Chooses the form, the rows and the columns. `short` says along which axes the last block has a rest: the
-/// inner run has one length.
-fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], short: &[bool]) -> Choice {
+/// inner run has one length. Only the form decides the order of the sum; columns are neighbours in the result.
+fn choose(
+    extents: &[usize],
+    outer: usize,
+    logical: &[Vec<i64>; 2],
+    short: &[bool],
+    result: &[i64],
+) -> Choice {
     let only = |axis: usize, of: usize| logical[of][axis] != 0 && logical[1 - of][axis] == 0;
     let longest = |of: usize, but: Option<usize>| {
         (0..outer)
@@ -321,7 +343,7 @@ fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], short: &[boo
     if run.is_some() {
         return Choice { swap: false, m: longest(0, None), n: longest(1, None), run };
     }
-    let last = outer.checked_sub(1).filter(|n| extents[*n] > 1);
+    let last = (0..outer).rev().find(|n| extents[*n] > 1 && result[*n] == 1);
     let n = last.filter(|n| only(*n, 0) || only(*n, 1));
     let swap = n.is_some_and(|n| only(n, 0));
     let rows_of = if swap { 1 } else { 0 };
