@@ -10,8 +10,6 @@ mod cost;
 mod meaning;
 #[path = "suite/kernel/orders.rs"]
 mod orders;
-#[path = "suite/kernel/programs.rs"]
-mod programs;
 #[path = "suite/kernel/text.rs"]
 mod text;
 #[path = "suite/kernel/verify.rs"]

@@ -68,7 +68,7 @@ const MODEL_STEMS: &[&str] = &[
 
 /// The same as words of their own, for others have these letters too.
 const MODEL_WORDS: &[&str] =
-    &["adam", "belief", "dae", "dbn", "dropout", "elman", "hmc", "lstm", "rnn", "sda"];
+    &["adam", "belief", "dae", "dbn", "dropout", "elman", "hmc", "lstm", "mlp", "rnn", "sda"];
 
 /// Codes that no program can bring about yet, with the reason.
 const NOT_REACHED: &[(&str, &str)] = &[];

@@ -27,7 +27,7 @@ pub(super) struct Dim {
     /// The frame whose code may use the name; elsewhere an axis bears the outer name.
     pub owner: FrameId,
     pub span: Span,
-    /// Where its extent comes from, as messages say it: `below, mlp.dl:19`.
+    /// Where its extent comes from, as messages say it: `below, net.dl:19`.
     pub origin: String,
 }
 

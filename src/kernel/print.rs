@@ -10,7 +10,7 @@
 //!   product lanes b7[i] = x[0] * below.W[i] m=20 n=min(32, 500 - i) c_row=500 a_row=784 terms=784 by (1, 500)
 //!   for j < 20
 //!     lanes k < min(32, 500 - i)
-//!       %0 = load b7[j*500 + i + k] : f32  # mlp.dl:12:8
+//!       %0 = load b7[j*500 + i + k] : f32  # net.dl:12:8
 //!       %1 = fold sum strided l < 500 : f32
 //!         %2 = load below.W[j*500 + l] : f32
 //!         item %2

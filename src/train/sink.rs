@@ -79,8 +79,9 @@ impl Sink for () {
 pub struct Terminal {
     quiet: bool,
     bar: Option<ProgressBar>,
-    /// When the loops now running began, and how far they were last seen.
+    /// When the loops now running began, how far they were then, and how far they have been seen.
     began: Instant,
+    from: f64,
     seen: f64,
     told: Instant,
 }
@@ -98,20 +99,22 @@ impl Terminal {
             bar
         });
         let now = Instant::now();
-        Terminal { quiet, bar, began: now, seen: 0.0, told: now }
+        Terminal { quiet, bar, began: now, from: 0.0, seen: 0.0, told: now }
     }
 
     fn progress(&mut self, phase: Option<&str>, epoch: Option<usize>, fraction: f64) {
-        if fraction < self.seen {
-            self.began = Instant::now();
+        // A loop within an epoch (validation) sets the position back by less than an epoch; other loops by more.
+        if fraction < self.seen / 2.0 {
+            (self.began, self.from, self.seen) = (Instant::now(), fraction, fraction);
         }
-        self.seen = fraction;
+        self.seen = self.seen.max(fraction);
         let mut place = phase.unwrap_or("run").to_owned();
         if let Some(epoch) = epoch {
             place += &format!(", epoch {epoch}");
         }
         let spent = self.began.elapsed().as_secs_f64();
-        let left = (fraction > 0.0 && spent > 1.0).then(|| remaining(spent / fraction * (1.0 - fraction)));
+        let done = self.seen - self.from;
+        let left = (done > 0.0 && spent > 1.0).then(|| remaining(spent / done * (1.0 - self.seen)));
         let left = left.unwrap_or_default();
         match &self.bar {
             Some(bar) => {

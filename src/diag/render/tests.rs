@@ -13,7 +13,7 @@ fn at(sources: &SourceMap, file: u32, text: &str) -> Span {
 
 fn model() -> SourceMap {
     let mut sources = SourceMap::default();
-    sources.add("mlp.dl", None, "use layers: Dense\n\n\nbelow = Dense[784, 500]\ny = below(W @ x)\n");
+    sources.add("net.dl", None, "use layers: Dense\n\n\nbelow = Dense[784, 500]\ny = below(W @ x)\n");
     sources.add("layers.dl", None, "layer Dense[n_in, n_out] {\n  param W[n_in, n_out] = 0\n}\n");
     sources
 }
@@ -37,7 +37,7 @@ error DL0301
    ·         ───────┬──────
    ·                ╰── W is [n_in = 784, n_out = 500]
    ╰────
-   ╭─[mlp.dl:4:9]
+   ╭─[net.dl:4:9]
  4 │ below = Dense[784, 500]
    ·         ───────┬───────
    ·                ╰── made here
@@ -66,7 +66,7 @@ fn overlapping_labels_are_taken_apart() {
 error DL0301
 
   × t
-   ╭─[mlp.dl:5:13]
+   ╭─[net.dl:5:13]
  5 │ y = below(W @ x)
    ·           ┬ ┬ ┬
    ·           │ │ ╰─┤ x
