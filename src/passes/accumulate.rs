@@ -5,7 +5,7 @@
 //! or read beside it. An update has this form whatever else is asked of its parts, so that a report
 //! changes no bit of it; a gradient that several updates share stays as it is.
 
-use crate::ir::{Binary, Builder, Contract, Graph, NodeId, Op, Unary};
+use crate::ir::{Binary, Builder, Contract, DType, Graph, NodeId, Op, Unary};
 use crate::rules::{Facts, Fired, Trace};
 
 /// What it does, as text.
@@ -17,19 +17,27 @@ pub fn accumulate(graph: Graph, trace: &mut Trace) -> Graph {
     let mut b = Builder::resume(graph);
     for nth in 0..b.graph.updates.len() {
         let update = b.graph.updates[nth].clone();
+        // What others use as well is computed for them as it is.
+        if uses[update.value.index()] > 1 {
+            continue;
+        }
         let mut form = Form {
             graph: &b.graph,
             uses: &uses,
             leaf: update.leaf,
             whole: false,
-            own: 0.0,
+            own: Vec::new(),
             sums: Vec::new(),
         };
-        if !form.add(update.value, 1.0, true) || form.sums.is_empty() || !form.own.is_finite() {
+        if !form.add(update.value, 1.0) || form.sums.is_empty() {
             continue;
         }
-        let (whole, own, sums) = (form.whole, form.own, form.sums);
-        if (own == 0.0 && !whole) || !sums.iter().all(|sum| sum.fits(&b.graph)) {
+        let (whole, parts, sums) = (form.whole, form.own, form.sums);
+        let own: f64 = parts.iter().sum();
+        // Multiples that cancel are no number where the leaf is infinite.
+        let decays = !parts.is_empty();
+        let fits = !decays || plain(own, b.dtype(update.value));
+        if !fits || !(decays || whole) || !sums.iter().all(|sum| sum.fits(&b.graph)) {
             continue;
         }
         let old = b.graph.node(update.value).clone();
@@ -37,10 +45,10 @@ pub fn accumulate(graph: Graph, trace: &mut Trace) -> Graph {
         (b.span, b.rules) = (old.span, [&old.rules[..], &["onto-old"]].concat());
         let leaf = leaf.expect("the form has the leaf in it");
         let mut value = leaf;
-        if own != 0.0 {
+        if decays {
             value = b.with_constant(Binary::Mul, leaf, own);
         }
-        if own != 0.0 && whole {
+        if decays && whole {
             value = b.add(leaf, value);
         }
         for sum in sums {
@@ -57,6 +65,12 @@ pub fn accumulate(graph: Graph, trace: &mut Trace) -> Graph {
         });
     }
     b.graph
+}
+
+/// Whether a factor is neither 0 nor infinite, also as a number of a type.
+fn plain(factor: f64, dtype: DType) -> bool {
+    let rounded = if dtype == DType::F32 { f64::from(factor as f32) } else { factor };
+    rounded.is_finite() && rounded != 0.0
 }
 
 /// How often what updates need is used by what updates need.
@@ -80,8 +94,8 @@ struct Form<'a> {
     leaf: usize,
     /// Whether the leaf itself is a part.
     whole: bool,
-    /// The factor of the leaf besides: that of a small decay has its own digits.
-    own: f64,
+    /// The factors of the leaf besides: that of a small decay has its own digits.
+    own: Vec<f64>,
     sums: Vec<Sum>,
 }
 
@@ -94,7 +108,7 @@ struct Sum {
 
 impl Form<'_> {
     /// Adds a value times a factor; says whether it has the form.
-    fn add(&mut self, id: NodeId, factor: f64, root: bool) -> bool {
+    fn add(&mut self, id: NodeId, factor: f64) -> bool {
         let facts = Facts::new(self.graph, &[]);
         if *self.graph.op(id) == Op::Leaf(self.leaf) {
             // What is 0 times an infinite weight is no number.
@@ -103,39 +117,39 @@ impl Form<'_> {
             }
             match factor {
                 1.0 if !self.whole => self.whole = true,
-                _ => self.own += factor,
+                _ => self.own.push(factor),
             }
             return true;
         }
-        // What others use is computed for them anyway.
-        if !root && self.uses[id.index()] > 1 {
+        if self.uses[id.index()] > 1 {
             return false;
         }
-        if let Some(spec) = contraction(self.graph, id) {
+        if let Some(spec) = contraction(self.graph, self.uses, id) {
             self.sums.push(Sum { node: id, spec, factor });
             return true;
         }
         if let Some(a) = facts.unary(id, Unary::Neg) {
-            return self.add(a, -factor, false);
+            return self.add(a, -factor);
         }
         let (Op::Binary(f), [a, b]) = (self.graph.op(id), self.graph.inputs(id)) else { return false };
         match (f, facts.constant(*a), facts.constant(*b)) {
-            (Binary::Add, ..) => self.add(*a, factor, false) && self.add(*b, factor, false),
-            (Binary::Sub, ..) => self.add(*a, factor, false) && self.add(*b, -factor, false),
-            (Binary::Mul, _, Some(c)) => self.add(*a, factor * c, false),
-            (Binary::Mul, Some(c), _) => self.add(*b, factor * c, false),
-            (Binary::Div, _, Some(c)) => self.add(*a, factor / c, false),
+            (Binary::Add, ..) => self.add(*a, factor) && self.add(*b, factor),
+            (Binary::Sub, ..) => self.add(*a, factor) && self.add(*b, -factor),
+            (Binary::Mul, _, Some(c)) => self.add(*a, factor * c),
+            (Binary::Mul, Some(c), _) => self.add(*b, factor * c),
+            (Binary::Div, _, Some(c)) => self.add(*a, factor / c),
             _ => false,
         }
     }
 }
 
 /// A contraction, or a transposed one as one of its own.
-fn contraction(graph: &Graph, id: NodeId) -> Option<Contract> {
+fn contraction(graph: &Graph, uses: &[usize], id: NodeId) -> Option<Contract> {
     match graph.op(id) {
+        _ if uses[id.index()] > 1 => None,
         Op::Contract(spec) if graph.inputs(id).len() == 2 => Some(spec.clone()),
         Op::Transpose { perm } => {
-            let spec = contraction(graph, graph.inputs(id)[0])?;
+            let spec = contraction(graph, uses, graph.inputs(id)[0])?;
             Some(Contract { output: perm.iter().map(|axis| spec.output[*axis]).collect(), ..spec })
         }
         _ => None,
@@ -156,7 +170,7 @@ impl Sum {
     fn fits(&self, graph: &Graph) -> bool {
         let elements = |id: NodeId| graph.ty(id).elements();
         let smaller = self.factors(graph).into_iter().map(elements).min().unwrap_or(0);
-        let may = self.factor.is_finite() && self.factor != 0.0;
+        let may = plain(self.factor, graph.ty(self.node).dtype);
         self.factor == 1.0 || (may && smaller <= elements(self.node))
     }
 

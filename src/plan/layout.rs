@@ -8,7 +8,7 @@ use super::Plan;
 use crate::fuse::{Fused, Piece, Source, What, owner};
 use crate::ir::tensor::Buffer as Array;
 use crate::ir::{Graph, LeafKind, Op};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How the elements of an array lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -110,6 +110,11 @@ fn by_panels(graph: &Graph, fused: &Fused, plan: &Plan, place: usize, width: usi
     for cluster in &fused.clusters {
         for nth in &cluster.pieces {
             let piece = &fused.pieces[*nth];
+            // One loop over panels serves a piece, not two.
+            let takes = !last_axes(graph, piece, place).is_empty();
+            if takes && looped(graph, piece).len() > 1 {
+                return Way::Other;
+            }
             for axis in last_axes(graph, piece, place) {
                 let owned = axis.is_some() && axis == piece.owner;
                 let tiled = plan
@@ -125,6 +130,17 @@ fn by_panels(graph: &Graph, fused: &Fused, plan: &Plan, place: usize, width: usi
         }
     }
     way
+}
+
+/// The axes, with the width of the panels, along which a piece would go panel by panel were all places in panels.
+fn looped(graph: &Graph, piece: &Piece) -> BTreeSet<(usize, usize)> {
+    let mut found = BTreeSet::new();
+    for leaf in graph.leaves.iter().filter(|l| l.kind == LeafKind::Place && l.ty.rank() > 1) {
+        let width = leaf.ty.shape.last().map_or(1, |last| owner::unit(*last));
+        let axes = last_axes(graph, piece, leaf.index).into_iter().flatten();
+        found.extend(axes.filter(|axis| Some(*axis) != piece.owner).map(|axis| (axis, width)));
+    }
+    found
 }
 
 /// For each time that a piece reads or writes a place, its axis that is the place's last; none if no axis is.

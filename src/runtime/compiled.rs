@@ -41,12 +41,14 @@ impl<'a> CompiledDevice<'a> {
             graph.reports.iter().map(|report| graph.ty(report.value).clone()).collect()
         };
         // One by one, so that an array is in memory twice for a moment only.
-        let mut layouts = vec![Layout::Rows; module.places.len()];
+        let mut layouts = vec![None; module.places.len()];
         for buffer in steps.iter().flat_map(|step| &step.buffers) {
             if let Home::Place(place) = buffer.home {
-                layouts[place] = buffer.layout;
+                let first = layouts[place].get_or_insert(buffer.layout);
+                assert_eq!(*first, buffer.layout, "steps lay {} out in two ways", buffer.name);
             }
         }
+        let layouts: Vec<Layout> = layouts.into_iter().map(Option::unwrap_or_default).collect();
         let places = ready.places.into_iter().zip(&layouts);
         let places =
             places.map(|(tensor, layout)| Block::holding(&layout.laid_out(&tensor.ty.shape, &tensor.data)));

@@ -129,3 +129,51 @@ fn a_weight_that_is_decayed_has_no_gradient_in_memory() {
     let largest = largest.map(|b| b.elements()).max().unwrap_or(0);
     assert!(largest < of.m * of.n, "{largest} elements beside the place");
 }
+
+/// A place that one step takes by blocks of columns, and another, small, by both of its axes at once.
+#[test]
+fn panels_are_not_taken_by_two_axes() {
+    let real = |shape: &[usize]| Type::new(DType::F32, shape.to_vec());
+    let product = |b: &mut Builder, left, right, operands: [[usize; 2]; 2], extents: [usize; 3]| {
+        let operands = operands.map(|axes| axes.map(Affine::var).to_vec());
+        b.contract(Contract { extents: extents.to_vec(), output: vec![0, 2], operands }, left, right)
+    };
+    let mut b = Builder::new("learn");
+    let w = b.leaf(LeafKind::Place, 0, "W", real(&[8, 64]));
+    let x = b.leaf(LeafKind::Arg, 0, "x", real(&[256, 8]));
+    let seen = product(&mut b, x, w, [[0, 1], [1, 2]], [256, 8, 64]);
+    b.graph.reports = vec![Report { name: "seen".into(), value: seen, span: None }];
+    let learn = b.graph;
+    let mut b = Builder::new("look");
+    let w = b.leaf(LeafKind::Place, 0, "W", real(&[8, 64]));
+    let square = b.leaf(LeafKind::Place, 1, "V", real(&[64, 64]));
+    let gram = product(&mut b, w, w, [[1, 0], [1, 2]], [64, 8, 64]);
+    let turned = b.transpose(square, &[1, 0]);
+    let both = b.add(square, turned);
+    b.graph.reports = vec![Report { name: "gram".into(), value: gram, span: None }];
+    b.graph.updates = vec![Update { leaf: 1, value: both, span: None }];
+    let look = b.graph;
+    let mut b = Builder::new("other");
+    let square = b.leaf(LeafKind::Place, 1, "V", real(&[64, 64]));
+    let x = b.leaf(LeafKind::Arg, 0, "x", real(&[256, 64]));
+    let seen = product(&mut b, x, square, [[0, 1], [1, 2]], [256, 64, 64]);
+    b.graph.reports = vec![Report { name: "seen".into(), value: seen, span: None }];
+    let graphs = [learn, look, b.graph];
+    let mut divided: Vec<_> = graphs
+        .iter()
+        .map(|graph| {
+            let fused = dlc::fuse::fuse(graph);
+            let plan = dlc::plan::plan(graph, &fused);
+            (fused, plan)
+        })
+        .collect();
+    let with_plans = graphs.iter().zip(&mut divided).map(|(graph, (fused, plan))| (graph, &*fused, plan));
+    dlc::plan::layout::arrange(&mut with_plans.collect::<Vec<_>>());
+    for (graph, (fused, plan)) in graphs.iter().zip(&divided) {
+        let step = dlc::kernel::schedule::schedule(graph, fused, plan);
+        let values: Vec<Tensor> = graph.leaves.iter().map(|l| Numbers(5).leaf(l)).collect();
+        both::sound(&step).unwrap_or_else(|e| panic!("{}: {e}", graph.name));
+        both::near(graph, &step, &values, 1e-4).unwrap_or_else(|e| panic!("{}: {e}", graph.name));
+        both::equal(graph, &step, &values, 2).unwrap_or_else(|e| panic!("{}: {e}", graph.name));
+    }
+}

@@ -284,6 +284,7 @@ impl Call<'_> {
         let along = |place: &Place, axis: Option<usize>| axis.map_or(0, |axis| place.strides[axis]);
         let Choice { m, n, run, .. } = *self.choice;
         let terms = terms(self.within, ranges, a, b);
+        assert!(!self.adds_up() || self.start == Start::Zero, "zeros would be written over a place");
         let form = match run {
             Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent.size, outer: terms },
             None => Form::Lanes { terms },

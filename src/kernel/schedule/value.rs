@@ -138,10 +138,13 @@ impl Kernel<'_, '_> {
     /// The index that an index tensor holds at a position, checked and brought into range.
     pub fn looked_up(&mut self, index: NodeId, at: &[Index], extent: usize) -> Index {
         let graph = self.scope.graph;
-        if let (Node::Iota { axis }, Some(count)) =
-            (graph.op(index), crate::fuse::access::counted(graph, index))
-            && count <= extent
-        {
+        if crate::fuse::access::counted(graph, index).is_some_and(|count| count <= extent) {
+            let (mut index, mut at) = (index, at.to_vec());
+            while let Node::Broadcast { .. } = graph.op(index) {
+                at = view(graph, index, &at);
+                index = graph.inputs(index)[0];
+            }
+            let Node::Iota { axis } = graph.op(index) else { unreachable!("only an iota counts") };
             return at[*axis].clone();
         }
         let span = graph.node(index).span;
