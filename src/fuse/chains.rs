@@ -1,4 +1,4 @@
-//! Sums of products that end in a place: computed where the place is written, they can be added up over it.
+//! Sums of products that end in a place: computed where the place is written, they can be added to it where it lies.
 
 use super::pieces::{over, summed};
 use super::sinks::Sink;
@@ -40,11 +40,10 @@ fn chain(
 ) -> Option<Vec<NodeId>> {
     let mut at = value;
     let mut chain = Vec::new();
-    while let (Op::Contract(_), [a, b, start]) = (graph.op(at), graph.inputs(at)) {
+    while let (Op::Contract(spec), [a, b, start]) = (graph.op(at), graph.inputs(at)) {
         let whole = pieces.iter().any(|p| matches!(p.what, What::Value(id) if id == at));
         let readers = pieces.iter().filter(|p| p.reads.iter().any(|r| r.source == Source::Node(at))).count();
         let overwritten = |id: &NodeId| leaf_below(graph, stored, *id).is_some_and(|l| written.contains(&l));
-        let Op::Contract(spec) = graph.op(at) else { return None };
         let terms: usize = summed(spec).iter().map(|v| spec.extents[*v]).product();
         if terms > AT_ONCE || !whole || readers != 1 || overwritten(a) || overwritten(b) {
             return None;
@@ -64,14 +63,14 @@ fn leaf_below(graph: &Graph, stored: &[bool], id: NodeId) -> Option<usize> {
     }
 }
 
-/// How a chain starts from a leaf.
+/// What of a leaf a chain is added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
-    /// From its value.
+    /// Its value.
     Itself,
-    /// From its value times a constant.
+    /// Its value times a constant.
     Scaled(NodeId),
-    /// From its value plus its value times a constant.
+    /// Its value plus its value times a constant.
     Decayed(NodeId),
 }
 

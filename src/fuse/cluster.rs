@@ -140,7 +140,7 @@ impl Gathering<'_> {
     fn earliest(&self, pieces: &[Piece], nth: usize) -> usize {
         let piece = &pieces[nth];
         let mut first = 0;
-        // The parts of a sum that is added up over a place are best computed together.
+        // The sums that are added to one place are best computed together.
         let parts = pieces[nth + 1..].iter().take_while(|p| piece.over.is_some() && p.over == piece.over);
         for read in piece.reads.iter().chain(parts.flat_map(|p| &p.reads)) {
             if let Some(home) = self.homes.get(&read.source) {

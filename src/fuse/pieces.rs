@@ -173,7 +173,7 @@ fn leading_only(leading: usize, rank: usize) -> Vec<Position> {
     (0..rank).map(|a| (a < leading).then(|| Affine::var(a))).collect()
 }
 
-/// A sum or another reduction: whole, or its blocks and what joins them, to which goes what it starts from.
+/// A sum or another reduction: whole, or its blocks and what joins them and adds them to `start`.
 fn sum(
     id: NodeId,
     shape: &[usize],

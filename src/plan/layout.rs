@@ -7,7 +7,8 @@
 use super::Plan;
 use crate::fuse::{Fused, Piece, Source, What, owner};
 use crate::ir::tensor::Buffer as Array;
-use crate::ir::{Graph, LeafKind, Op};
+use crate::ir::{Graph, LeafKind, Op, Type};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the elements of an array lie.
@@ -34,25 +35,25 @@ impl Layout {
     }
 
     /// Row-major elements as they lie in memory.
-    pub fn laid_out(self, shape: &[usize], array: &Array) -> Array {
+    pub fn laid_out<'a>(self, shape: &[usize], array: &'a Array) -> Cow<'a, Array> {
         self.moved(shape, array, true)
     }
 
     /// What lies in memory, as row-major elements.
-    pub fn row_major(self, shape: &[usize], array: &Array) -> Array {
+    pub fn row_major<'a>(self, shape: &[usize], array: &'a Array) -> Cow<'a, Array> {
         self.moved(shape, array, false)
     }
 
-    fn moved(self, shape: &[usize], array: &Array, to_panels: bool) -> Array {
+    fn moved<'a>(self, shape: &[usize], array: &'a Array, to_panels: bool) -> Cow<'a, Array> {
         let (Layout::Panels(width), Some((columns, _))) = (self, shape.split_last()) else {
-            return array.clone();
+            return Cow::Borrowed(array);
         };
-        match array {
+        Cow::Owned(match array {
             Array::F32(v) => Array::F32(panels(v, *columns, width, to_panels)),
             Array::F64(v) => Array::F64(panels(v, *columns, width, to_panels)),
             Array::I32(v) => Array::I32(panels(v, *columns, width, to_panels)),
             Array::Bool(v) => Array::Bool(panels(v, *columns, width, to_panels)),
-        }
+        })
     }
 }
 
@@ -78,15 +79,17 @@ fn panels<T: Copy + Default>(from: &[T], columns: usize, width: usize, to_panels
 /// a loop over panels can.
 pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
     let mut layouts: BTreeMap<usize, Layout> = BTreeMap::new();
-    for (graph, ..) in steps.iter() {
-        for leaf in graph.leaves.iter().filter(|l| l.kind == LeafKind::Place) {
-            let last = leaf.ty.shape.last().copied().unwrap_or(0);
-            let width = owner::unit(last);
-            let wide = leaf.ty.rank() > 1 && leaf.ty.dtype.is_real() && last >= owner::WIDE && last > width;
-            let parts: Vec<_> = steps.iter().map(|(g, f, p)| by_panels(g, f, p, leaf.index, width)).collect();
-            if wide && parts.iter().all(|p| *p != Way::Other) && parts.contains(&Way::Blocks) {
-                layouts.insert(leaf.index, Layout::Panels(width));
-            }
+    let leaves = steps.iter().flat_map(|(graph, ..)| &graph.leaves).filter(|l| l.kind == LeafKind::Place);
+    let places: BTreeMap<usize, &Type> = leaves.map(|leaf| (leaf.index, &leaf.ty)).collect();
+    for (place, ty) in places {
+        let last = ty.shape.last().copied().unwrap_or(0);
+        let width = owner::unit(last);
+        if ty.rank() < 2 || !ty.dtype.is_real() || last < owner::WIDE || last <= width {
+            continue;
+        }
+        let ways: Vec<Way> = steps.iter().map(|(g, f, p)| by_panels(g, f, p, place, width)).collect();
+        if !ways.contains(&Way::Other) && ways.contains(&Way::Blocks) {
+            layouts.insert(place, Layout::Panels(width));
         }
     }
     for (.., plan) in steps {
@@ -200,9 +203,10 @@ mod tests {
             let layout = Layout::Panels(4);
             let held = layout.laid_out(&shape, &rows);
             assert_eq!(Some(held.len()), layout.elements(&shape));
-            assert_eq!(layout.row_major(&shape, &held), rows);
+            assert_eq!(*layout.row_major(&shape, &held), rows);
         }
-        let held = Layout::Panels(2).laid_out(&[2, 3], &Array::I32(vec![1, 2, 3, 4, 5, 6]));
-        assert_eq!(held, Array::I32(vec![1, 2, 4, 5, 3, 0, 6, 0]));
+        let rows = Array::I32(vec![1, 2, 3, 4, 5, 6]);
+        let held = Layout::Panels(2).laid_out(&[2, 3], &rows);
+        assert_eq!(*held, Array::I32(vec![1, 2, 4, 5, 3, 0, 6, 0]));
     }
 }

@@ -11,6 +11,7 @@ use crate::ir::interp::{self, Fault};
 use crate::ir::{DType, Graph, LeafKind, Module, Tensor, Type};
 use crate::kernel::{Home, Layout, Step};
 use crate::program::{PlaceId, ResidentId};
+use std::borrow::Cow;
 
 /// Compiled steps as a device. A step is compiled when it is first called.
 #[derive(Debug)]
@@ -40,7 +41,6 @@ impl<'a> CompiledDevice<'a> {
         let reports = |graph: &Graph| -> Vec<Type> {
             graph.reports.iter().map(|report| graph.ty(report.value).clone()).collect()
         };
-        // One by one, so that an array is in memory twice for a moment only.
         let mut layouts = vec![None; module.places.len()];
         for buffer in steps.iter().flat_map(|step| &step.buffers) {
             if let Home::Place(place) = buffer.home {
@@ -49,6 +49,7 @@ impl<'a> CompiledDevice<'a> {
             }
         }
         let layouts: Vec<Layout> = layouts.into_iter().map(Option::unwrap_or_default).collect();
+        // One by one, so that an array is in memory twice for a moment only.
         let places = ready.places.into_iter().zip(&layouts);
         let places =
             places.map(|(tensor, layout)| Block::holding(&layout.laid_out(&tensor.ty.shape, &tensor.data)));
@@ -116,9 +117,12 @@ impl Device for CompiledDevice<'_> {
 
     fn read(&mut self, place: PlaceId) -> Tensor {
         let (ty, layout) = (&self.module.places[place].ty, self.layouts[place]);
-        let held = layout.elements(&ty.shape).expect("the place is in memory");
-        let held = self.arrays.places[place].tensor(&Type::new(ty.dtype, vec![held]), 0);
-        Tensor::new(ty.shape.clone(), layout.row_major(&ty.shape, &held.data))
+        let elements = layout.elements(&ty.shape).expect("the place is in memory");
+        let held = self.arrays.places[place].tensor(&Type::new(ty.dtype, vec![elements]), 0);
+        match layout.row_major(&ty.shape, &held.data) {
+            Cow::Owned(rows) => Tensor::new(ty.shape.clone(), rows),
+            Cow::Borrowed(_) => Tensor { ty: ty.clone(), data: held.data },
+        }
     }
 
     fn write(&mut self, place: PlaceId, value: &Tensor) {

@@ -56,7 +56,7 @@ fn layout(step: &Step, place: usize) -> Layout {
 }
 
 fn laid_out(step: &Step, place: usize, value: &Tensor) -> Array {
-    layout(step, place).laid_out(&value.ty.shape, &value.data)
+    layout(step, place).laid_out(&value.ty.shape, &value.data).into_owned()
 }
 
 /// Calls through the interpreter.
@@ -75,7 +75,7 @@ pub fn interpreted(step: &Step, start: &Start, calls: usize, team: Team) -> Left
         let tensor = |(array, ty): (Array, &Type)| Tensor::new(ty.shape.clone(), array);
         let types: Vec<Type> = left.places.iter().map(|t| t.ty.clone()).collect();
         let places = memory.places.iter().zip(&types).enumerate();
-        let places = places.map(|(at, (a, ty))| (layout(step, at).row_major(&ty.shape, a), ty));
+        let places = places.map(|(at, (a, ty))| (layout(step, at).row_major(&ty.shape, a).into_owned(), ty));
         left.places = places.map(tensor).collect();
         left.reports.push(memory.reports.into_iter().zip(&report_types(step)).map(tensor).collect());
     }
@@ -102,7 +102,7 @@ pub fn compiled(step: &Step, code: &Code, start: &Start, calls: usize, threads: 
         let layout = layout(step, at);
         let held = layout.elements(&t.ty.shape).expect("it is in memory");
         let held = block.tensor(&Type::new(t.ty.dtype, vec![held]), 0);
-        Tensor::new(t.ty.shape.clone(), layout.row_major(&t.ty.shape, &held.data))
+        Tensor::new(t.ty.shape.clone(), layout.row_major(&t.ty.shape, &held.data).into_owned())
     });
     let places = places.collect();
     Left { places, reports: outcome.reports, fault: outcome.fault.is_some() }

@@ -58,7 +58,7 @@ pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluste
         if tiles.contains_key(nth) || scope.plan.in_place.contains_key(nth) {
             continue;
         }
-        // In a chain each sum starts from the one before.
+        // In a chain each sum is added to the one before.
         let mut here: Vec<usize> =
             cluster.pieces.iter().copied().filter(|p| scope.plan.in_place.get(p) == Some(nth)).collect();
         if !here.is_empty() {
