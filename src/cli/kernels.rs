@@ -139,9 +139,9 @@ fn about(text: &mut String, step: &Step, kernel: usize, graph: &Graph, fused: &F
 
 /// The order in which a piece takes its sum.
 fn order(graph: &Graph, piece: &Piece) -> String {
-    let blocks = |summed: &[usize]| {
-        let axis = owner::split(&piece.extents[..piece.outer], summed).unwrap_or(0);
-        format!(", in blocks of {} along {}", owner::unit(summed[axis]), summed[axis])
+    let blocks = || {
+        let along = piece.extents[piece.split()];
+        format!(", in blocks of {} along {along}", owner::unit(along))
     };
     match &piece.what {
         What::Value(id) | What::Partial(id) => {
@@ -154,7 +154,7 @@ fn order(graph: &Graph, piece: &Piece) -> String {
             };
             match (sums, &piece.what) {
                 (false, _) => String::new(),
-                (true, What::Partial(_)) => format!("; a sum of {terms}{}", blocks(within)),
+                (true, What::Partial(_)) => format!("; a sum of {terms}{}", blocks()),
                 (true, _) => format!("; a sum of {terms}"),
             }
         }
@@ -200,7 +200,7 @@ fn form(product: &Product) -> String {
             format!("ascending over {} terms, fused multiply-adds, lanes over outputs", terms.count())
         }
         crate::kernel::Form::Dot { k, outer, .. } => {
-            format!("16 strided sums over {k} terms, {} times, and a fixed tree", outer.count())
+            format!("16 strided sums over {} terms, {} times, and a fixed tree", k.size, outer.count())
         }
     }
 }

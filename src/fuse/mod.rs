@@ -15,6 +15,7 @@
 pub mod access;
 pub mod chains;
 mod cluster;
+pub mod full;
 pub mod owner;
 pub mod pieces;
 pub mod print;
@@ -92,6 +93,11 @@ impl Piece {
     /// How often its innermost part is run.
     pub fn turns(&self) -> usize {
         self.extents.iter().product()
+    }
+
+    /// Of the blocks of a divided sum: the axis that is divided.
+    pub fn split(&self) -> usize {
+        self.ownable[0]
     }
 }
 

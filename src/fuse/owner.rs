@@ -48,5 +48,17 @@ pub fn split(kept: &[usize], summed: &[usize]) -> Option<usize> {
     (terms >= LONG && results <= SMALL_RESULT && results <= terms && summed[axis] > 1).then_some(axis)
 }
 
+/// Terms of products below which dividing them costs more than it gains.
+const SMALL_MATRIX: usize = 1 << 16;
+
+/// Whether the results of a product with a matrix of `rows` by `columns`, summed over its columns, are so few
+/// that the sums of the blocks of columns are small beside the matrix.
+pub fn few_rows(results: usize, rows: usize, columns: usize) -> bool {
+    columns >= WIDE
+        && rows >= WIDE
+        && rows * columns > SMALL_MATRIX
+        && 8 * results * blocks(columns) <= rows * columns
+}
+
 /// Extent from which the innermost of the axes that are summed over is taken by 16 strided sums.
 pub const STRIDED: usize = 64;

@@ -1,12 +1,13 @@
 //! The pieces of a graph: for each value that is kept, what it goes through and what it reads.
 
-use super::access::{Access, Position, Walk, identity};
+use super::access::{Access, Position, Source, Walk, identity};
+use super::full::full;
 use super::owner::{self, owner_axis};
 use super::sinks::{self, Sink, Target};
 use super::stored::needed;
 use super::{Piece, What, fuse_sinks};
 use crate::ir::op::{Affine, Contract};
-use crate::ir::{Graph, NodeId, Op};
+use crate::ir::{Graph, LeafKind, NodeId, Op};
 
 /// All pieces of a graph, operands before users, sinks last.
 pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
@@ -96,7 +97,8 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             let operand = &graph.ty(inputs[0]).shape;
             let (kept, reduced) = kept_and_reduced(operand, axes);
             walk.read(inputs[0], &reduced_at(operand.len(), axes));
-            sum(id, shape, None, (&kept, &reduced), preferred(shape, |_| true), walk)
+            let split = owner::split(&kept, &reduced);
+            sum(id, shape, None, split, (&kept, &reduced), preferred(shape, |_| true), walk)
         }
         Op::ArgReduce { axis, .. } => {
             let operand = &graph.ty(inputs[0]).shape;
@@ -105,13 +107,27 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             one(walk, extents, preferred(shape, |_| true))
         }
         Op::Contract(spec) => {
+            let form = full(graph, id);
             for (nth, input) in inputs[..2].iter().enumerate() {
-                walk.read(*input, &operand_at(spec, nth));
+                match form.as_ref().filter(|form| form.operand == nth) {
+                    Some(form) => walk.read(form.base, &form.known()),
+                    None => walk.read(*input, &operand_at(spec, nth)),
+                }
             }
+            let scattered = |a: usize| form.as_ref().is_some_and(|f| f.along.iter().any(|l| l.result == a));
             let start = inputs.get(2).copied();
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);
-            sum(id, shape, start, (shape, &reduced), preferred(shape, |a| 2 * shape[a] >= wide), walk)
+            let split = owner::split(shape, &reduced).or_else(|| across(graph, shape, &reduced, &walk));
+            sum(
+                id,
+                shape,
+                start,
+                split,
+                (shape, &reduced),
+                preferred(shape, |a| 2 * shape[a] >= wide && !scattered(a)),
+                walk,
+            )
         }
         Op::WindowReduce { windows, .. } | Op::WindowPick { windows, .. } => {
             let leading = rank - windows.size.len();
@@ -173,11 +189,29 @@ fn leading_only(leading: usize, rank: usize) -> Vec<Position> {
     (0..rank).map(|a| (a < leading).then(|| Affine::var(a))).collect()
 }
 
+/// The summed axis that is the last one of a matrix which is gone through for a few rows of results. Nothing
+/// but the reading of the matrix takes time then, and by blocks of its columns everything else that a step does
+/// with it can be done while a block is in the cache.
+fn across(graph: &Graph, shape: &[usize], summed: &[usize], walk: &Walk<'_>) -> Option<usize> {
+    let [terms] = summed else { return None };
+    let results: usize = shape.iter().product();
+    let matrix = |read: &Access| {
+        let [Some(row), Some(last)] = read.along[..] else { return false };
+        let is_place = match read.source {
+            Source::Leaf(leaf) => graph.leaves[leaf].kind == LeafKind::Place,
+            Source::Node(_) | Source::Partial(_) => false,
+        };
+        is_place && row < shape.len() && last == shape.len() && owner::few_rows(results, shape[row], *terms)
+    };
+    walk.found.iter().any(matrix).then_some(0)
+}
+
 /// A sum or another reduction: whole, or its blocks and what joins them and adds them to `start`.
 fn sum(
     id: NodeId,
     shape: &[usize],
     start: Option<NodeId>,
+    split: Option<usize>,
     (kept, reduced): (&[usize], &[usize]),
     ownable: Vec<usize>,
     mut walk: Walk<'_>,
@@ -187,7 +221,7 @@ fn sum(
     if let Some(start) = start {
         begins.read(start, &identity(kept.len()));
     }
-    let Some(split) = owner::split(kept, reduced) else {
+    let Some(split) = split else {
         walk.found.extend(begins.found);
         walk.looks_up |= begins.looks_up;
         return vec![finish(What::Value(id), extents, kept.len(), ownable, walk)];
@@ -200,7 +234,7 @@ fn sum(
         extents: [kept, &[blocks]].concat(),
         outer: kept.len(),
         ownable: preferred(shape, |_| true),
-        reads: [vec![Access { source: super::Source::Partial(id), along }], begins.found].concat(),
+        reads: [vec![Access { source: Source::Partial(id), along }], begins.found].concat(),
         over: None,
         checks: begins.looks_up,
         owner: None,

@@ -1,6 +1,7 @@
 //! Which values are kept in memory. The others are computed where they are used, from what is kept.
 
 use super::access::same_but_for_ones;
+use super::full::{full, needless};
 use super::sinks::Sink;
 use crate::ir::op::{Binary, Ties, Unary};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
@@ -24,6 +25,10 @@ pub fn stored(graph: &Graph, sinks: &[Sink], forced: &[NodeId]) -> Vec<bool> {
     }
     let mut stored: Vec<bool> =
         graph.ids().map(|id| needed[id.index()] && (always(graph, id) || forced.contains(&id))).collect();
+    let carried: Vec<NodeId> = sinks.iter().map(|sink| sink.value).collect();
+    for (stored, needless) in stored.iter_mut().zip(needless(graph, &needed, &carried)) {
+        *stored &= !needless;
+    }
     for id in graph.ids().filter(|id| needed[id.index()]) {
         for input in laid_out(graph, id) {
             let base = below_views(graph, input);
@@ -137,7 +142,10 @@ fn always(graph: &Graph, id: NodeId) -> bool {
 fn laid_out(graph: &Graph, id: NodeId) -> Vec<NodeId> {
     let inputs = graph.inputs(id);
     match graph.op(id) {
-        Op::Contract(_) => inputs[..2].to_vec(),
+        Op::Contract(_) => match full(graph, id) {
+            Some(form) => vec![form.base, inputs[1 - form.operand]],
+            None => inputs[..2].to_vec(),
+        },
         Op::WindowReduce { .. } | Op::WindowPick { .. } | Op::WindowSpread { .. } => inputs.to_vec(),
         Op::ArgReduce { .. } => inputs.to_vec(),
         Op::Scan(scan) => inputs[scan.carried..].to_vec(),

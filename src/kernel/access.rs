@@ -53,7 +53,7 @@ pub fn product_reach(product: &Product) -> [Vec<Reach>; 3] {
         }
         Form::Dot { b_row, k, outer } => {
             let [x, y] = terms_reach(outer);
-            let inner = Reach::Run(1, Extent::fixed(*k));
+            let inner = Reach::Run(1, *k);
             [c, vec![Reach::Run(*a_row, *m), x, inner.clone()], vec![Reach::Run(*b_row, *n), y, inner]]
         }
     }
@@ -63,7 +63,7 @@ pub fn product_reach(product: &Product) -> [Vec<Reach>; 3] {
 fn has_terms(form: &Form) -> bool {
     match form {
         Form::Lanes { terms } => terms.count() > 0,
-        Form::Dot { k, outer, .. } => *k > 0 && outer.count() > 0,
+        Form::Dot { k, outer, .. } => k.size > 0 && outer.count() > 0,
     }
 }
 

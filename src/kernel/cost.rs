@@ -140,7 +140,7 @@ impl Count {
     fn product(&self, product: &Product) -> u64 {
         let terms = match &product.form {
             Form::Lanes { terms } => terms.count() as u64,
-            Form::Dot { k, outer, .. } => (outer.count() as u64).saturating_mul(*k as u64),
+            Form::Dot { k, outer, .. } => (outer.count() as u64).saturating_mul(self.turns(k)),
         };
         let elements = self.turns(&product.m).saturating_mul(self.turns(&product.n));
         elements.saturating_mul(terms).saturating_mul(2)

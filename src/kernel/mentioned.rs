@@ -1,6 +1,6 @@
 //! Which variables, counters and values the statements of a kernel mention.
 
-use super::{Extent, Index, IndexVar, Kernel, Op, Stmt, Var};
+use super::{Extent, Form, Index, IndexVar, Kernel, Op, Stmt, Var};
 use std::collections::BTreeSet;
 
 /// What is mentioned.
@@ -79,6 +79,9 @@ impl Mentioned {
                     [&product.c, &product.a, &product.b].iter().for_each(|(_, index)| self.index(index));
                     self.extent(&product.m);
                     self.extent(&product.n);
+                    if let Form::Dot { k, .. } = &product.form {
+                        self.extent(k);
+                    }
                 }
             }
         }

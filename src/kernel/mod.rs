@@ -384,7 +384,7 @@ pub enum Form {
         /// Distance between columns in b.
         b_row: i64,
         /// Length of the inner run.
-        k: usize,
+        k: Extent,
         /// x and y of each run.
         outer: Terms,
     },

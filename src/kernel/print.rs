@@ -257,7 +257,7 @@ impl Printer<'_> {
                 let _ = write!(out, " terms={}", terms_text(terms));
             }
             Form::Dot { b_row, k, outer } => {
-                let _ = write!(out, " b_row={b_row} k={k} outer={}", terms_text(outer));
+                let _ = write!(out, " b_row={b_row} k={} outer={}", extent(k), terms_text(outer));
             }
         }
         out

@@ -8,6 +8,7 @@
 
 mod arena;
 mod in_place;
+pub mod lanes;
 pub mod layout;
 mod tiles;
 
@@ -72,6 +73,11 @@ impl Storage {
         self.held.iter().product::<usize>() * self.dtype.size()
     }
 
+    /// Elements of the axis that lies innermost instead of the last; 1 if it is the last.
+    pub fn lanes(&self) -> usize {
+        self.inner.map_or(1, |axis| self.held[axis])
+    }
+
     /// Elements between two neighbours along each axis.
     pub fn strides(&self) -> Vec<i64> {
         let Some(inner) = self.inner else { return strides(&self.held) };
@@ -129,6 +135,8 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
         }
         moments.push((begin, *time - 1));
     }
+    let lanes: Vec<bool> =
+        fused.clusters.iter().map(|cluster| lanes::has_lanes(graph, fused, cluster)).collect();
     let last_reader = |source: Source, home: usize| {
         let readers =
             (0..fused.pieces.len()).filter(|p| fused.pieces[*p].reads.iter().any(|r| r.source == source));
@@ -158,7 +166,9 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                             held[t.axis] = t.size;
                             t.axis
                         });
-                        Storage { memory: Memory::Scratch(0), held, block: Some(axis), tile, ..whole }
+                        let lanes = tile.is_none() && lanes[home] && lanes::may_be_lanes(graph, *id, axis);
+                        let inner = lanes.then_some(axis);
+                        Storage { memory: Memory::Scratch(0), held, block: Some(axis), tile, inner, ..whole }
                     }
                     _ => arena.storage(whole, moments[home].0, moments[last].1),
                 };
@@ -167,9 +177,8 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
             What::Partial(id) => {
                 let source = Source::Partial(*id);
                 let last = last_reader(source, home);
-                let summed = &piece.extents[piece.outer..];
-                let split = owner::split(&piece.extents[..piece.outer], summed).expect("a divided sum");
-                let held = [&[owner::blocks(summed[split])], &piece.extents[..piece.outer]].concat();
+                let held =
+                    [&[owner::blocks(piece.extents[piece.split()])], &piece.extents[..piece.outer]].concat();
                 let dtype = graph.ty(*id).dtype;
                 // The blocks come first.
                 let inner = columns(graph, *id, &piece.extents[..piece.outer]).map(|axis| axis + 1);

@@ -1,5 +1,6 @@
 //! Products that are done a tile at a time, each tile being used while it is in the first-level cache.
 
+use crate::fuse::full::full;
 use crate::fuse::{Fused, Source, What};
 use crate::ir::{Graph, Op};
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ pub fn tiles(graph: &Graph, fused: &Fused) -> BTreeMap<usize, Tile> {
             let piece = &fused.pieces[*nth];
             let (What::Value(id), Some(owned)) = (&piece.what, piece.owner) else { continue };
             let Op::Contract(_) = graph.op(*id) else { continue };
-            if graph.inputs(*id).len() > 2 {
+            if graph.inputs(*id).len() > 2 || full(graph, *id).is_some() {
                 continue;
             }
             let source = Source::Node(*id);

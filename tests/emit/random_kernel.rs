@@ -324,7 +324,9 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
             body.push(Stmt::Random { dst, first: from, count: columns, key, run, turn, span: None });
         }
         which => {
-            let k = m.choices.of(40);
+            // What is left of the owner's axis may shorten the run.
+            let rest = (m.choices.of(2) == 0).then_some((i, extent));
+            let k = Extent { size: m.choices.of(40), rest };
             let terms = if m.choices.of(2) == 0 {
                 Terms::Strided {
                     count: m.choices.of(12),

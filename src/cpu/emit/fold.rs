@@ -12,6 +12,9 @@ use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, Value};
 use cranelift_frontend::Variable;
 
+/// Turns of a fold up to which it is written out.
+const WRITTEN_OUT: usize = 16;
+
 /// Accumulators of [`Order::Strided`].
 const PARTIALS: usize = 16;
 
@@ -72,6 +75,13 @@ impl<'a> Emitter<'a, '_> {
         body: &mut dyn FnMut(&mut Self) -> Result<(), String>,
     ) -> Result<(), String> {
         let Some(((var, extent), inner)) = loops.split_first() else { return body(self) };
+        let turns: usize = loops.iter().map(|(_, extent)| extent.size).product();
+        if turns <= WRITTEN_OUT && loops.iter().all(|(_, extent)| extent.rest.is_none()) {
+            return (0..extent.size).try_for_each(|at| {
+                let value = self.int(at as i64);
+                self.bind(*var, value, Some(Known::Exactly(at)), |e| e.nest(inner, body))
+            });
+        }
         let known = extent.rest.is_none().then_some(Known::Steps { limit: extent.size, step: 1 });
         let count = self.count(extent);
         self.turns(count, 1, |e, at| e.bind(*var, at, known, |e| e.nest(inner, body)))

@@ -3,7 +3,7 @@
 use super::function::Emitter;
 use crate::cpu::micro::{DECAYED, Dot, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::ir::DType;
-use crate::kernel::{Form, Product, Start, Terms};
+use crate::kernel::{Extent, Form, Product, Start, Terms};
 use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::types::I64;
 use std::mem::{offset_of, size_of};
@@ -16,6 +16,7 @@ struct Fields {
     c: usize,
     m: usize,
     n: usize,
+    k: usize,
     scale: usize,
 }
 
@@ -27,6 +28,7 @@ const LANES: Fields = Fields {
     c: offset_of!(Lanes<f32>, c),
     m: offset_of!(Lanes<f32>, m),
     n: offset_of!(Lanes<f32>, n),
+    k: offset_of!(Lanes<f32>, k),
     scale: offset_of!(Lanes<f32>, scale),
 };
 const DOT: Fields = Fields {
@@ -36,8 +38,20 @@ const DOT: Fields = Fields {
     c: offset_of!(Dot<f32>, c),
     m: offset_of!(Dot<f32>, m),
     n: offset_of!(Dot<f32>, n),
+    k: offset_of!(Dot<f32>, k),
     scale: offset_of!(Dot<f32>, scale),
 };
+
+impl Fields {
+    /// The extents of a product that may be shorter in the last block, and their fields.
+    fn extents<'a>(&self, product: &'a Product) -> Vec<(&'a Extent, usize)> {
+        let mut extents = vec![(&product.m, self.m), (&product.n, self.n)];
+        if let Form::Dot { k, .. } = &product.form {
+            extents.push((k, self.k));
+        }
+        extents
+    }
+}
 
 impl<'a> Emitter<'a, '_> {
     /// Makes a product's argument struct, and writes there what is known now.
@@ -64,7 +78,7 @@ impl<'a> Emitter<'a, '_> {
                 ];
                 (LANES, fixed)
             }
-            Form::Dot { b_row, k, outer } => {
+            Form::Dot { b_row, k: _, outer } => {
                 // The routine has no steps of its own from run to run.
                 let offsets = match outer {
                     Terms::Strided { count: 0 | 1, .. } => [0, 0],
@@ -82,7 +96,6 @@ impl<'a> Emitter<'a, '_> {
                     (offset_of!(Dot<f32>, b_row), *b_row),
                     (offset_of!(Dot<f32>, c_row), product.c_row),
                     (offset_of!(Dot<f32>, c_col), product.c_col),
-                    (offset_of!(Dot<f32>, k), *k as i64),
                     (offset_of!(Dot<f32>, start), start),
                 ];
                 (DOT, fixed)
@@ -93,7 +106,7 @@ impl<'a> Emitter<'a, '_> {
             let value = self.int(value);
             self.b.ins().stack_store(I64, value, slot, field as i32);
         }
-        for (extent, field) in [(&product.m, fields.m), (&product.n, fields.n)] {
+        for (extent, field) in fields.extents(product) {
             if extent.rest.is_none() {
                 let value = self.int(extent.size as i64);
                 self.b.ins().stack_store(I64, value, slot, field as i32);
@@ -136,7 +149,7 @@ impl<'a> Emitter<'a, '_> {
             let pointer = self.pointer(place);
             self.b.ins().stack_store(I64, pointer, slot, field as i32);
         }
-        for (extent, field) in [(&product.m, fields.m), (&product.n, fields.n)] {
+        for (extent, field) in fields.extents(product) {
             if extent.rest.is_some() {
                 let count = self.count(extent);
                 let count = self.counted(count);

@@ -20,6 +20,10 @@ impl Block<'_> {
     fn product_of<T: Real>(&mut self, product: &Product) {
         let [c, a, b] = [&product.c, &product.a, &product.b].map(|(_, index)| self.position(index));
         let (m, n) = (self.turns(&product.m), self.turns(&product.n));
+        let run = match &product.form {
+            Form::Lanes { .. } => 0,
+            Form::Dot { k, .. } => self.turns(k),
+        };
         let mut elements = Vec::new();
         {
             let [of_c, left, right] = [&product.c, &product.a, &product.b].map(|at| self.view::<T>(at.0));
@@ -36,7 +40,7 @@ impl Block<'_> {
                     }
                 };
                 let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b };
-                let sum = operands.sum(&product.form, j, so_far);
+                let sum = operands.sum((&product.form, run), j, so_far);
                 let sum = old.map_or(sum, |old| old.value().binary(Binary::Add, sum));
                 elements.push((at, sum));
             }
@@ -60,7 +64,7 @@ impl<T: Real> Operands<'_, T> {
         self.left.at(self.a + x).multiply_add(self.right.at(self.b + y), sum)
     }
 
-    fn sum(&self, form: &Form, j: i64, old: Option<T>) -> Value {
+    fn sum(&self, (form, run): (&Form, i64), j: i64, old: Option<T>) -> Value {
         let zero = T::default();
         match form {
             Form::Lanes { terms } => {
@@ -71,12 +75,12 @@ impl<T: Real> Operands<'_, T> {
                 }
                 sum.value()
             }
-            Form::Dot { b_row, k, outer } => {
+            Form::Dot { b_row, k: _, outer } => {
                 let mut parts = [zero; 16];
                 for (x, y) in (0..outer.count()).map(|o| pair(outer, o)) {
-                    for t in 0..*k {
-                        let at = t as i64;
-                        parts[t % 16] = self.add(parts[t % 16], x + at, y + j * b_row + at);
+                    for at in 0..run {
+                        let part = (at % 16) as usize;
+                        parts[part] = self.add(parts[part], x + at, y + j * b_row + at);
                     }
                 }
                 let sum = tree(Reduce::Sum, parts.map(T::value));

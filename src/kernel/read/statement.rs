@@ -139,7 +139,7 @@ impl Reader<'_> {
                 Form::Lanes { terms: terms(line)? }
             }
             "dot" => {
-                let (b_row, k) = (signed_of(line, "b_row")?, line.number_of("k")?);
+                let (b_row, k) = (signed_of(line, "b_row")?, extent_of(line, "k")?);
                 line.expect("outer=")?;
                 Form::Dot { b_row, k, outer: terms(line)? }
             }

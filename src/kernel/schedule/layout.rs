@@ -37,7 +37,7 @@ impl Kernel<'_, '_> {
         let node = graph.node(id);
         let Node::Pad { low, high, interior, value } = &node.op else { unreachable!("only padded values") };
         let what = What::Value(id);
-        self.nest(ranges, true, &mut |kernel, at| {
+        self.nest_of(id, ranges, true, &mut |kernel, at| {
             let value = kernel.out.value(node.ty.dtype, Op::Const(*value), node.span);
             let to = kernel.target(&what, at);
             kernel.store(to, value, node.span);
@@ -49,7 +49,7 @@ impl Kernel<'_, '_> {
                 _ => Range::whole(operand[a]),
             })
             .collect();
-        self.nest(&inner, true, &mut |kernel, at| {
+        self.nest_of(id, &inner, true, &mut |kernel, at| {
             let value = kernel.read(node.inputs[0], at);
             let to: Vec<Index> = (0..at.len())
                 .map(|a| sum(&scaled(&at[a], interior[a] as i64 + 1), &fixed_index(low[a])))

@@ -3,7 +3,6 @@
 use super::scope::{Parts, Scope, Step, fixed_index, sum, var_index};
 use super::value::Kernel;
 use super::writer::Writer;
-use crate::fuse::owner::split;
 use crate::fuse::{self, Cluster, Source, What};
 use crate::ir::op::{Binary, Reduce, Unary};
 use crate::ir::types::Scalar;
@@ -189,6 +188,31 @@ impl Kernel<'_, '_> {
         self.nest_from(ranges, lanes, &mut Vec::new(), inside);
     }
 
+    /// Goes through the ranges of a value's axes, as lanes those of the axis that lies innermost in memory.
+    pub fn nest_of(
+        &mut self,
+        id: NodeId,
+        ranges: &[Range],
+        lanes: bool,
+        inside: &mut dyn FnMut(&mut Self, &[Index]),
+    ) {
+        let Some(inner) = self.lanes_of(id) else { return self.nest(ranges, lanes, inside) };
+        let mut order = ranges.to_vec();
+        let range = order.remove(inner);
+        order.push(range);
+        self.nest(&order, true, &mut |kernel, at| {
+            let mut at = at.to_vec();
+            let lane = at.pop().expect("the lanes come last");
+            at.insert(inner, lane);
+            inside(kernel, &at);
+        });
+    }
+
+    /// The axis of a kept value that lies innermost, if it is not the last.
+    pub fn lanes_of(&self, id: NodeId) -> Option<usize> {
+        self.scope.plan.values.get(&Source::Node(id)).and_then(|storage| storage.inner)
+    }
+
     fn nest_from(
         &mut self,
         ranges: &[Range],
@@ -235,14 +259,18 @@ impl Kernel<'_, '_> {
         {
             return self.strips(what, id, *f, ranges, span);
         }
-        self.nest(ranges, true, &mut |kernel, at| {
+        let mut one = |kernel: &mut Self, at: &[Index]| {
             let value = match root {
                 true => kernel.compute(id, at),
                 false => kernel.read(id, at),
             };
             let to = kernel.target(what, at);
             kernel.store(to, value, span);
-        });
+        };
+        match root {
+            true => self.nest_of(id, ranges, true, &mut one),
+            false => self.nest(ranges, true, &mut one),
+        }
     }
 
     /// A function of reals: its operand is written to where the result goes, and the function applied
@@ -250,6 +278,14 @@ impl Kernel<'_, '_> {
     fn strips(&mut self, what: &What, id: NodeId, f: Unary, ranges: &[Range], span: Option<Span>) {
         let input = self.scope.graph.inputs(id)[0];
         let dtype = self.scope.graph.ty(id).dtype;
+        if self.lanes_of(id).is_some() {
+            self.nest_of(id, ranges, true, &mut |kernel, at| {
+                let a = kernel.read(input, at);
+                let to = kernel.target(what, at);
+                kernel.store(to, a, span);
+            });
+            return self.strip_of_all(what, id, f, ranges, span);
+        }
         let Some((last, outer)) = ranges.split_last().filter(|(last, _)| last.extent != Extent::fixed(1))
         else {
             return self.nest(ranges, false, &mut |kernel, at| {
@@ -265,7 +301,6 @@ impl Kernel<'_, '_> {
             .enumerate()
             .all(|(axis, range)| storage.block == Some(axis) || range.from == Index::default());
         let whole = storage.block.is_some() && last.extent.size < LONG_ROW && complete;
-        let held: usize = storage.held.iter().product();
         let mut row = |kernel: &mut Self, at: &[Index]| {
             let var = kernel.out.open();
             let here = [at, &[sum(&last.from, &var_index(var))]].concat();
@@ -281,11 +316,17 @@ impl Kernel<'_, '_> {
         };
         self.nest(outer, false, &mut row);
         if whole {
-            let from: Vec<Index> = ranges.iter().map(|r| r.from.clone()).collect();
-            let start = self.target(what, &from);
-            let count = Extent::fixed(held);
-            self.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
+            self.strip_of_all(what, id, f, ranges, span);
         }
+    }
+
+    /// A function of all that is held of a value.
+    fn strip_of_all(&mut self, what: &What, id: NodeId, f: Unary, ranges: &[Range], span: Option<Span>) {
+        let held: usize = self.scope.plan.values[&Source::Node(id)].held.iter().product();
+        let from: Vec<Index> = ranges.iter().map(|r| r.from.clone()).collect();
+        let start = self.target(what, &from);
+        let count = Extent::fixed(held);
+        self.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
     }
 
     /// The sum (or extreme, or product) of the blocks of a divided one: neighbours are joined until one is
@@ -369,7 +410,5 @@ fn joining(op: Reduce) -> Binary {
 
 /// Indices to a block of the axis along which a piece's sum is divided.
 fn unit_of(piece: &fuse::Piece) -> usize {
-    let (kept, summed) = piece.extents.split_at(piece.outer);
-    let axis = split(kept, summed).expect("a divided sum");
-    fuse::owner::unit(summed[axis])
+    fuse::owner::unit(piece.extents[piece.split()])
 }

@@ -3,22 +3,30 @@
 //! the sum depends on it.
 
 use super::pieces::Range;
-use super::scope::{Scope, flat, scaled, sum, var_index};
+use super::scope::{Scope, flat, held as held_at, scaled, sum, var_index};
 use super::value::Kernel;
 use crate::fuse::What;
-use crate::fuse::access::Position;
+use crate::fuse::access::{Position, plain};
 use crate::fuse::chains::{AT_ONCE as TERMS, From, started_from};
+use crate::fuse::full::{Along, full};
 use crate::fuse::pieces::operand_at;
 use crate::ir::op::Binary;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{
     BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Start, Stmt, Terms, Val, Var,
 };
-use crate::plan::strides;
+use crate::plan::lanes::lanes_of;
+use crate::plan::{Memory, Storage, strides};
 use crate::source::Span;
 
 /// Length from which an inner run that both operands have is summed by 16 strided sums.
 const RUN: usize = 32;
+
+/// Elements from which two numbers are in different lines, lines that are too many for the first cache together with
+/// what else is there, and products from which laying them out anew is worth it.
+const APART: i64 = 16;
+const MANY: usize = 256;
+const TURNS: usize = 4;
 
 /// An operand, or the result, in terms of the piece's axes.
 #[derive(Clone)]
@@ -70,30 +78,70 @@ impl Kernel<'_, '_> {
             });
         }
         let axes = ranges.len();
-        let positions = [operand_at(spec, 0), operand_at(spec, 1)];
-        let logical = [0, 1].map(|i| logical_strides(self, node.inputs[i], &positions[i], axes));
-        let short: Vec<bool> = ranges.iter().map(|r| r.extent.rest.is_some()).collect();
-        let c = self.place(axes, ranges, &mut |kernel, along| kernel.target(to, &along[..outer]));
-        let choice = choose(&piece.extents, outer, &logical, &short, &c.strides);
-        let [left, right] = if choice.swap { [1, 0] } else { [0, 1] };
-        let mut placed = |i: usize| {
-            let at: Vec<Position> = positions[i].clone();
+        let mut positions = [operand_at(spec, 0), operand_at(spec, 1)];
+        let mut inputs = [node.inputs[0], node.inputs[1]];
+        let mut extents = piece.extents.clone();
+        let mut along_elements = ranges.to_vec();
+        let full = full(scope.graph, id);
+        let scattered: Vec<Along> = full.iter().flat_map(|full| full.along.clone()).collect();
+        if let Some(full) = full {
+            inputs[full.operand] = full.base;
+            positions[full.operand] = full.at;
+            for along in &scattered {
+                extents[along.result] = along.elements;
+                along_elements[along.result] = Range::whole(along.elements);
+            }
+            // The window's numbers are taken one by one, and what they give added up.
+            self.nest_of(id, &ranges[..outer], true, &mut |kernel, at| {
+                let zero = kernel.constant(node.ty.dtype, 0.0);
+                let to = kernel.target(to, at);
+                kernel.store(to, zero, node.span);
+            });
+        }
+        let ranges = &along_elements[..];
+        let logical = [0, 1].map(|i| logical_strides(self, inputs[i], &positions[i], axes));
+        let c = self.place(axes, ranges, &mut |kernel, along| {
+            let mut at = along[..outer].to_vec();
+            for l in &scattered {
+                let back =
+                    sum(&scaled(&along[l.window], -l.step), &Index { offset: -l.shift, ..Index::default() });
+                at[l.result] = sum(&at[l.result], &back);
+            }
+            kernel.target(to, &at)
+        });
+        // Lanes are columns, of which the result must be made, or summed over.
+        let lanes = lanes_of(scope.graph, piece).filter(|axis| *axis >= outer || c.strides[*axis] == 1);
+        let mut placed = [0, 1].map(|i| {
             self.place(axes, ranges, &mut |kernel, along| {
-                let at = in_terms(&at, along);
-                scope.address(kernel.step, node.inputs[i], &kernel.parts.clone(), &at)
+                let at = in_terms(&positions[i], along);
+                scope.address(kernel.step, inputs[i], &kernel.parts.clone(), &at)
             })
+        });
+        if let Some(axis) = lanes {
+            let mut byte = self.scope.plan_scratch();
+            for i in [0, 1] {
+                if ![0, 1].contains(&placed[i].strides[axis]) {
+                    placed[i] = self.with_lanes(inputs[i], &positions[i], axis, ranges, &mut byte);
+                }
+            }
+        }
+        let choice = match lanes {
+            Some(axis) => choose_lanes(&extents, outer, &placed, axis),
+            None => choose(&extents, outer, &logical, &c.strides),
         };
-        let (a, mut b) = (placed(left), placed(right));
+        let [first, second] = placed;
+        let (a, mut b) = if choice.swap { (second, first) } else { (first, second) };
 
         // Summed axes: in loops around the call, or inside it. A block's own axis is outermost.
         let mut summed: Vec<usize> = (outer..axes).filter(|s| Some(*s) != choice.run).collect();
-        summed.sort_by_key(|s| ranges[*s].extent.rest.is_none() && piece.owner != Some(*s));
+        let of_window = |s: usize| scattered.iter().any(|l| l.window == s);
+        summed.sort_by_key(|s| (!of_window(*s), ranges[*s].extent.rest.is_none() && piece.owner != Some(*s)));
         let mut inside = summed.len();
         let mut terms = 1;
         while inside > 0 {
             let range = &ranges[summed[inside - 1]];
             let whole = range.extent.rest.is_none();
-            if !whole || terms * range.extent.size > TERMS {
+            if !whole || of_window(summed[inside - 1]) || terms * range.extent.size > TERMS {
                 break;
             }
             terms *= range.extent.size;
@@ -101,19 +149,41 @@ impl Kernel<'_, '_> {
         }
         let (around, within) = summed.split_at(inside);
         let called = |axis: usize| Some(axis) == choice.m || Some(axis) == choice.n;
-        let free: Vec<usize> = (0..outer).filter(|axis| !called(*axis)).collect();
+        let mut free: Vec<usize> = (0..outer).filter(|axis| !called(*axis)).collect();
 
         // The right operand is laid out anew where its columns are not neighbours: once, if the loops leave it
         // as it is.
-        let columns = choice.n.map_or(Extent::fixed(1), |n| ranges[n].extent);
+        let mut columns = choice.n.map_or(Extent::fixed(1), |n| ranges[n].extent);
+        if let Some(n) = choice.n.filter(|n| lanes == Some(*n)) {
+            // What lies behind the lanes in the result and in the pictures goes along with them.
+            let width = columns.size as i64;
+            let behind =
+                |axis: &usize| a.strides[*axis] == 0 && [&b, &c].iter().all(|p| p.strides[*axis] == width);
+            if let Some(nth) = free.iter().position(behind).filter(|_| b.strides[n] == 1) {
+                columns = Extent::fixed(columns.size * ranges[free.remove(nth)].extent.size);
+            }
+        }
         let mut pack = choice.n.filter(|n| choice.run.is_none() && b.strides[*n] != 1);
         let moves = free.iter().chain(around).any(|axis| b.strides[*axis] != 0);
         if let Some(n) = pack.filter(|_| !moves) {
-            b = self.packed(&b, within, n, ranges, node.ty.dtype, node.span);
+            let mut byte = scope.plan_scratch();
+            b = self.packed(&b, within, n, ranges, (node.ty.dtype, node.span), &mut byte);
             pack = None;
         }
-        let call =
-            Call { start, choice: &choice, a: &a, b: &b, c: &c, free: &free, around, within, pack, columns };
+        let cleared = !scattered.is_empty();
+        let call = Call {
+            start,
+            choice: &choice,
+            a: &a,
+            b: &b,
+            c: &c,
+            free: &free,
+            around,
+            within,
+            pack,
+            columns,
+            cleared,
+        };
         self.calls(&call, ranges, node.ty.dtype, node.span);
         if let Some(begin) = begin.filter(|_| sink.is_none()) {
             self.nest(&ranges[..outer], true, &mut |kernel, at| {
@@ -144,22 +214,68 @@ impl Kernel<'_, '_> {
         Place { buffer, base, strides }
     }
 
-    /// The right operand as rows of neighbours in scratch: a row a term.
+    /// A block of an operand laid out anew with the owner's axis innermost, behind `byte` in scratch.
+    fn with_lanes(
+        &mut self,
+        id: NodeId,
+        positions: &[Position],
+        axis: usize,
+        ranges: &[Range],
+        byte: &mut usize,
+    ) -> Place {
+        let node = self.scope.graph.node(id);
+        let alone = |p: &Position| p.as_ref().and_then(plain) == Some(axis);
+        let own = positions.iter().position(alone).expect("the lanes' axis stands alone");
+        let mut held = node.ty.shape.clone();
+        held[own] = ranges[axis].extent.size;
+        let storage = Storage {
+            memory: Memory::Scratch(*byte),
+            dtype: node.ty.dtype,
+            held,
+            block: Some(own),
+            tile: None,
+            inner: Some(own),
+        };
+        *byte += storage.bytes().next_multiple_of(64);
+        self.step.scratch = self.step.scratch.max(*byte);
+        let name = format!("{}.lanes", self.scope.name(id));
+        let parts = self.parts.clone();
+        let mut loops: Vec<Range> = node.ty.shape.iter().map(|e| Range::whole(*e)).collect();
+        let range = ranges[axis].clone();
+        loops.remove(own);
+        loops.push(range);
+        let logical = |at: &[Index]| {
+            let (lane, others) = at.split_last().expect("the lanes come last");
+            [&others[..own], std::slice::from_ref(lane), &others[own..]].concat()
+        };
+        self.nest(&loops, true, &mut |kernel, at| {
+            let at = logical(at);
+            let value = kernel.read(id, &at);
+            let to = held_at(kernel.step, &name, &storage, &parts, &at);
+            kernel.store(to, value, node.span);
+        });
+        self.place(ranges.len(), ranges, &mut |kernel, along| {
+            held_at(kernel.step, &name, &storage, &parts, &in_terms(positions, along))
+        })
+    }
+
+    /// An operand as rows of neighbours along an axis, behind `byte` in scratch: a row a term.
     fn packed(
         &mut self,
         b: &Place,
         within: &[usize],
         n: usize,
         ranges: &[Range],
-        dtype: DType,
-        span: Option<Span>,
+        (dtype, span): (DType, Option<Span>),
+        byte: &mut usize,
     ) -> Place {
         let columns = ranges[n].extent.size;
         let terms: Vec<usize> = within.iter().map(|s| ranges[*s].extent.size).collect();
         let count: usize = terms.iter().product();
-        let byte = self.scope.plan_scratch();
-        self.step.scratch = self.step.scratch.max(byte + (count * columns * dtype.size()).div_ceil(64) * 64);
-        let buffer = self.step.buffer("packed", Home::Scratch(byte), dtype, &[count, columns]);
+        let home = Home::Scratch(*byte);
+        *byte += (count * columns * dtype.size()).next_multiple_of(64);
+        self.step.scratch = self.step.scratch.max(*byte);
+        let buffer = self.step.buffer("packed", home, dtype, &[count, columns]);
         let rows = strides(&terms);
         let mut loops: Vec<Range> = terms.iter().map(|t| Range::whole(*t)).collect();
         loops.push(Range { from: Index::default(), extent: ranges[n].extent });
@@ -190,17 +306,30 @@ impl Kernel<'_, '_> {
             let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
             Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
         };
-        let still = call.free.iter().all(|axis| call.b.strides[*axis] == 0);
-        if let Some(n) = call.pack.filter(|_| still && call.adds_up()) {
+        let still = |place: &Place| call.free.iter().all(|axis| place.strides[*axis] == 0);
+        let once = call.pack.filter(|_| still(call.b) && call.adds_up());
+        let gathered = call.scattered_rows(ranges).filter(|_| still(call.a));
+        if once.is_some() || gathered.is_some() {
             // Laid out once for all loops over the result.
-            self.nest(&of(call.free), false, &mut |kernel, at| {
-                kernel.zeros(&moved(call.c, call.free, at), call, ranges, dtype, span);
-            });
+            if call.adds_up() && !call.cleared {
+                self.nest(&of(call.free), false, &mut |kernel, at| {
+                    kernel.zeros(&moved(call.c, call.free, at), call, ranges, dtype, span);
+                });
+            }
             return self.nest(&of(call.around), false, &mut |kernel, within| {
-                let [a, b] = [call.a, call.b].map(|p| moved(p, call.around, within));
-                let b = kernel.packed(&b, call.within, n, ranges, dtype, span);
+                let mut byte = kernel.scope.plan_scratch();
+                let [mut a, mut b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.around, within));
+                if let Some(m) = gathered {
+                    a = kernel.packed(&a, call.within, m, ranges, (dtype, span), &mut byte);
+                }
+                if let Some(n) = once {
+                    b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte);
+                }
                 kernel.nest(&of(call.free), false, &mut |kernel, at| {
-                    let [a, b, c] = [&a, &b, call.c].map(|p| moved(p, call.free, at));
+                    let [a, mut b, c] = [&a, &b, &c].map(|p| moved(p, call.free, at));
+                    if let Some(n) = call.pack.filter(|_| once.is_none()) {
+                        b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte.clone());
+                    }
                     let product = call.product(&a, &b, &c, ranges, span);
                     kernel.out.push(Stmt::Product(Box::new(product)));
                 });
@@ -208,13 +337,14 @@ impl Kernel<'_, '_> {
         }
         self.nest(&of(call.free), false, &mut |kernel, at| {
             let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
-            if call.adds_up() {
+            if call.adds_up() && !call.cleared {
                 kernel.zeros(&c, call, ranges, dtype, span);
             }
             kernel.nest(&of(call.around), false, &mut |kernel, within| {
-                let [a, mut b] = [&a, &b].map(|p| moved(p, call.around, within));
+                let [a, mut b, c] = [&a, &b, &c].map(|p| moved(p, call.around, within));
                 if let Some(n) = call.pack {
-                    b = kernel.packed(&b, call.within, n, ranges, dtype, span);
+                    let mut byte = kernel.scope.plan_scratch();
+                    b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte);
                 }
                 let product = call.product(&a, &b, &c, ranges, span);
                 kernel.out.push(Stmt::Product(Box::new(product)));
@@ -272,6 +402,8 @@ struct Call<'a> {
     /// The axis of the right operand's columns, if it is laid out anew inside the loops.
     pack: Option<usize>,
     columns: Extent,
+    /// Whether the result has its zeros already.
+    cleared: bool,
 }
 
 impl Call<'_> {
@@ -280,13 +412,23 @@ impl Call<'_> {
         !self.around.is_empty()
     }
 
+    /// The axis of rows if each of the left operand's numbers lies in a line of its own, and these are too many for
+    /// the first cache.
+    fn scattered_rows(&self, ranges: &[Range]) -> Option<usize> {
+        let m = self.choice.m.filter(|_| self.choice.run.is_none())?;
+        let far = |axis: &usize| self.a.strides[*axis].abs() >= APART;
+        let numbers: usize = self.within.iter().chain([&m]).map(|a| ranges[*a].extent.size).product();
+        let turns: usize = self.free.iter().map(|a| ranges[*a].extent.size).product();
+        (self.within.iter().all(far) && far(&m) && numbers >= MANY && turns >= TURNS).then_some(m)
+    }
+
     fn product(&self, a: &Place, b: &Place, c: &Place, ranges: &[Range], span: Option<Span>) -> Product {
         let along = |place: &Place, axis: Option<usize>| axis.map_or(0, |axis| place.strides[axis]);
         let Choice { m, n, run, .. } = *self.choice;
         let terms = terms(self.within, ranges, a, b);
         assert!(!self.adds_up() || self.start == Start::Zero, "zeros would be written over a place");
         let form = match run {
-            Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent.size, outer: terms },
+            Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent, outer: terms },
             None => Form::Lanes { terms },
         };
         Product {
@@ -324,23 +466,16 @@ fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
     Terms::Table(pairs.iter().map(|(x, y)| (*x as i32, *y as i32)).collect())
 }
 
-/// Chooses the form, the rows and the columns. `short` says along which axes the last block has a rest: the
-/// inner run has one length. Only the form decides the order of the sum; columns are neighbours in the result.
-fn choose(
-    extents: &[usize],
-    outer: usize,
-    logical: &[Vec<i64>; 2],
-    short: &[bool],
-    result: &[i64],
-) -> Choice {
+/// Chooses the form, the rows and the columns. Only the form decides the order of the sum; columns are neighbours in the result.
+fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], result: &[i64]) -> Choice {
     let only = |axis: usize, of: usize| logical[of][axis] != 0 && logical[1 - of][axis] == 0;
     let longest = |of: usize, but: Option<usize>| {
         (0..outer)
             .filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1)
             .max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
     };
-    let run = (outer..extents.len())
-        .find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN && !short[*s]);
+    let run =
+        (outer..extents.len()).find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN);
     if run.is_some() {
         return Choice { swap: false, m: longest(0, None), n: longest(1, None), run };
     }
@@ -349,6 +484,28 @@ fn choose(
     let swap = n.is_some_and(|n| only(n, 0));
     let rows_of = if swap { 1 } else { 0 };
     Choice { swap, m: longest(rows_of, n), n, run: None }
+}
+
+/// The same where the indices of an axis are lanes. As columns they are those of the operand that has them. Summed
+/// over, they are the run of both; then the columns are the right operand's, the pictures', that lie closest.
+fn choose_lanes(extents: &[usize], outer: usize, placed: &[Place; 2], axis: usize) -> Choice {
+    let only = |a: usize, of: usize| placed[of].strides[a] != 0 && placed[1 - of].strides[a] == 0;
+    let rows = |of: usize| {
+        let long = (0..outer).filter(|a| only(*a, of) && extents[*a] > 1);
+        long.max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
+    };
+    if axis < outer {
+        let swap = placed[1].strides[axis] == 0;
+        return Choice { swap, m: rows(usize::from(swap)), n: Some(axis), run: None };
+    }
+    let closest = |of: usize| {
+        let all = (0..outer).filter(|a| only(*a, of) && extents[*a] > 1);
+        all.min_by_key(|a| (placed[of].strides[*a].abs(), *a))
+    };
+    let near = |of: usize| closest(of).map_or(i64::MAX, |a| placed[of].strides[a].abs());
+    let swap = near(0) < near(1);
+    let (left, right) = (usize::from(swap), usize::from(!swap));
+    Choice { swap, m: rows(left), n: closest(right), run: Some(axis) }
 }
 
 /// Positions with indices for the piece's axes.

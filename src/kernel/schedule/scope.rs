@@ -126,13 +126,14 @@ impl Scope<'_> {
                     return self.address(step, inputs[0], parts, &at);
                 }
                 // The axes before the first that changes are the operand's own; behind it both lie
-                // unbroken in memory.
+                // unbroken in memory, or at even distances.
                 let alike = operand.iter().zip(result).take_while(|(a, b)| a == b).count();
                 let mut from: Vec<Index> = at[..alike].to_vec();
                 from.resize(operand.len(), Index::default());
                 let (buffer, mut index) = self.address(step, inputs[0], parts, &from);
+                let apart = self.apart(inputs[0]);
                 for (position, stride) in at[alike..].iter().zip(strides(&result[alike..])) {
-                    index = sum(&index, &scaled(position, stride));
+                    index = sum(&index, &scaled(position, stride * apart));
                 }
                 (buffer, index)
             }
@@ -141,6 +142,15 @@ impl Scope<'_> {
                 self.address(step, inputs[0], parts, &at)
             }
             op => unreachable!("{op:?} is not in memory"),
+        }
+    }
+
+    /// From one element to the next of what a reshape looks at.
+    fn apart(&self, id: NodeId) -> i64 {
+        match self.graph.op(id) {
+            _ if self.fused.stored[id.index()] => self.plan.values[&Source::Node(id)].lanes() as i64,
+            Op::Reshape | Op::StopGradient => self.apart(self.graph.inputs(id)[0]),
+            _ => 1,
         }
     }
 
@@ -221,7 +231,13 @@ impl Scope<'_> {
 }
 
 /// Where an element lies in a storage.
-fn held(step: &mut Step, name: &str, storage: &Storage, parts: &Parts, at: &[Index]) -> (BufferId, Index) {
+pub fn held(
+    step: &mut Step,
+    name: &str,
+    storage: &Storage,
+    parts: &Parts,
+    at: &[Index],
+) -> (BufferId, Index) {
     let home = match storage.memory {
         plan::Memory::Arena(byte) => Home::Arena(byte),
         plan::Memory::Scratch(byte) => Home::Scratch(byte),

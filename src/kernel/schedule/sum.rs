@@ -10,6 +10,7 @@ use crate::ir::op::{ArgReduce, Compare, Reduce};
 use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{Extent, Index, Op, Order, Val, Var};
+use crate::plan::lanes::MANY as LANES;
 
 impl Kernel<'_, '_> {
     /// A reduction: the ranges are those of the kept axes, then of the reduced ones.
@@ -23,18 +24,36 @@ impl Kernel<'_, '_> {
         let inner = axes.last().copied();
         let strided = inner == last
             && inner.is_some_and(|a| operand.shape[a] >= STRIDED)
-            && operand.dtype.is_real()
-            && matches!(op, Reduce::Sum | Reduce::Max | Reduce::Min);
-        let order = if strided { Order::Strided } else { Order::Ascending };
+            && is_strided(*op, operand.dtype);
         let lanes = inner != last;
         let (kept, reduced) = ranges.split_at(outer);
+        let mut reduced = reduced.to_vec();
+        // Blocks of a sum over pictures have the pictures, which may be lanes, as strided terms.
+        let own = match what {
+            What::Partial(_) if inner == last && reduced.len() > 1 && is_strided(*op, operand.dtype) => {
+                let all = &self.scope.fused.pieces;
+                let piece = all.iter().find(|p| matches!(p.what, What::Partial(of) if of == id));
+                piece.map(|p| p.split() - outer).filter(|own| reduced[*own].extent.size >= LANES)
+            }
+            _ => None,
+        };
+        if let Some(own) = own {
+            let range = reduced.remove(own);
+            reduced.push(range);
+        }
+        let order = if strided || own.is_some() { Order::Strided } else { Order::Ascending };
+        let positions = reduced_at(operand.rank(), axes);
         let none = reduced.iter().any(|r| r.extent.size == 0);
         self.nest(kept, lanes, &mut |kernel, at| {
             let value = match none {
                 true => kernel.of_none(*op, node.ty.dtype, node.span),
-                false => kernel.fold(*op, order, reduced, node.span, &mut |kernel, within| {
-                    let place = placed(&reduced_at(operand.rank(), axes), at, within);
-                    kernel.read(node.inputs[0], &place)
+                false => kernel.fold(*op, order, &reduced, node.span, &mut |kernel, within| {
+                    let mut within = within.to_vec();
+                    if let Some(own) = own {
+                        let lane = within.pop().expect("the lanes come last");
+                        within.insert(own, lane);
+                    }
+                    kernel.read(node.inputs[0], &placed(&positions, at, &within))
                 }),
             };
             let to = kernel.target(what, at);
@@ -132,6 +151,11 @@ impl Kernel<'_, '_> {
         let nan = self.out.value(DType::Bool, Op::Compare(Compare::Ne, x, x), span);
         self.out.value(DType::Bool, Op::Binary(crate::ir::op::Binary::Or, equal, nan), span)
     }
+}
+
+/// Whether a reduction may be taken by strided terms.
+fn is_strided(op: Reduce, dtype: DType) -> bool {
+    dtype.is_real() && matches!(op, Reduce::Sum | Reduce::Max | Reduce::Min)
 }
 
 /// Positions in terms of a piece's axes, with the indices put in.

@@ -5,10 +5,13 @@ use super::pieces::Range;
 use super::scope::{fixed_index, flat, scaled, sum};
 use super::value::Kernel;
 use crate::fuse::What;
-use crate::ir::op::{Binary, Cells, Reduce, Ties, Window, Windows};
-use crate::ir::{NodeId, Op as Node};
+use crate::ir::op::{Binary, Cells, Compare, Reduce, Ties, Window, Windows};
+use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{Index, Op, Order, Val};
 use crate::plan::strides;
+
+/// Cells of a window up to which what is done with each is written out.
+const FEW_CELLS: usize = 16;
 
 /// Windows along one axis that are of one length: the first, how many, their cells.
 #[derive(Clone, Copy)]
@@ -47,6 +50,7 @@ impl Kernel<'_, '_> {
     /// of the window, and the window's cells as ranges of offsets.
     fn windows(
         &mut self,
+        id: NodeId,
         leading: &[Range],
         windows: &Windows,
         plane: &[usize],
@@ -61,7 +65,7 @@ impl Kernel<'_, '_> {
                 .map(|r| Range { from: fixed_index(r.first), extent: crate::kernel::Extent::fixed(r.count) });
             let all: Vec<Range> = leading.iter().cloned().chain(each).collect();
             let cells: Vec<Range> = run.iter().map(|r| Range::whole(r.cells)).collect();
-            self.nest(&all, false, &mut |kernel, at| {
+            self.nest_of(id, &all, false, &mut |kernel, at| {
                 let first: Vec<Index> = at[leading.len()..]
                     .iter()
                     .zip(&windows.stride)
@@ -84,7 +88,7 @@ impl Kernel<'_, '_> {
             Window::Sum => Reduce::Sum,
         };
         let counts = &node.ty.shape[leading..];
-        self.windows(&ranges[..leading], windows, plane, counts, &mut |kernel, at, cells, first| {
+        self.windows(id, &ranges[..leading], windows, plane, counts, &mut |kernel, at, cells, first| {
             let value = kernel.fold(op, Order::Ascending, cells, node.span, &mut |kernel, within| {
                 kernel.read(node.inputs[0], &cell(&at[..leading], first, within))
             });
@@ -102,7 +106,7 @@ impl Kernel<'_, '_> {
         let leading = rank - windows.size.len();
         let what = What::Value(id);
         let dtype = node.ty.dtype;
-        self.nest(&ranges[..rank], true, &mut |kernel, at| {
+        self.nest_of(id, &ranges[..rank], true, &mut |kernel, at| {
             let zero = kernel.constant(dtype, 0.0);
             let to = kernel.target(&what, at);
             kernel.store(to, zero, node.span);
@@ -110,7 +114,7 @@ impl Kernel<'_, '_> {
         let numbers = *node.inputs.last().expect("the numbers come last");
         let plane = node.ty.shape[leading..].to_vec();
         let counts = graph.ty(numbers).shape[leading..].to_vec();
-        self.windows(&ranges[..leading], windows, &plane, &counts, &mut |kernel, at, cells, first| {
+        self.windows(id, &ranges[..leading], windows, &plane, &counts, &mut |kernel, at, cells, first| {
             let number = kernel.read(numbers, at);
             let add = |kernel: &mut Self, to: &[Index], condition: Option<Val>| {
                 let to = kernel.target(&what, to);
@@ -125,19 +129,26 @@ impl Kernel<'_, '_> {
                 Cells::Largest(Ties::First) => {
                     let at = &at[..leading];
                     let position = kernel.first_largest(node.inputs[0], at, first, cells, &plane, node.span);
-                    add(kernel, &in_plane(at, position, plane.len()), None);
+                    kernel.each_cell(cells, &mut |kernel, within| {
+                        let here = cell(at, first, within);
+                        let flat = flat(&here[leading..], &strides(&plane));
+                        let flat = kernel.out.value(DType::I32, Op::Index(flat), node.span);
+                        let op = Op::Compare(Compare::Eq, position, flat);
+                        let found = kernel.out.value(DType::Bool, op, node.span);
+                        add(kernel, &here, Some(found));
+                    });
                 }
                 Cells::Largest(Ties::All) => {
                     let at = &at[..leading];
                     let largest = kernel.largest(node.inputs[0], at, first, cells, node.span);
-                    kernel.nest(cells, false, &mut |kernel, within| {
+                    kernel.each_cell(cells, &mut |kernel, within| {
                         let here = cell(at, first, within);
                         let x = kernel.read(node.inputs[0], &here);
                         let found = kernel.is_extreme(x, largest, node.span);
                         add(kernel, &here, Some(found));
                     });
                 }
-                Cells::Every => kernel.nest(cells, false, &mut |kernel, within| {
+                Cells::Every => kernel.each_cell(cells, &mut |kernel, within| {
                     add(kernel, &cell(&at[..leading], first, within), None);
                 }),
             }
@@ -153,11 +164,12 @@ impl Kernel<'_, '_> {
         let plane = graph.ty(node.inputs[0]).shape[leading..].to_vec();
         let counts = &node.ty.shape[leading..];
         let (searched, values) = (node.inputs[0], node.inputs[1]);
-        self.windows(&ranges[..leading], windows, &plane, counts, &mut |kernel, at, cells, first| {
+        self.windows(id, &ranges[..leading], windows, &plane, counts, &mut |kernel, at, cells, first| {
             let lead = &at[..leading];
             let value = match ties {
                 Ties::First => {
                     let position = kernel.first_largest(searched, lead, first, cells, &plane, node.span);
+                    let position = Index { dynamic: vec![(position, 1)], ..Index::default() };
                     kernel.read(values, &in_plane(lead, position, plane.len()))
                 }
                 Ties::All => {
@@ -190,7 +202,7 @@ impl Kernel<'_, '_> {
         })
     }
 
-    /// The position in its plane of a window's first largest cell, as an index along the last axis.
+    /// The position in its plane of a window's first largest cell.
     fn first_largest(
         &mut self,
         operand: NodeId,
@@ -199,16 +211,29 @@ impl Kernel<'_, '_> {
         cells: &[Range],
         plane: &[usize],
         span: Option<crate::source::Span>,
-    ) -> Index {
+    ) -> Val {
         let largest = self.largest(operand, leading, first, cells, span);
         let steps = strides(plane);
-        let position = self.fold(Reduce::Min, Order::Ascending, cells, span, &mut |kernel, within| {
+        self.fold(Reduce::Min, Order::Ascending, cells, span, &mut |kernel, within| {
             let here = cell(leading, first, within);
             let x = kernel.read(operand, &here);
             let flat = flat(&here[leading.len()..], &steps);
             kernel.position_if_extreme(x, largest, flat, span)
-        });
-        Index { dynamic: vec![(position, 1)], ..Index::default() }
+        })
+    }
+
+    /// Goes through the cells of a window, written out if they are few: then windows can be lanes.
+    fn each_cell(&mut self, cells: &[Range], inside: &mut dyn FnMut(&mut Self, &[Index])) {
+        let count: usize = cells.iter().map(|r| r.extent.size).product();
+        if count > FEW_CELLS {
+            return self.nest(cells, false, inside);
+        }
+        for nth in 0..count {
+            let steps = strides(&cells.iter().map(|r| r.extent.size).collect::<Vec<_>>());
+            let along = cells.iter().zip(&steps).map(|(r, by)| nth / *by as usize % r.extent.size);
+            let within: Vec<Index> = along.map(fixed_index).collect();
+            inside(self, &within);
+        }
     }
 }
 

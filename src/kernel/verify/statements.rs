@@ -242,7 +242,8 @@ impl Checker<'_> {
             Form::Lanes { .. } if *c_col != 1 => {
                 return Err("columns of the lanes form are adjacent".to_owned());
             }
-            Form::Lanes { .. } | Form::Dot { .. } => {}
+            Form::Lanes { .. } => {}
+            Form::Dot { k, .. } => self.extent(k)?,
         }
         let [of_c, of_a, of_b] = product_reach(product);
         for ((buffer, index), reach) in [(a, &of_a), (b, &of_b)] {

@@ -144,7 +144,7 @@ impl Kernels<'_> {
     fn product(&mut self, span: Option<Span>) -> Product {
         let form = match self.0.below(2) {
             0 => Form::Lanes { terms: self.terms() },
-            _ => Form::Dot { b_row: self.signed(), k: self.0.below(99), outer: self.terms() },
+            _ => Form::Dot { b_row: self.signed(), k: self.extent(), outer: self.terms() },
         };
         let (c, a, b) = (self.at(), self.at(), self.at());
         let (m, n) = (self.extent(), self.extent());

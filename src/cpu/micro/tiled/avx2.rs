@@ -110,8 +110,41 @@ impl Register for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn trees<const PARTS: usize>(four: [[Self; PARTS]; 4]) -> [f32; 4] {
+        // SAFETY: see above.
+        unsafe {
+            let mut eights = [Self::zero(); 4];
+            for (eight, parts) in eights.iter_mut().zip(four) {
+                *eight = _mm256_add_ps(parts[0], parts[PARTS - 1]);
+            }
+            four_sums(eights)
+        }
+    }
+
+    #[inline(always)]
     fn plus(a: f32, b: f32) -> f32 {
         a + b
+    }
+}
+
+/// The sums of four vectors: lanes 4 apart are added, then those 2 apart, then neighbours.
+#[inline(always)]
+pub(super) unsafe fn four_sums([p, q, r, s]: [__m256; 4]) -> [f32; 4] {
+    // SAFETY: see above.
+    unsafe {
+        // Two sums of four lanes each to a vector; then four of two; then four.
+        let pq = _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(p, q), _mm256_permute2f128_ps::<0x31>(p, q));
+        let rs = _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(r, s), _mm256_permute2f128_ps::<0x31>(r, s));
+        let two = _mm256_add_ps(_mm256_shuffle_ps::<0x44>(pq, rs), _mm256_shuffle_ps::<0xee>(pq, rs));
+        let one = _mm256_add_ps(two, _mm256_movehdup_ps(two));
+        let (low, high) = (_mm256_castps256_ps128(one), _mm256_extractf128_ps::<1>(one));
+        // p and r stand in the low half, q and s in the high one.
+        let mut sums = [0.0; 4];
+        _mm_storeu_ps(
+            sums.as_mut_ptr(),
+            _mm_unpacklo_ps(_mm_shuffle_ps::<0x88>(low, low), _mm_shuffle_ps::<0x88>(high, high)),
+        );
+        sums
     }
 }
 

@@ -116,6 +116,19 @@ impl Register for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn trees<const PARTS: usize>(four: [[Self; PARTS]; 4]) -> [f32; 4] {
+        // SAFETY: see above.
+        unsafe {
+            let mut eights = [_mm256_setzero_ps(); 4];
+            for (eight, parts) in eights.iter_mut().zip(four) {
+                let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(parts[0]));
+                *eight = _mm256_add_ps(_mm512_castps512_ps256(parts[0]), _mm256_castpd_ps(high));
+            }
+            super::avx2::four_sums(eights)
+        }
+    }
+
+    #[inline(always)]
     fn plus(a: f32, b: f32) -> f32 {
         a + b
     }

@@ -5,6 +5,10 @@ use super::register::Register;
 use crate::cpu::micro::portable::offset;
 use crate::cpu::micro::{Dot, OLD, PARTIALS, PLUS, SCALED, ZERO};
 
+/// The time of a tree, and of four at once, in the units of a tile's steps.
+const TREE: usize = 12;
+const FOUR_TREES: usize = 18;
+
 /// A register tile of one instruction set.
 pub(super) struct Kernel<T> {
     /// Rows of the tile.
@@ -22,6 +26,10 @@ impl<T> Tile for Kernel<T> {
 
     fn columns(&self) -> usize {
         self.columns
+    }
+
+    fn end(&self) -> usize {
+        self.rows * (self.columns / 4 * FOUR_TREES + self.columns % 4 * TREE)
     }
 }
 
@@ -90,8 +98,16 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
                 }
             }
             for (i, row) in sums.into_iter().enumerate() {
-                for (j, parts) in row.into_iter().enumerate() {
-                    let sum = V::tree(parts);
+                let mut each = [V::Element::default(); COLUMNS];
+                let (fours, rest) = row.as_chunks::<4>();
+                let (to_fours, to_rest) = each.as_chunks_mut::<4>();
+                for (to, four) in to_fours.iter_mut().zip(fours) {
+                    *to = V::trees(*four);
+                }
+                for (to, parts) in to_rest.iter_mut().zip(rest) {
+                    *to = V::tree(*parts);
+                }
+                for (j, sum) in each.iter().copied().enumerate() {
                     let to = c.offset(i as isize * s.c_row as isize + j as isize * s.c_col as isize);
                     *to = match s.start {
                         ZERO => sum,
@@ -119,7 +135,8 @@ pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, parts: usize, table: &[Kernel<
         return;
     }
     let rows_first = s.m >= s.n;
-    plan::cut(table, [s.m as usize, s.n as usize], parts, rows_first, |stretch| {
+    let steps = (s.k as usize).div_ceil(PARTIALS) * s.outer as usize;
+    plan::cut(table, [s.m as usize, s.n as usize], (parts, steps), rows_first, |stretch| {
         let kernel = &table[stretch.tile];
         let (row, column) = (stretch.row as isize, stretch.column as isize);
         let (a_row, b_row) = (s.a_row as isize, s.b_row as isize);

@@ -125,16 +125,9 @@ pub(super) unsafe fn tiles<
                 }
             }
             if s.start != ZERO && s.start != OLD {
-                let scale = V::splat(s.scale);
                 for (i, row) in sums.iter_mut().enumerate() {
                     for (v, sum) in row.iter_mut().enumerate() {
-                        let old = load(c.offset(i as isize * c_row), v);
-                        let old = match s.start {
-                            PLUS => old,
-                            SCALED => scale.times(old),
-                            _ => old.add(scale.times(old)),
-                        };
-                        *sum = old.add(*sum);
+                        *sum = ended(s, load(c.offset(i as isize * c_row), v), *sum);
                     }
                 }
             }
@@ -155,13 +148,109 @@ pub(super) unsafe fn tiles<
     }
 }
 
+/// A sum and what is left of the old value.
+#[inline(always)]
+unsafe fn ended<V: Register>(s: &Lanes<V::Element>, old: V, sum: V) -> V {
+    // SAFETY: as of the caller.
+    unsafe {
+        let scale = V::splat(s.scale);
+        let old = match s.start {
+            PLUS => old,
+            SCALED => scale.times(old),
+            _ => old.add(scale.times(old)),
+        };
+        old.add(sum)
+    }
+}
+
+/// Sums of so few terms that the second operand stays in registers while the rows are gone through.
+pub(super) struct Thin<T> {
+    /// Vectors side by side in a row.
+    pub vectors: usize,
+    /// Their code for one and for two terms; for whole vectors and for a masked last one.
+    pub run: [[Code<T>; 2]; 2],
+}
+
+/// Computes as many rows as the run has tiles, of `VECTORS` registers each, from `TERMS` terms.
+#[inline(always)]
+pub(super) unsafe fn thin<V, const TERMS: usize, const VECTORS: usize, const MASKED: bool>(
+    run: &Run<V::Element>,
+) where
+    V: Register,
+{
+    // SAFETY: as of `tiles`.
+    unsafe {
+        let s = &run.args;
+        let mask = V::first(run.tail);
+        let load = |p: *const V::Element, v: usize| {
+            let p = p.add(v * V::LANES);
+            if MASKED && v == VECTORS - 1 { V::load_masked(p, mask) } else { V::load(p) }
+        };
+        let mut columns = [[V::zero(); VECTORS]; TERMS];
+        for (t, columns) in columns.iter_mut().enumerate() {
+            for (v, column) in columns.iter_mut().enumerate() {
+                *column = load(s.b.offset(t as isize * s.b_step as isize), v);
+            }
+        }
+        let (mut a, mut c) = (s.a, s.c);
+        for _ in 0..run.tiles {
+            let mut sums = [V::zero(); VECTORS];
+            if s.start == OLD {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = load(c, v);
+                }
+            }
+            for (t, columns) in columns.iter().enumerate() {
+                let value = V::splat(*a.offset(t as isize * s.a_step as isize));
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = value.fma(*column, *sum);
+                }
+            }
+            for (v, sum) in sums.iter_mut().enumerate() {
+                if s.start != ZERO && s.start != OLD {
+                    *sum = ended(s, load(c, v), *sum);
+                }
+                let to = c.add(v * V::LANES);
+                if MASKED && v == VECTORS - 1 {
+                    sum.store_masked(to, mask);
+                } else {
+                    sum.store(to);
+                }
+            }
+            a = a.wrapping_offset(s.a_row as isize);
+            c = c.wrapping_offset(s.c_row as isize);
+        }
+    }
+}
+
+/// Goes through the rows for as many columns at a time as the widest of a table has, or those that are left.
+unsafe fn product_of_few_terms<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Thin<T>]) {
+    let mut column = 0;
+    while column < s.n as usize {
+        let left = s.n as usize - column;
+        let widest = table.iter().rev().find(|t| t.vectors <= left.div_ceil(lanes)).unwrap_or(&table[0]);
+        let width = left.min(widest.vectors * lanes);
+        let tail = width - (widest.vectors - 1) * lanes;
+        let (b, c) = (s.b.wrapping_add(column), s.c.wrapping_add(column));
+        let run = Run { args: Lanes { b, c, ..*s }, tiles: s.m as usize, next: [0; 3], tail };
+        // SAFETY: the caller's promise; what lies beyond the last column is masked out.
+        unsafe { widest.run[s.k as usize - 1][usize::from(tail < lanes)](&run) };
+        column += width;
+    }
+}
+
 /// Cuts a product into tiles of a table and computes them.
 ///
 /// # Safety
 /// The table's instruction set is available, and the operands hold all that the indices reach.
-pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>]) {
+pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>], few: &[Thin<T>]) {
     if s.m <= 0 || s.n <= 0 {
         return;
+    }
+    let even = s.a_off.is_null() && s.b_off.is_null();
+    if even && (1..=2).contains(&s.k) && s.m > FEW_ROWS {
+        // SAFETY: the caller's promise.
+        return unsafe { product_of_few_terms(s, lanes, few) };
     }
     // What is added at the end is added to the whole sum.
     let whole = s.start != ZERO && s.start != OLD;
@@ -193,7 +282,7 @@ pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kerne
 
 /// Terms after which the next row or column of tiles is taken up, so that what of the operands is
 /// used again stays in the first cache.
-const TERMS_AT_ONCE: i64 = 256;
+const TERMS_AT_ONCE: i64 = 128;
 
 /// Up to so many rows too little of the second operand is used again.
 const FEW_ROWS: i64 = 8;
@@ -209,7 +298,7 @@ unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>
     let tables = usize::from(!s.a_off.is_null() || !s.b_off.is_null());
     let (m, vectors) = (s.m as usize, n.div_ceil(lanes));
     let rows_first = m >= vectors * lanes && s.k as usize * n * size_of::<T>() <= NEAR;
-    plan::cut(table, [m, vectors], 1, rows_first, |stretch| {
+    plan::cut(table, [m, vectors], (1, 1), rows_first, |stretch| {
         let kernel = &table[stretch.tile];
         let (row, column) = (stretch.row as isize, (stretch.column * lanes) as isize);
         let width = kernel.vectors * lanes;

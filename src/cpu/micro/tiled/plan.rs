@@ -14,6 +14,10 @@ pub(super) trait Tile {
     fn rows(&self) -> usize;
     /// Columns of the result, or vectors of them.
     fn columns(&self) -> usize;
+    /// What is left to do when all steps of the inner loop are done, in the same units as a step.
+    fn end(&self) -> usize {
+        0
+    }
 }
 
 /// Whether a table of tiles has each size with 1 on the other side.
@@ -57,22 +61,24 @@ pub(super) struct Stretch {
 /// Accumulators that have to be under way to hide the latency of a multiply-add.
 const UNDER_WAY: usize = 8;
 
-/// Cuts `m` rows and `n` columns into stretches. An accumulator is `parts` registers; the outer loop
+/// Cuts `m` rows and `n` columns into stretches. An accumulator is `parts` registers, the inner loop has `steps`
+/// steps; the outer loop
 /// goes over rows of tiles, or over columns of them.
 pub(super) fn cut<T: Tile>(
     table: &[T],
     [m, n]: [usize; 2],
-    parts: usize,
+    (parts, steps): (usize, usize),
     rows_first: bool,
     mut each: impl FnMut(Stretch),
 ) {
     if m == 0 || n == 0 {
         return;
     }
-    let best = &table[choose(table, m, n, parts)];
+    let best = &table[choose(table, m, n, (parts, steps))];
     let (rows, columns) = (best.rows(), best.columns());
     let find = |r, c| table.iter().position(|t| t.rows() == r && t.columns() == c).unwrap_or(0);
-    if rows_first {
+    // Where one row or one column of tiles is all, the run goes along it.
+    if m <= rows || (rows_first && n > columns) {
         let heights = sizes(table.iter().filter(|t| t.columns() == 1).map(T::rows));
         for (height, start, count) in groups(heights, m, rows) {
             let widths = sizes(table.iter().filter(|t| t.rows() == height).map(T::columns));
@@ -98,11 +104,11 @@ pub(super) fn cut<T: Tile>(
 }
 
 /// The position of the tile with the least time.
-fn choose<T: Tile>(table: &[T], m: usize, n: usize, parts: usize) -> usize {
+fn choose<T: Tile>(table: &[T], m: usize, n: usize, (parts, steps): (usize, usize)) -> usize {
     let time = |tile: &T| {
         let (rows, columns) = (tile.rows(), tile.columns());
         let step = (parts * rows * columns).max(parts * (rows + columns)).max(UNDER_WAY);
-        step * m.div_ceil(rows) * n.div_ceil(columns)
+        (step * steps + tile.end()) * m.div_ceil(rows) * n.div_ceil(columns)
     };
     let fits = |tile: &T| tile.rows() <= m && tile.columns() <= n;
     let candidates = (0..table.len()).filter(|i| fits(&table[*i]));
@@ -169,9 +175,9 @@ mod tests {
     #[test]
     fn a_tile_fits_and_keeps_the_units_busy() {
         let table = [(1, 8), (2, 4), (4, 3), (6, 2), (6, 1), (1, 1)];
-        assert_eq!(table[choose(&table, 1, 500, 1)], (1, 8));
-        assert_eq!(table[choose(&table, 600, 2, 1)], (6, 2));
-        assert_eq!(table[choose(&table, 1, 1, 1)], (1, 1));
+        assert_eq!(table[choose(&table, 1, 500, (1, 9))], (1, 8));
+        assert_eq!(table[choose(&table, 600, 2, (1, 9))], (6, 2));
+        assert_eq!(table[choose(&table, 1, 1, (1, 9))], (1, 1));
     }
 
     #[test]
@@ -179,7 +185,7 @@ mod tests {
         let table = [(1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (4, 1), (5, 1), (4, 2)];
         for (m, n) in [(1, 1), (7, 3), (3, 7), (20, 9), (9, 20), (0, 4), (4, 0)] {
             let mut seen = vec![0; m * n];
-            cut(&table, [m, n], 1, m > 4, |s| {
+            cut(&table, [m, n], (1, 9), m > 4, |s| {
                 let (rows, columns) = table[s.tile];
                 for t in 0..s.count {
                     let (down, along) = if s.down { (t, 0) } else { (0, t) };

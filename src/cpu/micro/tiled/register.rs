@@ -4,7 +4,7 @@
 /// functions that are compiled for the instruction set, into which they are inlined.
 pub(super) trait Register: Copy {
     /// One lane.
-    type Element: Copy;
+    type Element: Copy + Default;
     /// Which lanes are meant.
     type Mask: Copy;
     /// How many lanes there are.
@@ -31,6 +31,18 @@ pub(super) trait Register: Copy {
     /// The sum of the 16 partial sums in `PARTS` registers, added as a tree (see
     /// [`Dot`](crate::cpu::micro::Dot)).
     unsafe fn tree<const PARTS: usize>(parts: [Self; PARTS]) -> Self::Element;
+    /// Four such sums.
+    #[inline(always)]
+    unsafe fn trees<const PARTS: usize>(four: [[Self; PARTS]; 4]) -> [Self::Element; 4] {
+        // SAFETY: as of this function.
+        unsafe {
+            let mut sums = [Self::Element::default(); 4];
+            for (sum, parts) in sums.iter_mut().zip(four) {
+                *sum = Self::tree(parts);
+            }
+            sums
+        }
+    }
     /// `self + b`.
     unsafe fn add(self, b: Self) -> Self;
     /// `self * b`.

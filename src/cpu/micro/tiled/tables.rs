@@ -21,6 +21,16 @@ macro_rules! products {
         }
 
         #[target_feature(enable = $features)]
+        unsafe fn thin_rows<V, const TERMS: usize, const N: usize, const MASKED: bool>(
+            run: &super::lanes::Run<V::Element>,
+        ) where
+            V: super::register::Register,
+        {
+            // SAFETY: as of this function.
+            unsafe { super::lanes::thin::<V, TERMS, N, MASKED>(run) }
+        }
+
+        #[target_feature(enable = $features)]
         unsafe fn dot_tiles<V, const PARTS: usize, const M: usize, const N: usize>(
             run: &super::dot::Run<V::Element>,
         ) where
@@ -45,6 +55,8 @@ macro_rules! products {
                     [lanes_tiles::<$v, $m, $n, true, false>, lanes_tiles::<$v, $m, $n, true, true>],
                 ],
             }),*];
+            static THIN: &[super::lanes::Thin<$t>] =
+                &[products!(@thin $v, 1), products!(@thin $v, 2), products!(@thin $v, 4)];
             static DOT: &[super::dot::Kernel<$t>] = &[$(super::dot::Kernel {
                 rows: $dot_m,
                 columns: $dot_n,
@@ -54,7 +66,7 @@ macro_rules! products {
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::lanes::product(&*args, width, LANES) }
+                unsafe { super::lanes::product(&*args, width, LANES, THIN) }
             }
 
             unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
@@ -64,5 +76,14 @@ macro_rules! products {
 
             crate::cpu::micro::Products { lanes, dot }
         };
+    };
+    (@thin $v:ty, $n:literal) => {
+        super::lanes::Thin {
+            vectors: $n,
+            run: [
+                [thin_rows::<$v, 1, $n, false>, thin_rows::<$v, 1, $n, true>],
+                [thin_rows::<$v, 2, $n, false>, thin_rows::<$v, 2, $n, true>],
+            ],
+        }
     };
 }
