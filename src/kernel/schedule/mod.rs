@@ -5,6 +5,8 @@
 //! piece. This is the schedule for CPUs: a block of the owner axis to a thread, the last axis as lanes,
 //! products by micro-kernels.
 
+mod calls;
+mod choice;
 mod layout;
 mod pieces;
 mod product;

@@ -1,7 +1,7 @@
-//! Contractions by micro-kernels: which axis becomes the columns, which the rows, and in which order the
-//! others are gone through. The choice is made from shapes and logical strides alone, since the order of
-//! the sum depends on it.
+//! Contractions by micro-kernels: the operands in terms of the piece's axes, the loops around a call, and the call.
 
+use super::calls::Call;
+use super::choice::{Choice, choose, choose_lanes, turned};
 use super::pieces::Range;
 use super::scope::{Scope, flat, held as held_at, scaled, sum, var_index};
 use super::value::Kernel;
@@ -12,46 +12,29 @@ use crate::fuse::full::{Along, full};
 use crate::fuse::pieces::operand_at;
 use crate::ir::op::Binary;
 use crate::ir::{DType, NodeId, Op as Node};
-use crate::kernel::{
-    BufferId, Extent, Form, Home, Index, IndexVar, Op, Product, Start, Stmt, Terms, Val, Var,
-};
+use crate::kernel::{BufferId, Extent, Home, Index, IndexVar, Op, Start, Val, Var};
 use crate::plan::lanes::lanes_of;
 use crate::plan::{Memory, Storage, strides};
 use crate::source::Span;
 
-/// Length from which an inner run that both operands have is summed by 16 strided sums.
-const RUN: usize = 32;
-
-/// Elements from which two numbers are in different lines, lines that are too many for the first cache together with
-/// what else is there, and products from which laying them out anew is worth it.
-const APART: i64 = 16;
-const MANY: usize = 256;
-const TURNS: usize = 4;
-
 /// An operand, or the result, in terms of the piece's axes.
 #[derive(Clone)]
-struct Place {
-    buffer: BufferId,
+pub struct Place {
+    /// Where.
+    pub buffer: BufferId,
     /// Its first element for the ranges gone through.
-    base: Index,
+    pub base: Index,
     /// Elements from one index to the next, along each axis.
-    strides: Vec<i64>,
+    pub strides: Vec<i64>,
+}
+
+/// Elements between neighbours in both operands.
+fn strides_of(placed: &[Place; 2]) -> [&[i64]; 2] {
+    [&placed[0].strides, &placed[1].strides]
 }
 
 /// Gives a buffer and a position in it, of indices along the piece's axes.
 type Address<'a, K> = dyn FnMut(&mut K, &[Index]) -> (BufferId, Index) + 'a;
-
-/// How a contraction is divided among loops and a micro-kernel.
-struct Choice {
-    /// Whether the operands change places.
-    swap: bool,
-    /// The axis of rows.
-    m: Option<usize>,
-    /// The axis of columns.
-    n: Option<usize>,
-    /// For the dot form, the axis of the inner run.
-    run: Option<usize>,
-}
 
 impl Kernel<'_, '_> {
     /// A contraction, whole or a block of it.
@@ -65,7 +48,7 @@ impl Kernel<'_, '_> {
         let sink = scope.plan.in_place.get(&nth).map(|sink| &scope.fused.pieces[*sink].what);
         let to = sink.unwrap_or(&piece.what);
         let begin = node.inputs.get(2).copied().filter(|_| matches!(piece.what, What::Value(_)));
-        let start = match begin.filter(|_| sink.is_some()) {
+        let mut start = match begin.filter(|_| sink.is_some()) {
             Some(begin) => self.in_place(begin, node.ty.dtype),
             None => Start::Zero,
         };
@@ -100,7 +83,7 @@ impl Kernel<'_, '_> {
         }
         let ranges = &along_elements[..];
         let logical = [0, 1].map(|i| logical_strides(self, inputs[i], &positions[i], axes));
-        let c = self.place(axes, ranges, &mut |kernel, along| {
+        let mut c = self.place(axes, ranges, &mut |kernel, along| {
             let mut at = along[..outer].to_vec();
             for l in &scattered {
                 let back =
@@ -125,10 +108,20 @@ impl Kernel<'_, '_> {
                 }
             }
         }
-        let choice = match lanes {
-            Some(axis) => choose_lanes(&extents, outer, &placed, axis),
+        let mut choice = match lanes {
+            Some(axis) => choose_lanes(&extents, outer, strides_of(&placed), axis),
             None => choose(&extents, outer, &logical, &c.strides),
         };
+        let blocks: Vec<usize> = ranges[..outer].iter().map(|r| r.extent.size).collect();
+        let turned = turned(&choice, &extents, &blocks, strides_of(&placed)).filter(|_| scattered.is_empty());
+        let mut byte = scope.plan_scratch();
+        let mut aside = None;
+        if let Some(turned) = turned {
+            let there = self.aside(&turned, ranges, node.ty.dtype, &mut byte);
+            let belongs = std::mem::replace(&mut c, there);
+            aside = Some((belongs, std::mem::replace(&mut start, Start::Zero)));
+            choice = turned;
+        }
         let [first, second] = placed;
         let (a, mut b) = if choice.swap { (second, first) } else { (first, second) };
 
@@ -166,7 +159,6 @@ impl Kernel<'_, '_> {
         let mut pack = choice.n.filter(|n| choice.run.is_none() && b.strides[*n] != 1);
         let moves = free.iter().chain(around).any(|axis| b.strides[*axis] != 0);
         if let Some(n) = pack.filter(|_| !moves) {
-            let mut byte = scope.plan_scratch();
             b = self.packed(&b, within, n, ranges, (node.ty.dtype, node.span), &mut byte);
             pack = None;
         }
@@ -183,8 +175,12 @@ impl Kernel<'_, '_> {
             pack,
             columns,
             cleared,
+            scratch: byte,
         };
         self.calls(&call, ranges, node.ty.dtype, node.span);
+        if let Some((to, start)) = aside {
+            self.turn_round(&c, (&to, start), &choice, ranges, (node.ty.dtype, node.span));
+        }
         if let Some(begin) = begin.filter(|_| sink.is_none()) {
             self.nest(&ranges[..outer], true, &mut |kernel, at| {
                 let begin = kernel.read(begin, at);
@@ -259,96 +255,53 @@ impl Kernel<'_, '_> {
         })
     }
 
-    /// An operand as rows of neighbours along an axis, behind `byte` in scratch: a row a term.
-    fn packed(
-        &mut self,
-        b: &Place,
-        within: &[usize],
-        n: usize,
-        ranges: &[Range],
-        (dtype, span): (DType, Option<Span>),
-        byte: &mut usize,
-    ) -> Place {
-        let columns = ranges[n].extent.size;
-        let terms: Vec<usize> = within.iter().map(|s| ranges[*s].extent.size).collect();
-        let count: usize = terms.iter().product();
+    /// A place in scratch for a product whose result is going to be turned round.
+    fn aside(&mut self, choice: &Choice, ranges: &[Range], dtype: DType, byte: &mut usize) -> Place {
+        let (m, n) = (choice.m.expect("rows"), choice.n.expect("columns"));
+        let (rows, columns) = (ranges[m].extent.size, ranges[n].extent.size);
         let home = Home::Scratch(*byte);
-        *byte += (count * columns * dtype.size()).next_multiple_of(64);
+        *byte += (rows * columns * dtype.size()).next_multiple_of(64);
         self.step.scratch = self.step.scratch.max(*byte);
-        let buffer = self.step.buffer("packed", home, dtype, &[count, columns]);
-        let rows = strides(&terms);
-        let mut loops: Vec<Range> = terms.iter().map(|t| Range::whole(*t)).collect();
-        loops.push(Range { from: Index::default(), extent: ranges[n].extent });
-        self.nest(&loops, true, &mut |kernel, at| {
-            let (column, at) = at.split_last().expect("the column comes last");
-            let mut from = sum(&b.base, &scaled(column, b.strides[n]));
-            for (axis, index) in within.iter().zip(at) {
-                from = sum(&from, &scaled(index, b.strides[*axis]));
-            }
-            let value = kernel.out.here(dtype, Op::Load(b.buffer, from), span);
-            let to = sum(&scaled(&flat(at, &rows), columns as i64), column);
-            kernel.store((buffer, to), value, span);
-        });
-        let mut along = vec![0; b.strides.len()];
-        along[n] = 1;
-        for (axis, row) in within.iter().zip(&rows) {
-            along[*axis] = row * columns as i64;
-        }
-        Place { buffer, base: Index::default(), strides: along }
+        let buffer = self.step.buffer("turned", home, dtype, &[rows, columns]);
+        let mut strides = vec![0; ranges.len()];
+        (strides[m], strides[n]) = (columns as i64, 1);
+        Place { buffer, base: Index::default(), strides }
     }
 
-    /// The loops around a micro-kernel, and its call.
-    fn calls(&mut self, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
-        let of = |axes: &[usize]| -> Vec<Range> {
-            axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect()
-        };
-        let moved = |place: &Place, axes: &[usize], at: &[Index]| {
-            let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
-            Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
-        };
-        let still = |place: &Place| call.free.iter().all(|axis| place.strides[*axis] == 0);
-        let once = call.pack.filter(|_| still(call.b) && call.adds_up());
-        let gathered = call.scattered_rows(ranges).filter(|_| still(call.a));
-        if once.is_some() || gathered.is_some() {
-            // Laid out once for all loops over the result.
-            if call.adds_up() && !call.cleared {
-                self.nest(&of(call.free), false, &mut |kernel, at| {
-                    kernel.zeros(&moved(call.c, call.free, at), call, ranges, dtype, span);
-                });
-            }
-            return self.nest(&of(call.around), false, &mut |kernel, within| {
-                let mut byte = kernel.scope.plan_scratch();
-                let [mut a, mut b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.around, within));
-                if let Some(m) = gathered {
-                    a = kernel.packed(&a, call.within, m, ranges, (dtype, span), &mut byte);
-                }
-                if let Some(n) = once {
-                    b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte);
-                }
-                kernel.nest(&of(call.free), false, &mut |kernel, at| {
-                    let [a, mut b, c] = [&a, &b, &c].map(|p| moved(p, call.free, at));
-                    if let Some(n) = call.pack.filter(|_| once.is_none()) {
-                        b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte.clone());
+    /// Carries a product from there to where it belongs, as a routine would have added it.
+    fn turn_round(
+        &mut self,
+        aside: &Place,
+        (to, start): (&Place, Start),
+        choice: &Choice,
+        ranges: &[Range],
+        (dtype, span): (DType, Option<Span>),
+    ) {
+        let axes = [choice.n.expect("columns"), choice.m.expect("rows")];
+        let loops = axes.map(|axis| Range { from: Index::default(), extent: ranges[axis].extent });
+        self.nest(&loops, true, &mut |kernel, at| {
+            let index = |place: &Place| {
+                let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
+                by.fold(place.base.clone(), |all, i| sum(&all, &i))
+            };
+            let load = |kernel: &mut Self, place: &Place| {
+                kernel.out.here(dtype, Op::Load(place.buffer, index(place)), span)
+            };
+            let binary = |kernel: &mut Self, f, x, y| kernel.out.here(dtype, Op::Binary(f, x, y), span);
+            let mut value = load(kernel, aside);
+            if start != Start::Zero {
+                let mut old = load(kernel, to);
+                old = match start {
+                    Start::Zero | Start::Old | Start::Plus => old,
+                    Start::Scaled(by) => binary(kernel, Binary::Mul, by, old),
+                    Start::Decayed(by) => {
+                        let part = binary(kernel, Binary::Mul, by, old);
+                        binary(kernel, Binary::Add, old, part)
                     }
-                    let product = call.product(&a, &b, &c, ranges, span);
-                    kernel.out.push(Stmt::Product(Box::new(product)));
-                });
-            });
-        }
-        self.nest(&of(call.free), false, &mut |kernel, at| {
-            let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
-            if call.adds_up() && !call.cleared {
-                kernel.zeros(&c, call, ranges, dtype, span);
+                };
+                value = binary(kernel, Binary::Add, old, value);
             }
-            kernel.nest(&of(call.around), false, &mut |kernel, within| {
-                let [a, mut b, c] = [&a, &b, &c].map(|p| moved(p, call.around, within));
-                if let Some(n) = call.pack {
-                    let mut byte = kernel.scope.plan_scratch();
-                    b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte);
-                }
-                let product = call.product(&a, &b, &c, ranges, span);
-                kernel.out.push(Stmt::Product(Box::new(product)));
-            });
+            kernel.store((to.buffer, index(to)), value, span);
         });
     }
 
@@ -370,142 +323,6 @@ impl Kernel<'_, '_> {
         debug_assert_eq!(self.out.values[value.0 as usize], dtype);
         value
     }
-
-    /// Zeros where a product is going to be added up.
-    fn zeros(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
-        let axes: Vec<usize> = call.choice.m.into_iter().chain(call.choice.n).collect();
-        let loops: Vec<Range> =
-            axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect();
-        self.nest(&loops, true, &mut |kernel, at| {
-            let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, c.strides[*axis]));
-            let to = by.fold(c.base.clone(), |b, i| sum(&b, &i));
-            let zero = kernel.constant(dtype, 0.0);
-            kernel.store((c.buffer, to), zero, span);
-        });
-    }
-}
-
-/// A micro-kernel's call with the loops around it.
-struct Call<'a> {
-    /// What becomes of the old value.
-    start: Start,
-    choice: &'a Choice,
-    a: &'a Place,
-    b: &'a Place,
-    c: &'a Place,
-    /// Axes of the result that are loops.
-    free: &'a [usize],
-    /// Summed axes that are loops.
-    around: &'a [usize],
-    /// Summed axes that the call goes through.
-    within: &'a [usize],
-    /// The axis of the right operand's columns, if it is laid out anew inside the loops.
-    pack: Option<usize>,
-    columns: Extent,
-    /// Whether the result has its zeros already.
-    cleared: bool,
-}
-
-impl Call<'_> {
-    /// Whether several calls add up to one result, which starts from zeros in memory.
-    fn adds_up(&self) -> bool {
-        !self.around.is_empty()
-    }
-
-    /// The axis of rows if each of the left operand's numbers lies in a line of its own, and these are too many for
-    /// the first cache.
-    fn scattered_rows(&self, ranges: &[Range]) -> Option<usize> {
-        let m = self.choice.m.filter(|_| self.choice.run.is_none())?;
-        let far = |axis: &usize| self.a.strides[*axis].abs() >= APART;
-        let numbers: usize = self.within.iter().chain([&m]).map(|a| ranges[*a].extent.size).product();
-        let turns: usize = self.free.iter().map(|a| ranges[*a].extent.size).product();
-        (self.within.iter().all(far) && far(&m) && numbers >= MANY && turns >= TURNS).then_some(m)
-    }
-
-    fn product(&self, a: &Place, b: &Place, c: &Place, ranges: &[Range], span: Option<Span>) -> Product {
-        let along = |place: &Place, axis: Option<usize>| axis.map_or(0, |axis| place.strides[axis]);
-        let Choice { m, n, run, .. } = *self.choice;
-        let terms = terms(self.within, ranges, a, b);
-        assert!(!self.adds_up() || self.start == Start::Zero, "zeros would be written over a place");
-        let form = match run {
-            Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent, outer: terms },
-            None => Form::Lanes { terms },
-        };
-        Product {
-            form,
-            c: (c.buffer, c.base.clone()),
-            a: (a.buffer, a.base.clone()),
-            b: (b.buffer, b.base.clone()),
-            m: m.map_or(Extent::fixed(1), |m| ranges[m].extent),
-            n: self.columns,
-            c_row: along(c, m),
-            c_col: if run.is_none() { 1 } else { along(c, n) },
-            a_row: along(a, m),
-            start: if self.adds_up() { Start::Old } else { self.start },
-            span,
-        }
-    }
-}
-
-/// The offsets of the terms, row-major over axes.
-fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
-    let mut pairs: Vec<(i64, i64)> = vec![(0, 0)];
-    for axis in axes {
-        let (by_a, by_b) = (a.strides[*axis], b.strides[*axis]);
-        let turns = 0..ranges[*axis].extent.size as i64;
-        pairs = pairs
-            .iter()
-            .flat_map(|(x, y)| turns.clone().map(move |t| (x + t * by_a, y + t * by_b)))
-            .collect();
-    }
-    let (by_a, by_b) = pairs.get(1).copied().unwrap_or((0, 0));
-    let even = pairs.iter().enumerate().all(|(t, pair)| *pair == (t as i64 * by_a, t as i64 * by_b));
-    if even {
-        return Terms::Strided { count: pairs.len(), a: by_a, b: by_b };
-    }
-    Terms::Table(pairs.iter().map(|(x, y)| (*x as i32, *y as i32)).collect())
-}
-
-/// Chooses the form, the rows and the columns. Only the form decides the order of the sum; columns are neighbours in the result.
-fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], result: &[i64]) -> Choice {
-    let only = |axis: usize, of: usize| logical[of][axis] != 0 && logical[1 - of][axis] == 0;
-    let longest = |of: usize, but: Option<usize>| {
-        (0..outer)
-            .filter(|a| Some(*a) != but && only(*a, of) && extents[*a] > 1)
-            .max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
-    };
-    let run =
-        (outer..extents.len()).find(|s| logical[0][*s] == 1 && logical[1][*s] == 1 && extents[*s] >= RUN);
-    if run.is_some() {
-        return Choice { swap: false, m: longest(0, None), n: longest(1, None), run };
-    }
-    let last = (0..outer).rev().find(|n| extents[*n] > 1 && result[*n] == 1);
-    let n = last.filter(|n| only(*n, 0) || only(*n, 1));
-    let swap = n.is_some_and(|n| only(n, 0));
-    let rows_of = if swap { 1 } else { 0 };
-    Choice { swap, m: longest(rows_of, n), n, run: None }
-}
-
-/// The same where the indices of an axis are lanes. As columns they are those of the operand that has them. Summed
-/// over, they are the run of both; then the columns are the right operand's, the pictures', that lie closest.
-fn choose_lanes(extents: &[usize], outer: usize, placed: &[Place; 2], axis: usize) -> Choice {
-    let only = |a: usize, of: usize| placed[of].strides[a] != 0 && placed[1 - of].strides[a] == 0;
-    let rows = |of: usize| {
-        let long = (0..outer).filter(|a| only(*a, of) && extents[*a] > 1);
-        long.max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
-    };
-    if axis < outer {
-        let swap = placed[1].strides[axis] == 0;
-        return Choice { swap, m: rows(usize::from(swap)), n: Some(axis), run: None };
-    }
-    let closest = |of: usize| {
-        let all = (0..outer).filter(|a| only(*a, of) && extents[*a] > 1);
-        all.min_by_key(|a| (placed[of].strides[*a].abs(), *a))
-    };
-    let near = |of: usize| closest(of).map_or(i64::MAX, |a| placed[of].strides[a].abs());
-    let swap = near(0) < near(1);
-    let (left, right) = (usize::from(swap), usize::from(!swap));
-    Choice { swap, m: rows(left), n: closest(right), run: Some(axis) }
 }
 
 /// Positions with indices for the piece's axes.

@@ -1,0 +1,213 @@
+//! A micro-kernel's calls: the loops around them, and operands laid out anew for them.
+
+use super::choice::Choice;
+use super::pieces::Range;
+use super::product::Place;
+use super::scope::{flat, scaled, sum};
+use super::value::Kernel;
+use crate::ir::DType;
+use crate::kernel::{Extent, Form, Home, Index, Op, Product, Start, Stmt, Terms};
+use crate::plan::strides;
+use crate::source::Span;
+
+/// Elements from which two numbers are in different lines, lines that are too many for the first cache together with
+/// what else is there, and products from which laying them out anew is worth it.
+const APART: i64 = 16;
+const MANY: usize = 256;
+const TURNS: usize = 4;
+
+/// A micro-kernel's call with the loops around it.
+pub struct Call<'a> {
+    /// What becomes of the old value.
+    pub start: Start,
+    /// Form, rows and columns.
+    pub choice: &'a Choice,
+    /// The operands, and the result.
+    pub a: &'a Place,
+    /// See above.
+    pub b: &'a Place,
+    /// See above.
+    pub c: &'a Place,
+    /// Axes of the result that are loops.
+    pub free: &'a [usize],
+    /// Summed axes that are loops.
+    pub around: &'a [usize],
+    /// Summed axes that the call goes through.
+    pub within: &'a [usize],
+    /// The axis of the right operand's columns, if it is laid out anew inside the loops.
+    pub pack: Option<usize>,
+    /// How many columns.
+    pub columns: Extent,
+    /// Whether the result has its zeros already.
+    pub cleared: bool,
+    /// The first byte of scratch that is free.
+    pub scratch: usize,
+}
+
+impl Call<'_> {
+    /// Whether several calls add up to one result, which starts from zeros in memory.
+    fn adds_up(&self) -> bool {
+        !self.around.is_empty()
+    }
+
+    /// The axis of rows if each of the left operand's numbers lies in a line of its own, and these are too many for
+    /// the first cache.
+    fn scattered_rows(&self, ranges: &[Range]) -> Option<usize> {
+        let m = self.choice.m.filter(|_| self.choice.run.is_none())?;
+        let far = |axis: &usize| self.a.strides[*axis].abs() >= APART;
+        let numbers: usize = self.within.iter().chain([&m]).map(|a| ranges[*a].extent.size).product();
+        let turns: usize = self.free.iter().map(|a| ranges[*a].extent.size).product();
+        (self.within.iter().all(far) && far(&m) && numbers >= MANY && turns >= TURNS).then_some(m)
+    }
+
+    fn product(&self, a: &Place, b: &Place, c: &Place, ranges: &[Range], span: Option<Span>) -> Product {
+        let along = |place: &Place, axis: Option<usize>| axis.map_or(0, |axis| place.strides[axis]);
+        let Choice { m, n, run, .. } = *self.choice;
+        let terms = terms(self.within, ranges, a, b);
+        assert!(!self.adds_up() || self.start == Start::Zero, "zeros would be written over a place");
+        let form = match run {
+            Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent, outer: terms },
+            None => Form::Lanes { terms },
+        };
+        Product {
+            form,
+            c: (c.buffer, c.base.clone()),
+            a: (a.buffer, a.base.clone()),
+            b: (b.buffer, b.base.clone()),
+            m: m.map_or(Extent::fixed(1), |m| ranges[m].extent),
+            n: self.columns,
+            c_row: along(c, m),
+            c_col: if run.is_none() { 1 } else { along(c, n) },
+            a_row: along(a, m),
+            start: if self.adds_up() { Start::Old } else { self.start },
+            span,
+        }
+    }
+}
+
+/// The offsets of the terms, row-major over axes.
+fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
+    let mut pairs: Vec<(i64, i64)> = vec![(0, 0)];
+    for axis in axes {
+        let (by_a, by_b) = (a.strides[*axis], b.strides[*axis]);
+        let turns = 0..ranges[*axis].extent.size as i64;
+        pairs = pairs
+            .iter()
+            .flat_map(|(x, y)| turns.clone().map(move |t| (x + t * by_a, y + t * by_b)))
+            .collect();
+    }
+    let (by_a, by_b) = pairs.get(1).copied().unwrap_or((0, 0));
+    let even = pairs.iter().enumerate().all(|(t, pair)| *pair == (t as i64 * by_a, t as i64 * by_b));
+    if even {
+        return Terms::Strided { count: pairs.len(), a: by_a, b: by_b };
+    }
+    Terms::Table(pairs.iter().map(|(x, y)| (*x as i32, *y as i32)).collect())
+}
+
+impl Kernel<'_, '_> {
+    /// The loops around a micro-kernel, and its call.
+    pub(super) fn calls(&mut self, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
+        let of = |axes: &[usize]| -> Vec<Range> {
+            axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect()
+        };
+        let moved = |place: &Place, axes: &[usize], at: &[Index]| {
+            let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, place.strides[*axis]));
+            Place { base: by.fold(place.base.clone(), |b, i| sum(&b, &i)), ..place.clone() }
+        };
+        let still = |place: &Place| call.free.iter().all(|axis| place.strides[*axis] == 0);
+        let once = call.pack.filter(|_| still(call.b) && call.adds_up());
+        let gathered = call.scattered_rows(ranges).filter(|_| still(call.a));
+        if once.is_some() || gathered.is_some() {
+            // Laid out once for all loops over the result.
+            if call.adds_up() && !call.cleared {
+                self.nest(&of(call.free), false, &mut |kernel, at| {
+                    kernel.zeros(&moved(call.c, call.free, at), call, ranges, dtype, span);
+                });
+            }
+            return self.nest(&of(call.around), false, &mut |kernel, within| {
+                let mut byte = call.scratch;
+                let [mut a, mut b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.around, within));
+                if let Some(m) = gathered {
+                    a = kernel.packed(&a, call.within, m, ranges, (dtype, span), &mut byte);
+                }
+                if let Some(n) = once {
+                    b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte);
+                }
+                kernel.nest(&of(call.free), false, &mut |kernel, at| {
+                    let [a, mut b, c] = [&a, &b, &c].map(|p| moved(p, call.free, at));
+                    if let Some(n) = call.pack.filter(|_| once.is_none()) {
+                        b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte.clone());
+                    }
+                    let product = call.product(&a, &b, &c, ranges, span);
+                    kernel.out.push(Stmt::Product(Box::new(product)));
+                });
+            });
+        }
+        self.nest(&of(call.free), false, &mut |kernel, at| {
+            let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
+            if call.adds_up() && !call.cleared {
+                kernel.zeros(&c, call, ranges, dtype, span);
+            }
+            kernel.nest(&of(call.around), false, &mut |kernel, within| {
+                let [a, mut b, c] = [&a, &b, &c].map(|p| moved(p, call.around, within));
+                if let Some(n) = call.pack {
+                    let mut byte = call.scratch;
+                    b = kernel.packed(&b, call.within, n, ranges, (dtype, span), &mut byte);
+                }
+                let product = call.product(&a, &b, &c, ranges, span);
+                kernel.out.push(Stmt::Product(Box::new(product)));
+            });
+        });
+    }
+
+    /// An operand as rows of neighbours along an axis, behind `byte` in scratch: a row a term.
+    pub(super) fn packed(
+        &mut self,
+        b: &Place,
+        within: &[usize],
+        n: usize,
+        ranges: &[Range],
+        (dtype, span): (DType, Option<Span>),
+        byte: &mut usize,
+    ) -> Place {
+        let columns = ranges[n].extent.size;
+        let terms: Vec<usize> = within.iter().map(|s| ranges[*s].extent.size).collect();
+        let count: usize = terms.iter().product();
+        let home = Home::Scratch(*byte);
+        *byte += (count * columns * dtype.size()).next_multiple_of(64);
+        self.step.scratch = self.step.scratch.max(*byte);
+        let buffer = self.step.buffer("packed", home, dtype, &[count, columns]);
+        let rows = strides(&terms);
+        let mut loops: Vec<Range> = terms.iter().map(|t| Range::whole(*t)).collect();
+        loops.push(Range { from: Index::default(), extent: ranges[n].extent });
+        self.nest(&loops, true, &mut |kernel, at| {
+            let (column, at) = at.split_last().expect("the column comes last");
+            let mut from = sum(&b.base, &scaled(column, b.strides[n]));
+            for (axis, index) in within.iter().zip(at) {
+                from = sum(&from, &scaled(index, b.strides[*axis]));
+            }
+            let value = kernel.out.here(dtype, Op::Load(b.buffer, from), span);
+            let to = sum(&scaled(&flat(at, &rows), columns as i64), column);
+            kernel.store((buffer, to), value, span);
+        });
+        let mut along = vec![0; b.strides.len()];
+        along[n] = 1;
+        for (axis, row) in within.iter().zip(&rows) {
+            along[*axis] = row * columns as i64;
+        }
+        Place { buffer, base: Index::default(), strides: along }
+    }
+
+    /// Zeros where a product is going to be added up.
+    fn zeros(&mut self, c: &Place, call: &Call<'_>, ranges: &[Range], dtype: DType, span: Option<Span>) {
+        let axes: Vec<usize> = call.choice.m.into_iter().chain(call.choice.n).collect();
+        let loops: Vec<Range> =
+            axes.iter().map(|axis| Range { from: Index::default(), extent: ranges[*axis].extent }).collect();
+        self.nest(&loops, true, &mut |kernel, at| {
+            let by = axes.iter().zip(at).map(|(axis, i)| scaled(i, c.strides[*axis]));
+            let to = by.fold(c.base.clone(), |b, i| sum(&b, &i));
+            let zero = kernel.constant(dtype, 0.0);
+            kernel.store((c.buffer, to), zero, span);
+        });
+    }
+}
