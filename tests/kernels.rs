@@ -11,6 +11,8 @@ mod both;
 mod graphs;
 #[path = "kernels/models.rs"]
 mod models;
+#[path = "kernels/pictures.rs"]
+mod pictures;
 #[path = "emit/run.rs"]
 mod run;
 #[path = "kernels/updates.rs"]

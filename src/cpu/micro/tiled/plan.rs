@@ -108,7 +108,9 @@ fn choose<T: Tile>(table: &[T], m: usize, n: usize, (parts, steps): (usize, usiz
     let time = |tile: &T| {
         let (rows, columns) = (tile.rows(), tile.columns());
         let step = (parts * rows * columns).max(parts * (rows + columns)).max(UNDER_WAY);
-        (step * steps + tile.end()) * m.div_ceil(rows) * n.div_ceil(columns)
+        // Divisions of 32 bits take half as long.
+        let tiles = (m as u32).div_ceil(rows as u32) as usize * (n as u32).div_ceil(columns as u32) as usize;
+        (step * steps + tile.end()) * tiles
     };
     let fits = |tile: &T| tile.rows() <= m && tile.columns() <= n;
     let candidates = (0..table.len()).filter(|i| fits(&table[*i]));
