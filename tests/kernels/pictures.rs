@@ -13,6 +13,7 @@ use dlc::passes::{AFTER_GRADIENT, run_pipeline};
 /// A picture's way: convolution, window, function, convolution, mean.
 struct Way {
     pictures: usize,
+    maps: [usize; 2],
     /// Zeros around the picture before each convolution: before and after.
     margins: [(usize, usize); 2],
     stride: usize,
@@ -25,7 +26,6 @@ struct Way {
 }
 
 const SIDE: usize = 9;
-const MAPS: [usize; 2] = [3, 5];
 const FILTER: [usize; 2] = [3, 2];
 
 /// `out[n,k,i,j] = sum over c,a,b of x[n,c,s*i+a,s*j+b] * w[k,c,a,b]`, or with the filter backwards.
@@ -48,8 +48,8 @@ fn convolution(b: &mut Builder, x: NodeId, w: NodeId, of: &Way, layer: usize) ->
 fn graph(of: &Way, dtype: DType) -> Graph {
     let mut b = Builder::new("g");
     let ty = |shape: &[usize]| Type::new(dtype, shape.to_vec());
-    let first = b.leaf(LeafKind::Place, 0, "first", ty(&[MAPS[0], 1, FILTER[0], FILTER[0]]));
-    let second = b.leaf(LeafKind::Place, 1, "second", ty(&[MAPS[1], MAPS[0], FILTER[1], FILTER[1]]));
+    let first = b.leaf(LeafKind::Place, 0, "first", ty(&[of.maps[0], 1, FILTER[0], FILTER[0]]));
+    let second = b.leaf(LeafKind::Place, 1, "second", ty(&[of.maps[1], of.maps[0], FILTER[1], FILTER[1]]));
     let x = b.leaf(LeafKind::Arg, 0, "x", ty(&[of.pictures, SIDE * SIDE]));
     let pictures = b.reshape(x, &[of.pictures, 1, SIDE, SIDE]);
     let maps = convolution(&mut b, pictures, first, of, 0);
@@ -84,8 +84,12 @@ fn blocks_of_pictures() {
         let margins = [(0, 0), (2, 2), (1, 1), (0, 1)];
         let ties = [Ties::First, Ties::All][pick(&[0, 1])];
         let (size, stride) = [(2, 2), (2, 1), (3, 2), (1, 1)][pick(&[0, 0, 1, 2, 3])];
+        // Many maps, in part of the turns: then filters are laid out anew as well.
+        let [first, pictures] =
+            if turn % 4 == 3 { [16, pick(&[32, 70])] } else { [3, pick(&[1, 15, 32, 70, 500])] };
         let of = Way {
-            pictures: pick(&[1, 15, 32, 70, 500]),
+            pictures,
+            maps: [first, first + 2],
             margins: [margins[pick(&[0, 1, 2])], margins[pick(&[0, 3])]],
             stride: pick(&[1, 1, 2]),
             flipped: pick(&[0, 1]) == 1,

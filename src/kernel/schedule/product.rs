@@ -100,8 +100,8 @@ impl Kernel<'_, '_> {
                 scope.address(kernel.step, inputs[i], &kernel.parts.clone(), &at)
             })
         });
+        let mut byte = scope.plan_scratch();
         if let Some(axis) = lanes {
-            let mut byte = self.scope.plan_scratch();
             for i in [0, 1] {
                 if ![0, 1].contains(&placed[i].strides[axis]) {
                     placed[i] = self.with_lanes(inputs[i], &positions[i], axis, ranges, &mut byte);
@@ -114,7 +114,6 @@ impl Kernel<'_, '_> {
         };
         let blocks: Vec<usize> = ranges[..outer].iter().map(|r| r.extent.size).collect();
         let turned = turned(&choice, &extents, &blocks, strides_of(&placed)).filter(|_| scattered.is_empty());
-        let mut byte = scope.plan_scratch();
         let mut aside = None;
         if let Some(turned) = turned {
             let there = self.aside(&turned, ranges, node.ty.dtype, &mut byte);
