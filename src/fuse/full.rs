@@ -4,9 +4,9 @@
 //! there: instead of each result collecting from a window of the padded operand, each element of the operand is
 //! added to the results around it.
 
+use super::access::Position;
 use super::owner;
 use super::pieces::{operand_at, summed};
-use crate::fuse::access::Position;
 use crate::ir::op::Affine;
 use crate::ir::types::Scalar;
 use crate::ir::{Graph, NodeId, Op};

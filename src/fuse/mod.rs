@@ -10,7 +10,8 @@
 //! thread.
 //!
 //! Which axis owns a value, how long its blocks are, and which sums are divided into blocks is said by
-//! shapes alone ([`owner`]), so that the order of a sum does not depend on what it is fused with.
+//! shapes ([`owner`]) and by which operand is a place, so that the order of a sum does not depend on what it is
+//! fused with.
 
 pub mod access;
 pub mod chains;

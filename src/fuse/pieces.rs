@@ -4,7 +4,7 @@ use super::access::{Access, Position, Source, Walk, identity};
 use super::full::full;
 use super::owner::{self, owner_axis};
 use super::sinks::{self, Sink, Target};
-use super::stored::needed;
+use super::stored::{below_views, needed};
 use super::{Piece, What, fuse_sinks};
 use crate::ir::op::{Affine, Contract};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
@@ -118,7 +118,7 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             let start = inputs.get(2).copied();
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);
-            let split = owner::split(shape, &reduced).or_else(|| across(graph, shape, &reduced, &walk));
+            let split = owner::split(shape, &reduced).or_else(|| across(graph, id, &reduced));
             sum(
                 id,
                 shape,
@@ -192,18 +192,32 @@ fn leading_only(leading: usize, rank: usize) -> Vec<Position> {
 /// The summed axis that is the last one of a matrix which is gone through for a few rows of results. Nothing
 /// but the reading of the matrix takes time then, and by blocks of its columns everything else that a step does
 /// with it can be done while a block is in the cache.
-fn across(graph: &Graph, shape: &[usize], summed: &[usize], walk: &Walk<'_>) -> Option<usize> {
-    let [terms] = summed else { return None };
+///
+/// It is looked at through its views, whether or not one of them is kept for others: the order of a sum must not
+/// depend on that.
+fn across(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
+    let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
+    let shape = &graph.ty(id).shape;
     let results: usize = shape.iter().product();
-    let matrix = |read: &Access| {
-        let [Some(row), Some(last)] = read.along[..] else { return false };
-        let is_place = match read.source {
-            Source::Leaf(leaf) => graph.leaves[leaf].kind == LeafKind::Place,
-            Source::Node(_) | Source::Partial(_) => false,
+    let is_place =
+        |id: NodeId| matches!(graph.op(id), Op::Leaf(leaf) if graph.leaves[*leaf].kind == LeafKind::Place);
+    let none_kept = vec![false; graph.nodes.len()];
+    let matrix = |operand: usize| {
+        let input = graph.inputs(id)[operand];
+        if !is_place(below_views(graph, input)) {
+            return false;
+        }
+        let mut walk = Walk::new(graph, &none_kept);
+        walk.read(input, &operand_at(spec, operand));
+        let rows = |read: &Access| match read.along[..] {
+            [Some(row), Some(last)] => {
+                row < shape.len() && last == shape.len() && owner::few_rows(results, shape[row], *terms)
+            }
+            _ => false,
         };
-        is_place && row < shape.len() && last == shape.len() && owner::few_rows(results, shape[row], *terms)
+        walk.found.iter().any(rows)
     };
-    walk.found.iter().any(matrix).then_some(0)
+    (0..2).any(matrix).then_some(0)
 }
 
 /// A sum or another reduction: whole, or its blocks and what joins them and adds them to `start`.

@@ -10,7 +10,7 @@ use dlc::ir::{
 use dlc::kernel::print::{exact, print};
 use dlc::passes::{AFTER_GRADIENT, run_pipeline};
 
-/// A picture's way: convolution, window, function, convolution, mean.
+/// A picture's way: convolution, window, function, convolution, sum of squares.
 struct Way {
     pictures: usize,
     maps: [usize; 2],

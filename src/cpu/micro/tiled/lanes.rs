@@ -60,6 +60,35 @@ fn opaque<T>(mut pointer: *const T) -> *const T {
     pointer
 }
 
+/// A vector of a row of `VECTORS`, of which the last may be masked.
+#[inline(always)]
+unsafe fn load<V: Register, const VECTORS: usize, const MASKED: bool>(
+    row: *const V::Element,
+    v: usize,
+    mask: V::Mask,
+) -> V {
+    // SAFETY: as of the caller.
+    unsafe {
+        let from = row.add(v * V::LANES);
+        if MASKED && v == VECTORS - 1 { V::load_masked(from, mask) } else { V::load(from) }
+    }
+}
+
+/// The same to memory.
+#[inline(always)]
+unsafe fn store<V: Register, const VECTORS: usize, const MASKED: bool>(
+    value: V,
+    row: *mut V::Element,
+    v: usize,
+    mask: V::Mask,
+) {
+    // SAFETY: as of the caller.
+    unsafe {
+        let to = row.add(v * V::LANES);
+        if MASKED && v == VECTORS - 1 { value.store_masked(to, mask) } else { value.store(to) }
+    }
+}
+
 /// Computes tiles of `ROWS` by `VECTORS` registers.
 #[inline(always)]
 pub(super) unsafe fn tiles<
@@ -78,10 +107,7 @@ pub(super) unsafe fn tiles<
     unsafe {
         let s = &run.args;
         let mask = V::first(run.tail);
-        let load = |p: *const V::Element, v: usize| {
-            let p = p.add(v * V::LANES);
-            if MASKED && v == VECTORS - 1 { V::load_masked(p, mask) } else { V::load(p) }
-        };
+        let load = |p: *const V::Element, v: usize| load::<V, VECTORS, MASKED>(p, v, mask);
         let (mut a, mut b, mut c) = (s.a, s.b, s.c);
         let (a_row, c_row) = (s.a_row as isize, s.c_row as isize);
         for _ in 0..run.tiles {
@@ -133,12 +159,7 @@ pub(super) unsafe fn tiles<
             }
             for (i, row) in sums.iter().enumerate() {
                 for (v, sum) in row.iter().enumerate() {
-                    let to = c.offset(i as isize * c_row).add(v * V::LANES);
-                    if MASKED && v == VECTORS - 1 {
-                        sum.store_masked(to, mask);
-                    } else {
-                        sum.store(to);
-                    }
+                    store::<V, VECTORS, MASKED>(*sum, c.offset(i as isize * c_row), v, mask);
                 }
             }
             a = a.wrapping_offset(run.next[0]);
@@ -182,10 +203,7 @@ pub(super) unsafe fn thin<V, const TERMS: usize, const VECTORS: usize, const MAS
     unsafe {
         let s = &run.args;
         let mask = V::first(run.tail);
-        let load = |p: *const V::Element, v: usize| {
-            let p = p.add(v * V::LANES);
-            if MASKED && v == VECTORS - 1 { V::load_masked(p, mask) } else { V::load(p) }
-        };
+        let load = |p: *const V::Element, v: usize| load::<V, VECTORS, MASKED>(p, v, mask);
         let mut columns = [[V::zero(); VECTORS]; TERMS];
         for (t, columns) in columns.iter_mut().enumerate() {
             for (v, column) in columns.iter_mut().enumerate() {
@@ -210,12 +228,7 @@ pub(super) unsafe fn thin<V, const TERMS: usize, const VECTORS: usize, const MAS
                 if s.start != ZERO && s.start != OLD {
                     *sum = ended(s, load(c, v), *sum);
                 }
-                let to = c.add(v * V::LANES);
-                if MASKED && v == VECTORS - 1 {
-                    sum.store_masked(to, mask);
-                } else {
-                    sum.store(to);
-                }
+                store::<V, VECTORS, MASKED>(*sum, c, v, mask);
             }
             a = a.wrapping_offset(s.a_row as isize);
             c = c.wrapping_offset(s.c_row as isize);

@@ -3,6 +3,7 @@
 //! A tile's time for one step of its inner loop is estimated as the largest of three: its fused
 //! multiply-adds, of which two start a cycle; the vectors and broadcasts it loads, likewise two a
 //! cycle; and 8, because a multiply-add takes four cycles and so eight sums have to be under way.
+//! What is left to do with the sums when the loop is done comes on top.
 //! Of an instruction set's tiles that with the least time for the whole product is taken. What it
 //! leaves at the edges goes to smaller ones of about equal size.
 
@@ -61,9 +62,8 @@ pub(super) struct Stretch {
 /// Accumulators that have to be under way to hide the latency of a multiply-add.
 const UNDER_WAY: usize = 8;
 
-/// Cuts `m` rows and `n` columns into stretches. An accumulator is `parts` registers, the inner loop has `steps`
-/// steps; the outer loop
-/// goes over rows of tiles, or over columns of them.
+/// Cuts `m` rows and `n` columns into stretches. An accumulator is `parts` registers, the inner loop has
+/// `steps` steps; the outer loop goes over rows of tiles, or over columns of them.
 pub(super) fn cut<T: Tile>(
     table: &[T],
     [m, n]: [usize; 2],
