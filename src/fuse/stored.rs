@@ -36,6 +36,13 @@ pub fn stored(graph: &Graph, sinks: &[Sink], forced: &[NodeId]) -> Vec<bool> {
                 stored[base.index()] = true;
             }
         }
+        if let Op::Scan(scan) = graph.op(id) {
+            // What a loop takes turned round is turned once.
+            let captured = graph.inputs(id)[scan.carried + scan.scanned..].iter();
+            captured
+                .filter(|input| matches!(graph.op(**input), Op::Transpose { .. }))
+                .for_each(|input| stored[input.index()] = true);
+        }
         if let Some(base) = reshaped(graph, id) {
             stored[base.index()] = true;
         }

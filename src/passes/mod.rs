@@ -3,11 +3,13 @@
 mod accumulate;
 mod drop;
 mod last;
+mod orient;
 mod share;
 
 pub use accumulate::accumulate;
 pub use drop::drop_dead;
 pub use last::last_of_stacks;
+pub use orient::orient;
 pub use share::share;
 
 use crate::ir::{Graph, Op};
@@ -106,6 +108,7 @@ pub const AFTER_GRADIENT: &[Pass] = &[
         why: "an update is to be its own sum, also where a report has an equal one: nothing is shared later",
         run: accumulate,
     },
+    Pass { name: "orient", why: "no rule is to move a view back into a loop", run: orient },
     Pass { name: "drop again", why: "sharing leaves dead ones", run: |g, _| drop_dead(g) },
 ];
 
