@@ -233,14 +233,15 @@ fn backwards(body: &mut [Stmt]) -> bool {
     body.iter_mut().any(|stmt| match stmt {
         Stmt::For { body, .. } => backwards(body),
         Stmt::Product(product) => {
-            let Form::Lanes { terms } = &mut product.form else { return false };
+            let Form::Lanes { terms, sparse } = &mut product.form else { return false };
             let pairs: Vec<(i32, i32)> = match terms {
                 Terms::Strided { count, a, b } => {
-                    (0..*count as i64).rev().map(|t| ((t * *a) as i32, (t * *b) as i32)).collect()
+                    (0..count.size as i64).rev().map(|t| ((t * *a) as i32, (t * *b) as i32)).collect()
                 }
                 Terms::Table(pairs) => pairs.iter().rev().copied().collect(),
             };
             *terms = Terms::Table(pairs);
+            *sparse = false;
             true
         }
         Stmt::Let { .. }

@@ -196,8 +196,9 @@ fn lines(text: &mut String, body: &[Stmt], sources: &SourceMap) {
 
 fn form(product: &Product) -> String {
     match &product.form {
-        crate::kernel::Form::Lanes { terms } => {
-            format!("ascending over {} terms, fused multiply-adds, lanes over outputs", terms.count())
+        crate::kernel::Form::Lanes { terms, sparse } => {
+            let zeros = if *sparse { ", zeros left out where they are many" } else { "" };
+            format!("ascending over {} terms, fused multiply-adds, lanes over outputs{zeros}", terms.count())
         }
         crate::kernel::Form::Dot { k, outer, .. } => {
             format!("16 strided sums over {} terms, {} times, and a fixed tree", k.size, outer.count())

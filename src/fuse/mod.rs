@@ -22,6 +22,7 @@ pub mod pieces;
 pub mod print;
 pub mod sinks;
 mod stored;
+pub mod zeros;
 
 pub use access::{Access, Source};
 pub use sinks::{Sink, Target};

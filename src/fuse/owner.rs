@@ -60,5 +60,13 @@ pub fn few_rows(results: usize, rows: usize, columns: usize) -> bool {
         && 8 * results * blocks(columns) <= rows * columns
 }
 
+/// Elements of data from which they are no longer in a core's own cache when they are wanted again.
+const LARGE_DATA: usize = 1 << 17;
+
+/// Whether sums over so many examples, taken block by block, are small beside the examples' data.
+pub fn read_once(results: usize, data: usize, examples: usize) -> bool {
+    data >= LARGE_DATA && blocks(examples) > 1 && 2 * results * blocks(examples) <= data
+}
+
 /// Extent from which the innermost of the axes that are summed over is taken by 16 strided sums.
 pub const STRIDED: usize = 64;

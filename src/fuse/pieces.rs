@@ -1,6 +1,6 @@
 //! The pieces of a graph: for each value that is kept, what it goes through and what it reads.
 
-use super::access::{Access, Position, Source, Walk, identity};
+use super::access::{Access, Position, Source, Walk, identity, plain};
 use super::full::full;
 use super::owner::{self, owner_axis};
 use super::sinks::{self, Sink, Target};
@@ -118,7 +118,9 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             let start = inputs.get(2).copied();
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);
-            let split = owner::split(shape, &reduced).or_else(|| across(graph, id, &reduced));
+            let split = owner::split(shape, &reduced)
+                .or_else(|| across(graph, id, &reduced))
+                .or_else(|| at_once(graph, id, &reduced));
             sum(
                 id,
                 shape,
@@ -218,6 +220,26 @@ fn across(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
         walk.found.iter().any(rows)
     };
     (0..2).any(matrix).then_some(0)
+}
+
+/// The summed axis that counts examples, where the sums of blocks of them are small beside the examples: what is
+/// done with a block of data before can be followed by this while the block is in the cache, and data come through
+/// the cache once.
+fn at_once(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
+    let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
+    let results: usize = graph.ty(id).shape.iter().product();
+    let data = |operand: usize| {
+        let input = below_views(graph, graph.inputs(id)[operand]);
+        let Op::Leaf(leaf) = graph.op(input) else { return false };
+        let elements: usize = graph.ty(input).shape.iter().product();
+        let examples = graph.ty(input).shape.first() == Some(terms);
+        let plain = spec.operands[operand].iter().all(|at| plain(at).is_some());
+        graph.leaves[*leaf].kind == LeafKind::Arg
+            && examples
+            && plain
+            && owner::read_once(results, elements, *terms)
+    };
+    (0..2).any(data).then_some(0)
 }
 
 /// A sum or another reduction: whole, or its blocks and what joins them and adds them to `start`.

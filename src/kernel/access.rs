@@ -47,7 +47,7 @@ pub fn product_reach(product: &Product) -> [Vec<Reach>; 3] {
     let Product { form, m, n, c_row, c_col, a_row, .. } = product;
     let c = vec![Reach::Run(*c_row, *m), Reach::Run(*c_col, *n)];
     match form {
-        Form::Lanes { terms } => {
+        Form::Lanes { terms, .. } => {
             let [x, y] = terms_reach(terms);
             [c, vec![Reach::Run(*a_row, *m), x], vec![Reach::Run(1, *n), y]]
         }
@@ -62,14 +62,14 @@ pub fn product_reach(product: &Product) -> [Vec<Reach>; 3] {
 /// Whether a product has terms.
 fn has_terms(form: &Form) -> bool {
     match form {
-        Form::Lanes { terms } => terms.count() > 0,
+        Form::Lanes { terms, .. } => terms.count() > 0,
         Form::Dot { k, outer, .. } => k.size > 0 && outer.count() > 0,
     }
 }
 
 fn terms_reach(terms: &Terms) -> [Reach; 2] {
     match terms {
-        Terms::Strided { count, a, b } => [*a, *b].map(|step| Reach::Run(step, Extent::fixed(*count))),
+        Terms::Strided { count, a, b } => [*a, *b].map(|step| Reach::Run(step, *count)),
         Terms::Table(pairs) => {
             let between = |of: &dyn Fn(&(i32, i32)) -> i32| {
                 let all = || pairs.iter().map(|pair| i64::from(of(pair)));

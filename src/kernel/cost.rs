@@ -2,7 +2,7 @@
 
 use super::access::{Access, accesses};
 use super::ranges::Ranges;
-use super::{Extent, Fold, Form, Home, Item, Kernel, Op, Owner, Product, Step, Stmt, Var, order};
+use super::{Extent, Fold, Form, Home, Item, Kernel, Op, Owner, Product, Step, Stmt, Terms, Var, order};
 use std::collections::BTreeMap;
 
 /// Costs of one run of a kernel, or of a call of a step.
@@ -139,7 +139,8 @@ impl Count {
 
     fn product(&self, product: &Product) -> u64 {
         let terms = match &product.form {
-            Form::Lanes { terms } => terms.count() as u64,
+            Form::Lanes { terms: Terms::Strided { count, .. }, .. } => self.turns(count),
+            Form::Lanes { terms: Terms::Table(pairs), .. } => pairs.len() as u64,
             Form::Dot { k, outer, .. } => (outer.count() as u64).saturating_mul(self.turns(k)),
         };
         let elements = self.turns(&product.m).saturating_mul(self.turns(&product.n));

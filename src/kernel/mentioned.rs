@@ -1,6 +1,6 @@
 //! Which variables, counters and values the statements of a kernel mention.
 
-use super::{Extent, Form, Index, IndexVar, Kernel, Op, Stmt, Var};
+use super::{Extent, Form, Index, IndexVar, Kernel, Op, Stmt, Terms, Var};
 use std::collections::BTreeSet;
 
 /// What is mentioned.
@@ -79,8 +79,11 @@ impl Mentioned {
                     [&product.c, &product.a, &product.b].iter().for_each(|(_, index)| self.index(index));
                     self.extent(&product.m);
                     self.extent(&product.n);
-                    if let Form::Dot { k, .. } = &product.form {
-                        self.extent(k);
+                    match &product.form {
+                        Form::Lanes { terms: Terms::Strided { count: k, .. }, .. } | Form::Dot { k, .. } => {
+                            self.extent(k);
+                        }
+                        Form::Lanes { terms: Terms::Table(_), .. } => {}
                     }
                 }
             }

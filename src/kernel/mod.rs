@@ -21,6 +21,7 @@ mod ranges;
 pub mod read;
 pub mod schedule;
 pub mod verify;
+pub mod zeros;
 
 use crate::ir::DType;
 use crate::ir::op::{Binary, Compare, Reduce, Unary};
@@ -377,6 +378,8 @@ pub enum Form {
     Lanes {
         /// x(t) and y(t), one pair a term, in order.
         terms: Terms,
+        /// Whether zeros of a are left out where they are many, as [`zeros`] has it; the terms are strided then.
+        sparse: bool,
     },
     /// `a[i * a_row + x(o) + t] * b[j * b_row + y(o) + t]` for the pairs (x, y) in order and t from 0 to
     /// `k - 1`, one fused multiply-add a term into accumulator t mod 16, from +0, joined as in [`Order::Strided`].
@@ -395,8 +398,8 @@ pub enum Form {
 pub enum Terms {
     /// `(t * a, t * b)` for t < count.
     Strided {
-        /// How many.
-        count: usize,
+        /// How many; a fixed number of runs in [`Form::Dot`].
+        count: Extent,
         /// Step in the left operand.
         a: i64,
         /// Step in the right operand.
@@ -407,10 +410,10 @@ pub enum Terms {
 }
 
 impl Terms {
-    /// How many pairs.
+    /// How many pairs there are at most.
     pub fn count(&self) -> usize {
         match self {
-            Terms::Strided { count, .. } => *count,
+            Terms::Strided { count, .. } => count.size,
             Terms::Table(pairs) => pairs.len(),
         }
     }

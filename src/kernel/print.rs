@@ -235,7 +235,8 @@ impl Printer<'_> {
     fn product(&self, product: &Product) -> String {
         let Product { form, c, a, b, m, n, c_row, c_col, a_row, start, span: _ } = product;
         let word = match form {
-            Form::Lanes { .. } => "lanes",
+            Form::Lanes { sparse: false, .. } => "lanes",
+            Form::Lanes { sparse: true, .. } => "sparse",
             Form::Dot { .. } => "dot",
         };
         let (c, a, b) = (self.at(c.0, &c.1), self.at(a.0, &a.1), self.at(b.0, &b.1));
@@ -253,7 +254,7 @@ impl Printer<'_> {
         }
         let _ = write!(out, " a_row={a_row}");
         match form {
-            Form::Lanes { terms } => {
+            Form::Lanes { terms, .. } => {
                 let _ = write!(out, " terms={}", terms_text(terms));
             }
             Form::Dot { b_row, k, outer } => {
@@ -286,7 +287,7 @@ fn extent(extent: &Extent) -> String {
 
 fn terms_text(terms: &Terms) -> String {
     match terms {
-        Terms::Strided { count, a, b } => format!("{count} by ({a}, {b})"),
+        Terms::Strided { count, a, b } => format!("{} by ({a}, {b})", extent(count)),
         Terms::Table(pairs) => {
             let pairs: Vec<String> = pairs.iter().map(|(x, y)| format!("({x}, {y})")).collect();
             format!("[{}]", pairs.join(", "))

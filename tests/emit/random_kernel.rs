@@ -329,7 +329,7 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
             let k = Extent { size: m.choices.of(40), rest };
             let terms = if m.choices.of(2) == 0 {
                 Terms::Strided {
-                    count: m.choices.of(12),
+                    count: Extent { size: m.choices.of(12), rest: (which == 2).then_some(rest).flatten() },
                     a: m.choices.of(3) as i64,
                     b: m.choices.of(5) as i64,
                 }
@@ -337,7 +337,13 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
                 Terms::Table((0..m.choices.of(9)).map(|t| ((t * 5 % 7) as i32, (t * 3 % 8) as i32)).collect())
             };
             let (form, b) = if which == 2 {
-                (Form::Lanes { terms }, index(&[(i, 1)], 0))
+                (
+                    Form::Lanes {
+                        sparse: m.choices.of(2) == 0 && matches!(terms, Terms::Strided { .. }),
+                        terms,
+                    },
+                    index(&[(i, 1)], 0),
+                )
             } else {
                 let b_row = m.choices.of(4) as i64;
                 (Form::Dot { b_row, k, outer: terms }, index(&[(i, b_row)], 0))

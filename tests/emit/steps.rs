@@ -42,7 +42,10 @@ fn layer(dtype: DType, s: &Sizes) -> Step {
         let (i, r, l) = (of.var(), of.var(), of.var());
         let columns = rest(s.unit, i, n);
         let product = Product {
-            form: Form::Lanes { terms: Terms::Strided { count: k, a: 1, b: n as i64 } },
+            form: Form::Lanes {
+                terms: Terms::Strided { count: Extent::fixed(k), a: 1, b: n as i64 },
+                sparse: false,
+            },
             c: (BufferId(4), index(&[(i, 1)], 0)),
             a: (BufferId(0), Index::default()),
             b: (BufferId(2), index(&[(i, 1)], 0)),
@@ -101,7 +104,10 @@ fn layer(dtype: DType, s: &Sizes) -> Step {
         let (i, r, l, l2, t) = (of.var(), of.var(), of.var(), of.var(), of.var());
         let columns = rest(s.unit, i, n);
         let product = Product {
-            form: Form::Lanes { terms: Terms::Strided { count: m, a: k as i64, b: n as i64 } },
+            form: Form::Lanes {
+                terms: Terms::Strided { count: Extent::fixed(m), a: k as i64, b: n as i64 },
+                sparse: false,
+            },
             c: (BufferId(7), Index::default()),
             a: (BufferId(0), Index::default()),
             b: (BufferId(4), index(&[(i, 1)], 0)),

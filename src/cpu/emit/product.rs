@@ -46,8 +46,11 @@ impl Fields {
     /// The extents of a product that may be shorter in the last block, and their fields.
     fn extents<'a>(&self, product: &'a Product) -> Vec<(&'a Extent, usize)> {
         let mut extents = vec![(&product.m, self.m), (&product.n, self.n)];
-        if let Form::Dot { k, .. } = &product.form {
-            extents.push((k, self.k));
+        match &product.form {
+            Form::Lanes { terms: Terms::Strided { count: k, .. }, .. } | Form::Dot { k, .. } => {
+                extents.push((k, self.k));
+            }
+            Form::Lanes { terms: Terms::Table(_), .. } => {}
         }
         extents
     }
@@ -64,7 +67,7 @@ impl<'a> Emitter<'a, '_> {
             Start::Decayed(_) => DECAYED,
         };
         let (fields, rest) = match &product.form {
-            Form::Lanes { terms } => {
+            Form::Lanes { terms, .. } => {
                 let (offsets, steps) = self.terms(terms);
                 let fixed = vec![
                     (offset_of!(Lanes<f32>, a_off), offsets[0]),
@@ -81,9 +84,9 @@ impl<'a> Emitter<'a, '_> {
             Form::Dot { b_row, k: _, outer } => {
                 // The routine has no steps of its own from run to run.
                 let offsets = match outer {
-                    Terms::Strided { count: 0 | 1, .. } => [0, 0],
+                    Terms::Strided { count: Extent { size: 0 | 1, .. }, .. } => [0, 0],
                     Terms::Strided { count, a, b } => {
-                        let pairs = (0..*count as i64).map(|o| Ok((narrow(o * a)?, narrow(o * b)?)));
+                        let pairs = (0..count.size as i64).map(|o| Ok((narrow(o * a)?, narrow(o * b)?)));
                         self.table(&pairs.collect::<Result<Vec<_>, String>>()?)
                     }
                     Terms::Table(pairs) => self.table(pairs),
@@ -140,8 +143,10 @@ impl<'a> Emitter<'a, '_> {
         let single = self.buffer(product.c.0).dtype == DType::F32;
         let routines = &self.target.routines;
         let (fields, routine) = match (&product.form, single) {
-            (Form::Lanes { .. }, true) => (LANES, routines.products_f32.lanes as usize),
-            (Form::Lanes { .. }, false) => (LANES, routines.products_f64.lanes as usize),
+            (Form::Lanes { sparse: false, .. }, true) => (LANES, routines.products_f32.lanes as usize),
+            (Form::Lanes { sparse: false, .. }, false) => (LANES, routines.products_f64.lanes as usize),
+            (Form::Lanes { sparse: true, .. }, true) => (LANES, routines.products_f32.sparse as usize),
+            (Form::Lanes { sparse: true, .. }, false) => (LANES, routines.products_f64.sparse as usize),
             (Form::Dot { .. }, true) => (DOT, routines.products_f32.dot as usize),
             (Form::Dot { .. }, false) => (DOT, routines.products_f64.dot as usize),
         };

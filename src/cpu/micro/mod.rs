@@ -1,6 +1,7 @@
-//! Products of small matrices: the two forms of a sum of products that compiled loops call on tiles.
+//! Products of small matrices: the forms of a sum of products that compiled loops call on tiles.
 //!
-//! [`Lanes`] has the outputs side by side in a vector and adds up term by term; [`Dot`] has the terms
+//! [`Lanes`] has the outputs side by side in a vector and adds up term by term, or only those terms whose left
+//! operand is not zero; [`Dot`] has the terms
 //! side by side and adds up in 16 partial sums, whatever the vector's width. `tiled` has
 //! both for vectors, `portable` without.
 
@@ -11,6 +12,8 @@ mod tests;
 mod tiled;
 
 use super::isa::Isa;
+#[cfg(doc)]
+use crate::kernel::zeros;
 
 /// Operands of a product with the outputs as lanes:
 ///
@@ -123,6 +126,9 @@ pub type DotKernel<T> = unsafe extern "C" fn(*const Dot<T>);
 pub struct Products<T> {
     /// Outputs as lanes.
     pub lanes: LanesKernel<T>,
+    /// The same, but blocks with many zeros in `a` go by its other numbers: those of [`zeros::BLOCK`] rows and
+    /// terms, of which [`zeros::left_out`] says so. It takes no tables of offsets.
+    pub sparse: LanesKernel<T>,
     /// Terms as lanes.
     pub dot: DotKernel<T>,
 }

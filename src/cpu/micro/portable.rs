@@ -1,11 +1,12 @@
 //! The products without vectors: the contract written down as loops.
 
 use super::{Dot, Lanes, OLD, PARTIALS, PLUS, Products, SCALED, ZERO};
+use crate::kernel::zeros::{BLOCK, left_out};
 
 /// In f32.
-pub(super) const F32: Products<f32> = Products { lanes: lanes_f32, dot: dot_f32 };
+pub(super) const F32: Products<f32> = Products { lanes: lanes_f32, sparse: sparse_f32, dot: dot_f32 };
 /// In f64.
-pub(super) const F64: Products<f64> = Products { lanes: lanes_f64, dot: dot_f64 };
+pub(super) const F64: Products<f64> = Products { lanes: lanes_f64, sparse: sparse_f64, dot: dot_f64 };
 
 /// What a table says of an entry, or else the stride.
 pub(super) unsafe fn offset(table: *const i32, step: i64, t: i64) -> isize {
@@ -17,16 +18,47 @@ pub(super) unsafe fn offset(table: *const i32, step: i64, t: i64) -> isize {
 }
 
 macro_rules! products {
-    ($t:ty, $lanes:ident, $dot:ident) => {
+    ($t:ty, $product:ident, $lanes:ident, $sparse:ident, $dot:ident) => {
         unsafe extern "C" fn $lanes(args: *const Lanes<$t>) {
             // SAFETY: all that the indices reach lies in the operands.
+            unsafe { $product(&*args, |_, _| false) }
+        }
+
+        unsafe extern "C" fn $sparse(args: *const Lanes<$t>) {
+            // SAFETY: as above.
             unsafe {
                 let s = &*args;
+                let is_zero = |i: i64, t: i64| *s.a.offset((i * s.a_row + t * s.a_step) as isize) == 0.0;
+                let side = BLOCK as i64;
+                let blocks = |all: i64| (0..all).step_by(BLOCK).map(move |from| from..all.min(from + side));
+                let mut few = Vec::new();
+                for (rows, terms) in blocks(s.m).flat_map(|rows| blocks(s.k).map(move |k| (rows.clone(), k)))
+                {
+                    let (m, k) = (rows.end - rows.start, terms.end - terms.start);
+                    let cells = rows.flat_map(|i| terms.clone().map(move |t| (i, t)));
+                    let count = cells.filter(|(i, t)| !is_zero(*i, *t)).count();
+                    few.push(left_out(count, m as usize, k as usize));
+                }
+                let across = (s.k + side - 1) / side;
+                $product(s, |i, t| few[(i / side * across + t / side) as usize] && is_zero(i, t));
+            }
+        }
+
+        /// A product without some terms of some rows.
+        unsafe fn $product(s: &Lanes<$t>, without: impl Fn(i64, i64) -> bool) {
+            // SAFETY: as above.
+            unsafe {
                 for i in 0..s.m {
                     for j in 0..s.n {
+                        if s.start == PLUS
+                            && (1..=BLOCK as i64).contains(&s.k)
+                            && (0..s.k).all(|t| without(i, t))
+                        {
+                            continue;
+                        }
                         let c = s.c.offset((i * s.c_row + j) as isize);
                         let mut sum = if s.start == OLD { *c } else { 0.0 };
-                        for t in 0..s.k {
+                        for t in (0..s.k).filter(|t| !without(i, *t)) {
                             let a = *s.a.offset((i * s.a_row) as isize + offset(s.a_off, s.a_step, t));
                             let b = *s.b.offset(j as isize + offset(s.b_off, s.b_step, t));
                             sum = a.mul_add(b, sum);
@@ -76,5 +108,5 @@ macro_rules! products {
     };
 }
 
-products!(f32, lanes_f32, dot_f32);
-products!(f64, lanes_f64, dot_f64);
+products!(f32, product_f32, lanes_f32, sparse_f32, dot_f32);
+products!(f64, product_f64, lanes_f64, sparse_f64, dot_f64);

@@ -1,11 +1,9 @@
 //! Every product on every available instruction set against the contract written as a loop over
 //! indices, bit for bit: shapes with every tail, strides, tables of offsets, every way to start.
 
-use super::{
-    DECAYED, Dot, DotKernel, Lanes, LanesKernel, OLD, PARTIALS, PLUS, SCALED, ZERO, products_f32,
-    products_f64,
-};
+use super::{DECAYED, Dot, Lanes, OLD, PARTIALS, PLUS, Products, SCALED, ZERO, products_f32, products_f64};
 use crate::cpu::Isa;
+use crate::kernel::zeros::{BLOCK, adds_nothing, left_out};
 use proptest::prelude::*;
 
 trait Real:
@@ -14,7 +12,7 @@ trait Real:
     fn of(value: f64) -> Self;
     fn fma(self, b: Self, c: Self) -> Self;
     fn bits(self) -> u64;
-    fn kernels(isa: Isa) -> (LanesKernel<Self>, DotKernel<Self>);
+    fn kernels(isa: Isa) -> Products<Self>;
 }
 
 macro_rules! real {
@@ -30,9 +28,8 @@ macro_rules! real {
             fn bits(self) -> u64 {
                 if self.is_nan() { u64::MAX } else { self.to_bits().into() }
             }
-            fn kernels(isa: Isa) -> (LanesKernel<$t>, DotKernel<$t>) {
-                let p = $products(isa);
-                (p.lanes, p.dot)
+            fn kernels(isa: Isa) -> Products<$t> {
+                $products(isa)
             }
         }
     };
@@ -122,7 +119,7 @@ impl Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let extent = || prop_oneof![0..4usize, 1..20usize, 14..90usize];
+    let extent = || prop_oneof![0..4usize, 1..20usize, 14..90usize, 60..140usize];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), 0..5i64);
     ((extent(), extent(), extent()), 0..3usize, flags, 0..4usize, any::<u64>()).prop_map(
         |((m, n, k), slack, (transposed, a_table, b_table, start), outer, seed)| Case {
@@ -187,7 +184,70 @@ fn lanes<T: Real>(case: Case) {
             scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides and tables reach.
-        unsafe { T::kernels(isa).0(&args) };
+        unsafe { (T::kernels(isa).lanes)(&args) };
+        same(isa, case, &got, &want);
+    }
+}
+
+/// Numbers of which some blocks of 64 rows and terms have many zeros, others few.
+fn sparse<T: Real>(case: Case) {
+    let Case { m, n, k, slack, .. } = case;
+    let mut numbers = Numbers(case.seed);
+    let (a_row, a_step) = if case.transposed { (1, m + slack) } else { (k + slack, 1 + 2 * (slack / 2)) };
+    let (b_step, c_row) = (n + slack, n + slack);
+    let at = |i: usize, t: usize| i * a_row + t * a_step;
+    let mut a: Vec<T> = numbers.many(at(m, k) + 1);
+    let share = |i: usize, t: usize| [0, 30, 38, 42, 100][(case.seed as usize + i / 64 + 3 * (t / 64)) % 5];
+    for (i, t) in (0..m).flat_map(|i| (0..k).map(move |t| (i, t))) {
+        if numbers.next() % 100 >= share(i, t) {
+            a[at(i, t)] = T::of(if numbers.next().is_multiple_of(2) { 0.0 } else { -0.0 });
+        }
+    }
+    let b: Vec<T> = numbers.many(k * b_step + n);
+    let before: Vec<T> = numbers.many(m * c_row + 40);
+    let counts = |i: usize, t: usize| a[at(i, t)] != T::of(0.0);
+    let is_left_out = |i: usize, t: usize| {
+        let rows = i / BLOCK * BLOCK..m.min((i / BLOCK + 1) * BLOCK);
+        let terms = t / BLOCK * BLOCK..k.min((t / BLOCK + 1) * BLOCK);
+        let cells = rows.clone().flat_map(|i| terms.clone().map(move |t| (i, t)));
+        let count = cells.filter(|(i, t)| counts(*i, *t)).count();
+        !counts(i, t) && left_out(count, rows.len(), terms.len())
+    };
+    let mut want = before.clone();
+    for i in 0..m {
+        let out: Vec<bool> = (0..k).map(|t| is_left_out(i, t)).collect();
+        if case.start == PLUS && adds_nothing(&out) {
+            continue;
+        }
+        for j in 0..n {
+            let c = &mut want[20 + i * c_row + j];
+            let mut sum = case.so_far(*c);
+            for t in (0..k).filter(|t| !out[*t]) {
+                sum = a[at(i, t)].fma(b[t * b_step + j], sum);
+            }
+            *c = case.ended(*c, sum);
+        }
+    }
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        let mut got = before.clone();
+        let args = Lanes {
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            c: got[20..].as_mut_ptr(),
+            a_off: std::ptr::null(),
+            b_off: std::ptr::null(),
+            a_row: a_row as i64,
+            a_step: a_step as i64,
+            b_step: b_step as i64,
+            c_row: c_row as i64,
+            m: m as i64,
+            n: n as i64,
+            k: k as i64,
+            start: case.start,
+            scale: T::of(SCALE),
+        };
+        // SAFETY: the vectors hold all that the strides reach.
+        unsafe { (T::kernels(isa).sparse)(&args) };
         same(isa, case, &got, &want);
     }
 }
@@ -244,7 +304,7 @@ fn dot<T: Real>(case: Case) {
             scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides and tables reach.
-        unsafe { T::kernels(isa).1(&args) };
+        unsafe { (T::kernels(isa).dot)(&args) };
         same(isa, case, &got, &want);
     }
 }
@@ -256,6 +316,12 @@ proptest! {
     fn lanes_add_up_term_by_term(case in cases()) {
         lanes::<f32>(case);
         lanes::<f64>(case);
+    }
+
+    #[test]
+    fn zeros_are_left_out_by_the_rule(case in cases()) {
+        sparse::<f32>(case);
+        sparse::<f64>(case);
     }
 
     #[test]

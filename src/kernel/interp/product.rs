@@ -5,6 +5,7 @@ use super::memory::{Real, View};
 use super::value::{Value, tree};
 use crate::ir::op::{Binary, Reduce};
 use crate::ir::types::DType;
+use crate::kernel::zeros::{self, BLOCK, adds_nothing};
 use crate::kernel::{Form, Product, Start, Terms};
 
 impl Block<'_> {
@@ -21,8 +22,17 @@ impl Block<'_> {
         let [c, a, b] = [&product.c, &product.a, &product.b].map(|(_, index)| self.position(index));
         let (m, n) = (self.turns(&product.m), self.turns(&product.n));
         let run = match &product.form {
-            Form::Lanes { .. } => 0,
+            Form::Lanes { terms: Terms::Strided { count, .. }, .. } => self.turns(count),
+            Form::Lanes { terms: Terms::Table(pairs), .. } => pairs.len() as i64,
             Form::Dot { k, .. } => self.turns(k),
+        };
+        let left_out = match &product.form {
+            Form::Lanes { terms, sparse: true } => {
+                let left = self.view::<T>(product.a.0);
+                let at = |i: usize, t: usize| a + i as i64 * product.a_row + pair(terms, t).0;
+                left_out(m as usize, run as usize, |i, t| left.at(at(i, t)) == T::default())
+            }
+            Form::Lanes { sparse: false, .. } | Form::Dot { .. } => Vec::new(),
         };
         let mut elements = Vec::new();
         {
@@ -39,7 +49,11 @@ impl Block<'_> {
                         (None, Some(old.plus(T::of_value(self.value(by)).times(old))))
                     }
                 };
-                let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b };
+                let out = left_out.get(i as usize).map_or(&[][..], |row| row);
+                if product.start == Start::Plus && adds_nothing(out) {
+                    continue;
+                }
+                let operands = Operands { left: &left, right: &right, a: a + i * product.a_row, b, out };
                 let sum = operands.sum((&product.form, run), j, so_far);
                 let sum = old.map_or(sum, |old| old.value().binary(Binary::Add, sum));
                 elements.push((at, sum));
@@ -57,6 +71,8 @@ struct Operands<'a, T> {
     right: &'a View<'a, T>,
     a: i64,
     b: i64,
+    /// Terms that are left out, if any are.
+    out: &'a [bool],
 }
 
 impl<T: Real> Operands<'_, T> {
@@ -67,9 +83,9 @@ impl<T: Real> Operands<'_, T> {
     fn sum(&self, (form, run): (&Form, i64), j: i64, old: Option<T>) -> Value {
         let zero = T::default();
         match form {
-            Form::Lanes { terms } => {
+            Form::Lanes { terms, .. } => {
                 let mut sum = old.unwrap_or(zero);
-                for t in 0..terms.count() {
+                for t in (0..run as usize).filter(|t| !self.out.get(*t).is_some_and(|out| *out)) {
                     let (x, y) = pair(terms, t);
                     sum = self.add(sum, x, y + j);
                 }
@@ -88,6 +104,24 @@ impl<T: Real> Operands<'_, T> {
             }
         }
     }
+}
+
+/// For each row which terms are left out.
+fn left_out(rows: usize, terms: usize, zero: impl Fn(usize, usize) -> bool) -> Vec<Vec<bool>> {
+    let mut out = vec![vec![false; terms]; rows];
+    let blocks = |all: usize| (0..all).step_by(BLOCK).map(move |from| from..all.min(from + BLOCK));
+    for (some_rows, some_terms) in blocks(rows).flat_map(|r| blocks(terms).map(move |t| (r.clone(), t))) {
+        let zeros: Vec<(usize, usize)> = some_rows
+            .clone()
+            .flat_map(|i| some_terms.clone().map(move |t| (i, t)))
+            .filter(|(i, t)| zero(*i, *t))
+            .collect();
+        let cells = some_rows.len() * some_terms.len();
+        if zeros::left_out(cells - zeros.len(), some_rows.len(), some_terms.len()) {
+            zeros.into_iter().for_each(|(i, t)| out[i][t] = true);
+        }
+    }
+    out
 }
 
 /// The offsets of a term.

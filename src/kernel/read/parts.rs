@@ -125,7 +125,7 @@ pub fn terms(line: &mut Line) -> Read<Terms> {
             Ok((half(x)?, half(y)?))
         })?));
     }
-    let count = line.number()?;
+    let count = extent(line)?;
     line.expect("by")?;
     let (a, b) = pair(line)?;
     Ok(Terms::Strided { count, a, b })

@@ -134,9 +134,9 @@ impl Reader<'_> {
         let c_col = if line.rest.starts_with("c_col") { signed_of(line, "c_col")? } else { 1 };
         let a_row = signed_of(line, "a_row")?;
         let form = match word {
-            "lanes" => {
+            "lanes" | "sparse" => {
                 line.expect("terms=")?;
-                Form::Lanes { terms: terms(line)? }
+                Form::Lanes { terms: terms(line)?, sparse: word == "sparse" }
             }
             "dot" => {
                 let (b_row, k) = (signed_of(line, "b_row")?, extent_of(line, "k")?);

@@ -16,6 +16,9 @@ const APART: i64 = 16;
 const MANY: usize = 256;
 const TURNS: usize = 4;
 
+/// Columns from which zeros of the left operand are worth looking for: each that is found saves so many products.
+const BROAD: usize = 32;
+
 /// A micro-kernel's call with the loops around it.
 pub struct Call<'a> {
     /// What becomes of the old value.
@@ -38,6 +41,8 @@ pub struct Call<'a> {
     pub pack: Option<usize>,
     /// How many columns.
     pub columns: Extent,
+    /// Whether the left operand is of a kind that may have many zeros.
+    pub zeros: bool,
     /// Whether the result has its zeros already.
     pub cleared: bool,
     /// The first byte of scratch that is free.
@@ -67,7 +72,11 @@ impl Call<'_> {
         assert!(!self.adds_up() || self.start == Start::Zero, "zeros would be written over a place");
         let form = match run {
             Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent, outer: terms },
-            None => Form::Lanes { terms },
+            None => {
+                let strided = matches!(terms, Terms::Strided { .. });
+                let sparse = self.zeros && strided && self.columns.size >= BROAD;
+                Form::Lanes { terms, sparse }
+            }
         };
         Product {
             form,
@@ -85,8 +94,11 @@ impl Call<'_> {
     }
 }
 
-/// The offsets of the terms, row-major over axes.
+/// The offsets of the terms, row-major over axes. One whose extent is not fixed stands alone.
 fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
+    if let [axis] = axes {
+        return Terms::Strided { count: ranges[*axis].extent, a: a.strides[*axis], b: b.strides[*axis] };
+    }
     let mut pairs: Vec<(i64, i64)> = vec![(0, 0)];
     for axis in axes {
         let (by_a, by_b) = (a.strides[*axis], b.strides[*axis]);
@@ -99,7 +111,7 @@ fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
     let (by_a, by_b) = pairs.get(1).copied().unwrap_or((0, 0));
     let even = pairs.iter().enumerate().all(|(t, pair)| *pair == (t as i64 * by_a, t as i64 * by_b));
     if even {
-        return Terms::Strided { count: pairs.len(), a: by_a, b: by_b };
+        return Terms::Strided { count: Extent::fixed(pairs.len()), a: by_a, b: by_b };
     }
     Terms::Table(pairs.iter().map(|(x, y)| (*x as i32, *y as i32)).collect())
 }
@@ -178,7 +190,9 @@ impl Kernel<'_, '_> {
         self.step.scratch = self.step.scratch.max(*byte);
         let buffer = self.step.buffer("packed", home, dtype, &[count, columns]);
         let rows = strides(&terms);
-        let mut loops: Vec<Range> = terms.iter().map(|t| Range::whole(*t)).collect();
+        let from = Index::default;
+        let along = |axis: &usize| Range { from: from(), extent: ranges[*axis].extent };
+        let mut loops: Vec<Range> = within.iter().map(along).collect();
         loops.push(Range { from: Index::default(), extent: ranges[n].extent });
         self.nest(&loops, true, &mut |kernel, at| {
             let (column, at) = at.split_last().expect("the column comes last");

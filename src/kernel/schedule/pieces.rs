@@ -196,7 +196,20 @@ impl Kernel<'_, '_> {
         lanes: bool,
         inside: &mut dyn FnMut(&mut Self, &[Index]),
     ) {
-        let Some(inner) = self.lanes_of(id) else { return self.nest(ranges, lanes, inside) };
+        match self.lanes_of(id) {
+            Some(inner) => self.nest_along(Some(inner), ranges, inside),
+            None => self.nest(ranges, lanes, inside),
+        }
+    }
+
+    /// Goes through ranges as lanes, those of an axis or of the last.
+    fn nest_along(
+        &mut self,
+        inner: Option<usize>,
+        ranges: &[Range],
+        inside: &mut dyn FnMut(&mut Self, &[Index]),
+    ) {
+        let Some(inner) = inner else { return self.nest(ranges, true, inside) };
         let mut order = ranges.to_vec();
         let range = order.remove(inner);
         order.push(range);
@@ -384,7 +397,9 @@ impl Kernel<'_, '_> {
             }
             count = count.div_ceil(AT_ONCE);
         }
-        self.nest(ranges, true, &mut |kernel, at| {
+        // The blocks come first in what is read.
+        let inner = scope.plan.values[&Source::Partial(id)].inner.map(|axis| axis - 1);
+        self.nest_along(inner, ranges, &mut |kernel, at| {
             let mut value = tree(kernel, &fixed_index(0), count, at);
             if let Some(start) = start {
                 let start = kernel.read(start, at);

@@ -10,6 +10,7 @@ use crate::fuse::access::{Position, plain};
 use crate::fuse::chains::{AT_ONCE as TERMS, From, started_from};
 use crate::fuse::full::{Along, full};
 use crate::fuse::pieces::operand_at;
+use crate::fuse::zeros::may_be_zero;
 use crate::ir::op::Binary;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{BufferId, Extent, Home, Index, IndexVar, Op, Start, Val, Var};
@@ -132,7 +133,8 @@ impl Kernel<'_, '_> {
         let mut terms = 1;
         while inside > 0 {
             let range = &ranges[summed[inside - 1]];
-            let whole = range.extent.rest.is_none();
+            // What is left of a block is a number of terms, but no part of a table of them.
+            let whole = range.extent.rest.is_none() || (choice.run.is_none() && summed.len() == 1);
             if !whole || of_window(summed[inside - 1]) || terms * range.extent.size > TERMS {
                 break;
             }
@@ -162,8 +164,11 @@ impl Kernel<'_, '_> {
             pack = None;
         }
         let cleared = !scattered.is_empty();
+        let left = inputs[usize::from(choice.swap)];
+        let zeros = may_be_zero(scope.graph, left, scope.outer.map(|(outer, scan, _)| (outer.graph, scan)));
         let call = Call {
             start,
+            zeros,
             choice: &choice,
             a: &a,
             b: &b,

@@ -6,7 +6,8 @@ use crate::kernel::access::product_reach;
 use crate::kernel::print::print_statement;
 use crate::kernel::ranges::{Ranges, Reach};
 use crate::kernel::{
-    BufferId, Extent, Fold, Form, Index, IndexVar, Kernel, Op, Product, Start, Step, Stmt, Val, Var, order,
+    BufferId, Extent, Fold, Form, Index, IndexVar, Kernel, Op, Product, Start, Step, Stmt, Terms, Val, Var,
+    order,
 };
 use std::collections::BTreeSet;
 
@@ -242,7 +243,14 @@ impl Checker<'_> {
             Form::Lanes { .. } if *c_col != 1 => {
                 return Err("columns of the lanes form are adjacent".to_owned());
             }
-            Form::Lanes { .. } => {}
+            Form::Lanes { terms: Terms::Table(_), sparse: true } => {
+                return Err("a product that leaves out zeros takes its terms from a table".to_string());
+            }
+            Form::Lanes { terms: Terms::Table(_), .. } => {}
+            Form::Lanes { terms: Terms::Strided { count, .. }, .. } => self.extent(count)?,
+            Form::Dot { outer: Terms::Strided { count: Extent { rest: Some(_), .. }, .. }, .. } => {
+                return Err("a dot has a fixed number of runs".to_owned());
+            }
             Form::Dot { k, .. } => self.extent(k)?,
         }
         let [of_c, of_a, of_b] = product_reach(product);

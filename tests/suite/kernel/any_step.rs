@@ -143,7 +143,7 @@ impl Kernels<'_> {
 
     fn product(&mut self, span: Option<Span>) -> Product {
         let form = match self.0.below(2) {
-            0 => Form::Lanes { terms: self.terms() },
+            0 => Form::Lanes { terms: self.terms(), sparse: self.0.below(2) == 0 },
             _ => Form::Dot { b_row: self.signed(), k: self.extent(), outer: self.terms() },
         };
         let (c, a, b) = (self.at(), self.at(), self.at());
@@ -157,7 +157,7 @@ impl Kernels<'_> {
 
     fn terms(&mut self) -> Terms {
         match self.0.below(2) {
-            0 => Terms::Strided { count: self.0.below(99), a: self.signed(), b: self.signed() },
+            0 => Terms::Strided { count: self.extent(), a: self.signed(), b: self.signed() },
             _ => Terms::Table(
                 (0..self.0.below(4)).map(|_| (self.0.below(99) as i32, -(self.0.below(9) as i32))).collect(),
             ),

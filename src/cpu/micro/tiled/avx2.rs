@@ -71,6 +71,12 @@ impl Register for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn nonzeros(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self, Self::zero())) as u64 }
+    }
+
+    #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_add_ps(self, b) }
@@ -193,6 +199,12 @@ impl Register for __m256d {
     unsafe fn store_masked(self, to: *mut f64, mask: __m256i) {
         // SAFETY: see above.
         unsafe { _mm256_maskstore_pd(to, mask, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn nonzeros(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(self, Self::zero())) as u64 }
     }
 
     #[inline(always)]

@@ -75,6 +75,12 @@ impl Register for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn nonzeros(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self, Self::zero()).into() }
+    }
+
+    #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm512_add_ps(self, b) }
@@ -178,6 +184,12 @@ impl Register for __m512d {
     unsafe fn store_masked(self, to: *mut f64, mask: __mmask8) {
         // SAFETY: see above.
         unsafe { _mm512_mask_storeu_pd(to, mask, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn nonzeros(self) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self, Self::zero()).into() }
     }
 
     #[inline(always)]

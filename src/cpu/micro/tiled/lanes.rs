@@ -62,7 +62,7 @@ fn opaque<T>(mut pointer: *const T) -> *const T {
 
 /// A vector of a row of `VECTORS`, of which the last may be masked.
 #[inline(always)]
-unsafe fn load<V: Register, const VECTORS: usize, const MASKED: bool>(
+pub(super) unsafe fn load<V: Register, const VECTORS: usize, const MASKED: bool>(
     row: *const V::Element,
     v: usize,
     mask: V::Mask,
@@ -76,7 +76,7 @@ unsafe fn load<V: Register, const VECTORS: usize, const MASKED: bool>(
 
 /// The same to memory.
 #[inline(always)]
-unsafe fn store<V: Register, const VECTORS: usize, const MASKED: bool>(
+pub(super) unsafe fn store<V: Register, const VECTORS: usize, const MASKED: bool>(
     value: V,
     row: *mut V::Element,
     v: usize,
@@ -171,7 +171,7 @@ pub(super) unsafe fn tiles<
 
 /// A sum and what is left of the old value.
 #[inline(always)]
-unsafe fn ended<V: Register>(s: &Lanes<V::Element>, old: V, sum: V) -> V {
+pub(super) unsafe fn ended<V: Register>(s: &Lanes<V::Element>, old: V, sum: V) -> V {
     // SAFETY: as of the caller.
     unsafe {
         let scale = V::splat(s.scale);
@@ -306,7 +306,8 @@ const FEW_COLUMNS: i64 = 64;
 /// Bytes of the second operand that may be gone through for each row of tiles.
 const NEAR: usize = 64 << 10;
 
-unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>]) {
+/// A product whose second operand need not be gone through in parts.
+pub(super) unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>]) {
     let n = s.n as usize;
     let tables = usize::from(!s.a_off.is_null() || !s.b_off.is_null());
     let (m, vectors) = (s.m as usize, n.div_ceil(lanes));

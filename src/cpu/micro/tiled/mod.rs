@@ -1,4 +1,4 @@
-//! The products in register tiles: one algorithm for each of the two, generic over a `Register`, and a
+//! The products in register tiles: one algorithm for each of the three, generic over a `Register`, and a
 //! table of tiles for each instruction set.
 
 #[macro_use]
@@ -14,3 +14,4 @@ mod lanes;
 pub(super) mod neon;
 mod plan;
 mod register;
+mod sparse;

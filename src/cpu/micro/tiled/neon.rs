@@ -81,6 +81,16 @@ impl Register for float32x4_t {
     }
 
     #[inline(always)]
+    unsafe fn nonzeros(self) -> u64 {
+        // SAFETY: see above.
+        unsafe {
+            let bits: [u32; 4] = [1, 2, 4, 8];
+            let zeros = vceqzq_f32(self);
+            vaddvq_u32(vbicq_u32(vld1q_u32(bits.as_ptr()), zeros)) as u64
+        }
+    }
+
+    #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { vaddq_f32(self, b) }
@@ -185,6 +195,16 @@ impl Register for float64x2_t {
             for (i, lane) in lanes.iter().enumerate().take(count) {
                 *to.add(i) = *lane;
             }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn nonzeros(self) -> u64 {
+        // SAFETY: see above.
+        unsafe {
+            let bits: [u64; 2] = [1, 2];
+            let zeros = vceqzq_f64(self);
+            vaddvq_u64(vbicq_u64(vld1q_u64(bits.as_ptr()), zeros)) as u64
         }
     }
 

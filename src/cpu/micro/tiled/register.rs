@@ -4,7 +4,7 @@
 /// functions that are compiled for the instruction set, into which they are inlined.
 pub(super) trait Register: Copy {
     /// One lane.
-    type Element: Copy + Default;
+    type Element: Copy + Default + PartialEq;
     /// Which lanes are meant.
     type Mask: Copy;
     /// How many lanes there are.
@@ -24,6 +24,8 @@ pub(super) trait Register: Copy {
     unsafe fn load_masked(from: *const Self::Element, mask: Self::Mask) -> Self;
     /// The lanes of a mask to memory; that of the others is not touched.
     unsafe fn store_masked(self, to: *mut Self::Element, mask: Self::Mask);
+    /// A bit for each lane that is not zero, that of the first lane the lowest.
+    unsafe fn nonzeros(self) -> u64;
     /// `self * b + c`, rounded once.
     unsafe fn fma(self, b: Self, c: Self) -> Self;
     /// The same in the lanes of a mask, `c` in the others.

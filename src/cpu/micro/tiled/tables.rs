@@ -31,6 +31,31 @@ macro_rules! products {
         }
 
         #[target_feature(enable = $features)]
+        unsafe fn sparse_rows<V, const N: usize, const MASKED: bool>(
+            run: &super::sparse::Run<'_, V::Element>,
+        ) where
+            V: super::register::Register,
+        {
+            // SAFETY: as of this function.
+            unsafe { super::sparse::rows::<V, N, MASKED>(run) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn sparse_marks<V: super::register::Register>(
+            args: &crate::cpu::micro::Lanes<V::Element>,
+            marks: &mut [u64; crate::kernel::zeros::BLOCK],
+        ) -> usize {
+            // SAFETY: as of this function.
+            unsafe { super::sparse::marks::<V>(args, marks) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn sparse_ends<V: super::register::Register>(args: &crate::cpu::micro::Lanes<V::Element>) {
+            // SAFETY: as of this function.
+            unsafe { super::sparse::ends::<V>(args) }
+        }
+
+        #[target_feature(enable = $features)]
         unsafe fn dot_tiles<V, const PARTS: usize, const M: usize, const N: usize>(
             run: &super::dot::Run<V::Element>,
         ) where
@@ -57,6 +82,13 @@ macro_rules! products {
             }),*];
             static THIN: &[super::lanes::Thin<$t>] =
                 &[products!(@thin $v, 1), products!(@thin $v, 2), products!(@thin $v, 4)];
+            static SPARSE: super::sparse::Sparse<$t> = super::sparse::Sparse {
+                rows: &[
+                    products!(@rows $v, 1), products!(@rows $v, 2), products!(@rows $v, 4), products!(@rows $v, 8),
+                ],
+                marks: sparse_marks::<$v>,
+                ends: sparse_ends::<$v>,
+            };
             static DOT: &[super::dot::Kernel<$t>] = &[$(super::dot::Kernel {
                 rows: $dot_m,
                 columns: $dot_n,
@@ -69,13 +101,25 @@ macro_rules! products {
                 unsafe { super::lanes::product(&*args, width, LANES, THIN) }
             }
 
+            unsafe extern "C" fn sparse(args: *const crate::cpu::micro::Lanes<$t>) {
+                let width = <$v as super::register::Register>::LANES;
+                // SAFETY: the caller has the instruction set, and operands that hold what is reached.
+                unsafe { super::sparse::product(&*args, width, (LANES, THIN), &SPARSE) }
+            }
+
             unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
                 unsafe { super::dot::product(&*args, $parts, DOT) }
             }
 
-            crate::cpu::micro::Products { lanes, dot }
+            crate::cpu::micro::Products { lanes, sparse, dot }
         };
+    };
+    (@rows $v:ty, $n:literal) => {
+        super::sparse::Rows {
+            vectors: $n,
+            run: [sparse_rows::<$v, $n, false>, sparse_rows::<$v, $n, true>],
+        }
     };
     (@thin $v:ty, $n:literal) => {
         super::lanes::Thin {

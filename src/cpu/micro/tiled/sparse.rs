@@ -1,0 +1,290 @@
+//! The product with the outputs as lanes and few numbers of the left operand that count, for any register.
+
+use super::lanes::{self, Kernel, Thin, ended, load, store};
+use super::register::Register;
+use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED, ZERO};
+use crate::kernel::zeros::{BLOCK, left_out};
+
+/// What an instruction set has for it.
+pub(super) struct Sparse<T: 'static> {
+    /// Rows of each width, narrow ones first; the first is of one vector.
+    pub rows: &'static [Rows<T>],
+    /// Marks the numbers of a block of the left operand that are not zero, a bit each; says how many they are.
+    pub marks: unsafe fn(&Lanes<T>, &mut [u64; BLOCK]) -> usize,
+    /// Adds sums, which stand where the left operand is, to the old values.
+    pub ends: unsafe fn(&Lanes<T>),
+}
+
+/// Rows so many vectors wide.
+pub(super) struct Rows<T> {
+    /// Vectors side by side in a row.
+    pub vectors: usize,
+    /// Their code for whole vectors and for a masked last one.
+    pub run: [Code<T>; 2],
+}
+
+/// What it has for all other products.
+pub(super) type Dense<'a, T> = (&'a [Kernel<T>], &'a [Thin<T>]);
+
+/// Computes the rows of a block.
+type Code<T> = unsafe fn(&Run<'_, T>);
+
+/// A block of rows and terms.
+pub(super) struct Run<'a, T> {
+    /// The product of the block.
+    args: Lanes<T>,
+    /// For each row, the terms that count.
+    marks: &'a [u64; BLOCK],
+    /// Lanes of the last vector that are meant.
+    tail: usize,
+}
+
+/// See [`Code`].
+#[inline(always)]
+pub(super) unsafe fn rows<V, const VECTORS: usize, const MASKED: bool>(run: &Run<'_, V::Element>)
+where
+    V: Register,
+{
+    // SAFETY: the caller's operands hold all that a block reaches; a masked last vector touches only the lanes
+    // that are meant.
+    unsafe {
+        let s = &run.args;
+        let (mut a, mut c) = (s.a, s.c);
+        let (a_row, c_row) = (s.a_row as isize, s.c_row as isize);
+        let (pairs, last) = run.marks[..s.m as usize].as_chunks::<2>();
+        for marks in pairs {
+            some_rows::<V, 2, VECTORS, MASKED>(run, a, c, *marks);
+            a = a.wrapping_offset(2 * a_row);
+            c = c.wrapping_offset(2 * c_row);
+        }
+        if let [marks] = last {
+            some_rows::<V, 1, VECTORS, MASKED>(run, a, c, [*marks]);
+        }
+    }
+}
+
+/// As many rows at once, so that a multiply-add need not wait for the one before.
+#[inline(always)]
+unsafe fn some_rows<V: Register, const ROWS: usize, const VECTORS: usize, const MASKED: bool>(
+    run: &Run<'_, V::Element>,
+    a: *const V::Element,
+    c: *mut V::Element,
+    mut marks: [u64; ROWS],
+) {
+    // SAFETY: as of `rows`.
+    unsafe {
+        let s = &run.args;
+        let mask = V::first(run.tail);
+        let nothing = marks.map(|marks| marks == 0);
+        if nothing == [true; ROWS] && matches!(s.start, OLD | PLUS) {
+            return;
+        }
+        let mut sums = [[V::zero(); VECTORS]; ROWS];
+        if s.start == OLD {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let row = c.offset(i as isize * s.c_row as isize);
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = load::<V, VECTORS, MASKED>(row, v, mask);
+                }
+            }
+        }
+        let term = |i: usize, marks: &mut u64, sums: &mut [V; VECTORS]| {
+            let t = marks.trailing_zeros() as isize;
+            *marks &= *marks - 1;
+            let value = V::splat(*a.offset(i as isize * s.a_row as isize + t * s.a_step as isize));
+            let row = s.b.offset(t * s.b_step as isize);
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = value.fma(load::<V, VECTORS, MASKED>(row, v, mask), *sum);
+            }
+        };
+        while marks.iter().all(|marks| *marks != 0) {
+            for i in 0..ROWS {
+                term(i, &mut marks[i], &mut sums[i]);
+            }
+        }
+        for i in 0..ROWS {
+            while marks[i] != 0 {
+                term(i, &mut marks[i], &mut sums[i]);
+            }
+        }
+        for (i, sums) in sums.iter_mut().enumerate() {
+            if s.start == PLUS && nothing[i] {
+                continue;
+            }
+            let row = c.offset(i as isize * s.c_row as isize);
+            for (v, sum) in sums.iter_mut().enumerate() {
+                if s.start != ZERO && s.start != OLD {
+                    *sum = ended(s, load::<V, VECTORS, MASKED>(row, v, mask), *sum);
+                }
+                store::<V, VECTORS, MASKED>(*sum, row, v, mask);
+            }
+        }
+    }
+}
+
+/// See [`Sparse`].
+#[inline(always)]
+pub(super) unsafe fn marks<V: Register>(s: &Lanes<V::Element>, marks: &mut [u64; BLOCK]) -> usize {
+    // SAFETY: the left operand has all of the block.
+    unsafe {
+        let (rows, terms) = (s.m as usize, s.k as usize);
+        let counts = |value: V::Element| value != V::Element::default();
+        if s.a_step == 1 {
+            for (i, mark) in marks.iter_mut().enumerate().take(rows) {
+                let row = s.a.offset(i as isize * s.a_row as isize);
+                *mark = 0;
+                let mut t = 0;
+                if terms == BLOCK {
+                    while t < BLOCK {
+                        *mark |= V::load(row.add(t)).nonzeros() << t;
+                        t += V::LANES;
+                    }
+                    continue;
+                }
+                while t + V::LANES <= terms {
+                    *mark |= V::load(row.add(t)).nonzeros() << t;
+                    t += V::LANES;
+                }
+                if t < terms {
+                    *mark |= V::load_masked(row.add(t), V::first(terms - t)).nonzeros() << t;
+                }
+            }
+        } else {
+            // Rows are neighbours, as a rule; halves of a mark, so that as many fit in a vector as numbers.
+            let mut halves = [[0_u32; BLOCK]; 2];
+            for t in 0..terms {
+                let column = s.a.offset(t as isize * s.a_step as isize);
+                let half = &mut halves[t / 32];
+                let bit = 1_u32 << (t % 32);
+                if s.a_row == 1 {
+                    let column = std::slice::from_raw_parts(column, rows);
+                    for (half, value) in half.iter_mut().zip(column) {
+                        *half |= if counts(*value) { bit } else { 0 };
+                    }
+                } else {
+                    for (i, half) in half.iter_mut().enumerate().take(rows) {
+                        *half |= if counts(*column.offset(i as isize * s.a_row as isize)) { bit } else { 0 };
+                    }
+                }
+            }
+            for (i, mark) in marks.iter_mut().enumerate().take(rows) {
+                *mark = u64::from(halves[0][i]) | u64::from(halves[1][i]) << 32;
+            }
+        }
+        marks[..rows].iter().map(|mark| mark.count_ones() as usize).sum()
+    }
+}
+
+/// See [`Sparse`].
+#[inline(always)]
+pub(super) unsafe fn ends<V: Register>(s: &Lanes<V::Element>) {
+    // SAFETY: the caller's operands have the rows and columns.
+    unsafe {
+        let sums = std::slice::from_raw_parts(s.a, s.m as usize * BLOCK);
+        for (i, sums) in sums.chunks_exact(BLOCK).enumerate() {
+            let row = std::slice::from_raw_parts_mut(s.c.offset(i as isize * s.c_row as isize), s.n as usize);
+            for (old, sum) in row.iter_mut().zip(sums) {
+                let kept = match s.start {
+                    PLUS => *old,
+                    SCALED => V::product(s.scale, *old),
+                    _ => V::plus(*old, V::product(s.scale, *old)),
+                };
+                *old = V::plus(kept, *sum);
+            }
+        }
+    }
+}
+
+/// Cuts a product into blocks, and leaves out the zeros of those that have many.
+///
+/// # Safety
+/// The tables' instruction set is available, and the operands hold all that the strides reach.
+pub(super) unsafe fn product<T: Copy + Default>(
+    s: &Lanes<T>,
+    width: usize,
+    dense: Dense<'_, T>,
+    sparse: &Sparse<T>,
+) {
+    if s.m <= 0 || s.n <= 0 {
+        return;
+    }
+    if s.k <= 0 {
+        // SAFETY: the caller's promise.
+        return unsafe { lanes::product(s, width, dense.0, dense.1) };
+    }
+    let side = BLOCK as i64;
+    let whole = s.start != ZERO && s.start != OLD;
+    if !whole || s.k <= side {
+        // SAFETY: the caller's promise.
+        return unsafe { blocks(s, width, dense, sparse) };
+    }
+    // What is added at the end is added to the whole sum, which is found aside.
+    let mut aside = [[T::default(); BLOCK]; BLOCK];
+    for row in (0..s.m).step_by(BLOCK) {
+        for column in (0..s.n).step_by(BLOCK) {
+            let part = Lanes {
+                a: s.a.wrapping_offset((row * s.a_row) as isize),
+                b: s.b.wrapping_offset(column as isize),
+                c: s.c.wrapping_offset((row * s.c_row + column) as isize),
+                m: (s.m - row).min(side),
+                n: (s.n - column).min(side),
+                ..*s
+            };
+            let sums = aside.as_mut_ptr().cast();
+            // SAFETY: a part of the caller's product, for which there is room aside.
+            unsafe {
+                blocks(&Lanes { c: sums, c_row: side, start: ZERO, ..part }, width, dense, sparse);
+                (sparse.ends)(&Lanes { a: sums, ..part });
+            }
+        }
+    }
+}
+
+/// A product whose sums need not be whole before they are added to the old values, or are so after one block.
+unsafe fn blocks<T: Copy>(s: &Lanes<T>, width: usize, dense: Dense<'_, T>, sparse: &Sparse<T>) {
+    let side = BLOCK as i64;
+    let mut marks = [0; BLOCK];
+    for row in (0..s.m).step_by(BLOCK) {
+        let mut term = 0;
+        loop {
+            let part = Lanes {
+                a: s.a.wrapping_offset((row * s.a_row + term * s.a_step) as isize),
+                b: s.b.wrapping_offset((term * s.b_step) as isize),
+                c: s.c.wrapping_offset((row * s.c_row) as isize),
+                m: (s.m - row).min(side),
+                k: (s.k - term).min(side),
+                start: if term == 0 { s.start } else { OLD },
+                ..*s
+            };
+            // SAFETY: a part of the caller's product.
+            unsafe {
+                let count = (sparse.marks)(&part, &mut marks);
+                if left_out(count, part.m as usize, part.k as usize) {
+                    few(&part, &marks, width, sparse.rows);
+                } else {
+                    lanes::product(&part, width, dense.0, dense.1);
+                }
+            }
+            term += side;
+            if term >= s.k {
+                break;
+            }
+        }
+    }
+}
+
+/// A block of which few numbers count.
+unsafe fn few<T: Copy>(s: &Lanes<T>, marks: &[u64; BLOCK], lanes: usize, table: &[Rows<T>]) {
+    let mut column = 0;
+    while column < s.n as usize {
+        let left = s.n as usize - column;
+        let widest = table.iter().rev().find(|t| t.vectors <= left.div_ceil(lanes)).unwrap_or(&table[0]);
+        let width = left.min(widest.vectors * lanes);
+        let tail = width - (widest.vectors - 1) * lanes;
+        let (b, c) = (s.b.wrapping_add(column), s.c.wrapping_add(column));
+        let run = Run { args: Lanes { b, c, ..*s }, marks, tail };
+        // SAFETY: the caller's promise; what lies beyond the last column is masked out.
+        unsafe { widest.run[usize::from(tail < lanes)](&run) };
+        column += width;
+    }
+}
