@@ -17,3 +17,5 @@ mod pictures;
 mod run;
 #[path = "kernels/updates.rs"]
 mod updates;
+#[path = "kernels/zeros.rs"]
+mod zeros;

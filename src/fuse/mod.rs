@@ -21,7 +21,7 @@ pub mod owner;
 pub mod pieces;
 pub mod print;
 pub mod sinks;
-mod stored;
+pub mod stored;
 pub mod zeros;
 
 pub use access::{Access, Source};

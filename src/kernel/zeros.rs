@@ -15,5 +15,5 @@ pub fn adds_nothing(left_out: &[bool]) -> bool {
 
 /// Whether a block of so many rows and terms, of which `count` numbers are not zero, goes by these alone.
 pub fn left_out(count: usize, rows: usize, terms: usize) -> bool {
-    5 * count <= 2 * rows * terms
+    2 * count <= rows * terms
 }

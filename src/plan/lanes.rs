@@ -44,6 +44,12 @@ pub fn may_be_lanes(graph: &Graph, id: NodeId, axis: usize) -> bool {
     rank >= 3 && axis + 1 < rank && !in_rows && keeps(graph, id, axis)
 }
 
+/// Whether there may be gaps between the planes of pictures: nothing looks at several as one.
+pub fn may_have_gaps(graph: &Graph, id: NodeId) -> bool {
+    let mut users = graph.ids().filter(|user| graph.inputs(*user).contains(&id));
+    graph.ty(id).rank() >= 4 && users.all(|user| !matches!(graph.op(user), Op::Reshape | Op::StopGradient))
+}
+
 /// Whether all that reads a value through reshapes leaves an axis where it is.
 fn keeps(graph: &Graph, id: NodeId, axis: usize) -> bool {
     graph.ids().filter(|user| graph.inputs(*user).contains(&id)).all(|user| match graph.op(user) {

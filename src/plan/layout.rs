@@ -5,9 +5,11 @@
 //! and prints have the logical order.
 
 use super::Plan;
+use crate::fuse::access::same_but_for_ones;
+use crate::fuse::stored::below_views;
 use crate::fuse::{Fused, Piece, Source, What, owner};
 use crate::ir::tensor::Buffer as Array;
-use crate::ir::{Graph, LeafKind, Op, Type};
+use crate::ir::{Graph, Leaf, LeafKind, NodeId, Op, Type};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +20,7 @@ pub enum Layout {
     #[default]
     Rows,
     /// So many columns of the last axis in a panel, panel after panel, each row-major; the last one is
-    /// filled up with elements that mean nothing.
+    /// filled up with elements that mean nothing. One panel for all columns is rows at a distance.
     Panels(usize),
 }
 
@@ -88,13 +90,55 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
             continue;
         }
         let ways: Vec<Way> = steps.iter().map(|(g, f, p)| by_panels(g, f, p, place, width)).collect();
+        let pitch = pitch(last);
         if !ways.contains(&Way::Other) && ways.contains(&Way::Blocks) {
             layouts.insert(place, Layout::Panels(width));
+        } else if ty.rank() == 2
+            && pitch != last
+            && !steps.iter().any(|(g, ..)| unbroken(g, &of_place(place)))
+        {
+            layouts.insert(place, Layout::Panels(pitch));
         }
     }
     for (.., plan) in steps {
         plan.layouts = layouts.clone();
     }
+}
+
+/// Elements from row to row of a matrix that lies row by row, so that rows begin with a cache line, and those
+/// of a block of columns in different places of a cache.
+fn pitch(columns: usize) -> usize {
+    (columns.div_ceil(LINE) | 1) * LINE
+}
+
+/// Elements of a line.
+const LINE: usize = 16;
+
+/// Whether a leaf is a place.
+fn of_place(place: usize) -> impl Fn(&Leaf) -> bool {
+    move |leaf| leaf.kind == LeafKind::Place && leaf.index == place
+}
+
+/// Whether a graph goes through one of some leaves as if it lay unbroken in memory: as a reshape does.
+fn unbroken(graph: &Graph, is: &dyn Fn(&Leaf) -> bool) -> bool {
+    let found =
+        |id: NodeId| matches!(graph.op(below_views(graph, id)), Op::Leaf(leaf) if is(&graph.leaves[*leaf]));
+    graph.ids().any(|id| match graph.op(id) {
+        Op::Reshape => {
+            let input = graph.inputs(id)[0];
+            same_but_for_ones(&graph.ty(input).shape, &graph.ty(id).shape).is_none() && found(input)
+        }
+        Op::Scan(scan) => {
+            let (scanned, captured) = graph.inputs(id)[scan.carried..].split_at(scan.scanned);
+            let inside = |leaf: &Leaf| match leaf.kind {
+                LeafKind::Scanned => found(scanned[leaf.index]),
+                LeafKind::Captured => found(captured[leaf.index]),
+                _ => false,
+            };
+            unbroken(&scan.body, &inside)
+        }
+        _ => false,
+    })
 }
 
 /// How a step takes a place.
@@ -185,7 +229,8 @@ pub fn panel_axis(graph: &Graph, plan: &Plan, piece: &Piece) -> Option<(usize, u
     let of = |leaf: &crate::ir::Leaf| {
         let Some(Layout::Panels(width)) = plan.layouts.get(&leaf.index) else { return None };
         let axes = last_axes(graph, piece, leaf.index);
-        let axis = axes.into_iter().flatten().find(|axis| Some(*axis) != piece.owner)?;
+        let several = |axis: &usize| piece.extents[*axis] > *width && Some(*axis) != piece.owner;
+        let axis = axes.into_iter().flatten().find(several)?;
         Some((axis, *width))
     };
     graph.leaves.iter().filter(|l| l.kind == LeafKind::Place).find_map(of)
@@ -197,13 +242,14 @@ mod tests {
 
     #[test]
     fn panels_come_back_as_rows() {
-        for shape in [vec![3, 5], vec![2, 2, 7], vec![4, 8], vec![0, 5], vec![1, 1]] {
+        let shapes = [vec![3, 5], vec![2, 2, 7], vec![4, 8], vec![0, 5], vec![1, 1]];
+        for (shape, width) in shapes.iter().flat_map(|shape| [4, 9].map(|width| (shape, width))) {
             let count: usize = shape.iter().product();
             let rows = Array::I32((1..=count as i32).collect());
-            let layout = Layout::Panels(4);
-            let held = layout.laid_out(&shape, &rows);
-            assert_eq!(Some(held.len()), layout.elements(&shape));
-            assert_eq!(*layout.row_major(&shape, &held), rows);
+            let layout = Layout::Panels(width);
+            let held = layout.laid_out(shape, &rows);
+            assert_eq!(Some(held.len()), layout.elements(shape));
+            assert_eq!(*layout.row_major(shape, &held), rows);
         }
         let rows = Array::I32(vec![1, 2, 3, 4, 5, 6]);
         let held = Layout::Panels(2).laid_out(&[2, 3], &rows);

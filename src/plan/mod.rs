@@ -56,6 +56,8 @@ pub struct Storage {
     pub tile: Option<usize>,
     /// The axis whose elements are neighbours, if it is not the last.
     pub inner: Option<usize>,
+    /// Elements behind each index of the outermost of the other axes that mean nothing.
+    pub gap: usize,
 }
 
 /// A kind of memory, and a byte in it.
@@ -70,7 +72,31 @@ pub enum Memory {
 impl Storage {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.held.iter().product::<usize>() * self.dtype.size()
+        self.elements() * self.dtype.size()
+    }
+
+    /// Elements held, with those that mean nothing.
+    pub fn elements(&self) -> usize {
+        let gaps = self.outermost().map_or(0, |axis| self.gap * self.held[axis]);
+        self.held.iter().product::<usize>() + gaps
+    }
+
+    /// The extents in memory; one for all where there are gaps.
+    pub fn extents(&self) -> Vec<usize> {
+        if self.gap == 0 { self.held.clone() } else { vec![self.elements()] }
+    }
+
+    /// The outermost of the axes behind which there may be gaps.
+    pub fn outermost(&self) -> Option<usize> {
+        self.inner.map(|inner| usize::from(inner == 0))
+    }
+
+    /// The same with gaps where planes would else lie at distances that a cache maps to one place.
+    fn with_gap(self) -> Storage {
+        let Some(outermost) = self.outermost() else { return self };
+        let plane = self.strides()[outermost] as usize * self.dtype.size();
+        let gap = if plane.is_multiple_of(ALIASED) { LINE / self.dtype.size() } else { 0 };
+        Storage { gap, ..self }
     }
 
     /// Elements of the axis that lies innermost instead of the last; 1 if it is the last.
@@ -86,9 +112,16 @@ impl Storage {
         others[inner] = 1;
         let mut along: Vec<i64> = strides(&others).into_iter().map(|by| by * width).collect();
         along[inner] = 1;
+        if let Some(outermost) = self.outermost() {
+            along[outermost] += self.gap as i64;
+        }
         along
     }
 }
+
+/// Bytes of a cache line, and a distance of which a first cache maps few multiples to different places.
+const LINE: usize = 64;
+const ALIASED: usize = 2048;
 
 /// Row-major strides of a shape.
 pub fn strides(shape: &[usize]) -> Vec<i64> {
@@ -157,6 +190,7 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                     block: None,
                     tile: None,
                     inner: None,
+                    gap: 0,
                 };
                 let storage = match (fused.clusters[home].owner, piece.owner) {
                     (Some(owner), Some(axis)) if last == home && axis < piece.outer => {
@@ -168,7 +202,9 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                         });
                         let lanes = tile.is_none() && lanes[home] && lanes::may_be_lanes(graph, *id, axis);
                         let inner = lanes.then_some(axis);
-                        Storage { memory: Memory::Scratch(0), held, block: Some(axis), tile, inner, ..whole }
+                        let memory = Memory::Scratch(0);
+                        let storage = Storage { memory, held, block: Some(axis), tile, inner, ..whole };
+                        if lanes::may_have_gaps(graph, *id) { storage.with_gap() } else { storage }
                     }
                     _ => arena.storage(whole, moments[home].0, moments[last].1),
                 };
@@ -182,7 +218,8 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                 let dtype = graph.ty(*id).dtype;
                 // The blocks come first.
                 let inner = columns(graph, *id, &piece.extents[..piece.outer]).map(|axis| axis + 1);
-                let whole = Storage { memory: Memory::Arena(0), dtype, held, block: None, tile: None, inner };
+                let memory = Memory::Arena(0);
+                let whole = Storage { memory, dtype, held, block: None, tile: None, inner, gap: 0 };
                 plan.values.insert(source, arena.storage(whole, moments[home].0, moments[last].1));
             }
             What::Loop(id, _) => results(graph, fused, *id, &cluster_of, &moments, arena, &mut plan),
@@ -249,6 +286,7 @@ fn results(
             block: None,
             tile: None,
             inner: None,
+            gap: 0,
         };
         let storage = arena.storage(whole, moments[first].0, moments[last].1);
         for node in nodes {

@@ -335,11 +335,20 @@ impl Kernel<'_, '_> {
 
     /// A function of all that is held of a value.
     fn strip_of_all(&mut self, what: &What, id: NodeId, f: Unary, ranges: &[Range], span: Option<Span>) {
-        let held: usize = self.scope.plan.values[&Source::Node(id)].held.iter().product();
+        let storage = &self.scope.plan.values[&Source::Node(id)];
+        let held: usize = storage.held.iter().product();
         let from: Vec<Index> = ranges.iter().map(|r| r.from.clone()).collect();
-        let start = self.target(what, &from);
-        let count = Extent::fixed(held);
-        self.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
+        let planes = storage.outermost().filter(|_| storage.gap > 0);
+        let number = planes.map_or(1, |axis| storage.held[axis]);
+        self.nest(&[Range::whole(number)], false, &mut |kernel, plane| {
+            let mut from = from.clone();
+            if let Some(axis) = planes {
+                from[axis] = plane[0].clone();
+            }
+            let start = kernel.target(what, &from);
+            let count = Extent::fixed(held / number);
+            kernel.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
+        });
     }
 
     /// The sum (or extreme, or product) of the blocks of a divided one: neighbours are joined until one is

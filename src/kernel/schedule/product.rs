@@ -235,6 +235,7 @@ impl Kernel<'_, '_> {
             block: Some(own),
             tile: None,
             inner: Some(own),
+            gap: 0,
         };
         *byte += storage.bytes().next_multiple_of(64);
         self.step.scratch = self.step.scratch.max(*byte);

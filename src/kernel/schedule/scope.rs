@@ -242,7 +242,7 @@ pub fn held(
         plan::Memory::Arena(byte) => Home::Arena(byte),
         plan::Memory::Scratch(byte) => Home::Scratch(byte),
     };
-    let buffer = step.buffer(name, home, storage.dtype, &storage.held);
+    let buffer = step.buffer(name, home, storage.dtype, &storage.extents());
     let mut at = at.to_vec();
     for (axis, from) in [(storage.block, &parts.block), (storage.tile, &parts.tile)] {
         if let Some(axis) = axis {
@@ -261,6 +261,10 @@ fn panelled(step: &mut Step, leaf: &Leaf, width: usize, at: &[Index]) -> (Buffer
     let (last, lead) = at.split_last().expect("what lies in panels has axes");
     let lead_shape = &leaf.ty.shape[..lead.len()];
     let rows: usize = lead_shape.iter().product();
+    let row = scaled(&flat(lead, &strides(lead_shape)), width as i64);
+    if leaf.ty.shape[lead.len()] <= width {
+        return (buffer, sum(&row, last));
+    }
     let is_multiple = |var: &IndexVar, by: i64| {
         let of = |(other, n): &(Var, usize)| {
             IndexVar::Loop(*other) == *var && (by * *n as i64) % width as i64 == 0
@@ -271,7 +275,6 @@ fn panelled(step: &mut Step, leaf: &Leaf, width: usize, at: &[Index]) -> (Buffer
     let panel = Index { terms: panels, ..Index::default() };
     let column = Index { offset: last.offset, terms: within, dynamic: Vec::new() };
     assert!(last.dynamic.is_empty() && column.terms.len() <= 1 && column.offset == 0, "{last:?} in panels");
-    let row = scaled(&flat(lead, &strides(lead_shape)), width as i64);
     (buffer, sum(&sum(&scaled(&panel, rows as i64), &row), &column))
 }
 

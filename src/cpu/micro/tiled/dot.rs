@@ -63,22 +63,17 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
             for o in 0..s.outer {
                 let mut at = a.offset(offset(s.a_off, 0, o));
                 let mut bt = b.offset(offset(s.b_off, 0, o));
-                for _ in 0..whole {
-                    for part in 0..PARTS {
-                        let load = |p: *const V::Element| V::load(p.add(part * V::LANES));
-                        let mut columns = [V::zero(); COLUMNS];
-                        for (j, column) in columns.iter_mut().enumerate() {
-                            *column = load(bt.offset(j as isize * b_row));
-                        }
-                        for (i, row) in sums.iter_mut().enumerate() {
-                            let value = load(at.offset(i as isize * a_row));
-                            for (sum, column) in row.iter_mut().zip(columns) {
-                                sum[part] = value.fma(column, sum[part]);
-                            }
-                        }
+                // Runs of the length of a block are many and short.
+                if whole == 2 {
+                    step::<V, PARTS, ROWS, COLUMNS>(&mut sums, (at, a_row), (bt, b_row));
+                    (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
+                    step::<V, PARTS, ROWS, COLUMNS>(&mut sums, (at, a_row), (bt, b_row));
+                    (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
+                } else {
+                    for _ in 0..whole {
+                        step::<V, PARTS, ROWS, COLUMNS>(&mut sums, (at, a_row), (bt, b_row));
+                        (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
                     }
-                    at = at.wrapping_add(PARTIALS);
-                    bt = bt.wrapping_add(PARTIALS);
                 }
                 if left == 0 {
                     continue;
@@ -120,6 +115,31 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
             a = a.wrapping_offset(run.next[0]);
             b = b.wrapping_offset(run.next[1]);
             c = c.wrapping_offset(run.next[2]);
+        }
+    }
+}
+
+/// Adds the next 16 terms to the sums of a tile.
+#[inline(always)]
+unsafe fn step<V: Register, const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
+    sums: &mut [[[V; PARTS]; COLUMNS]; ROWS],
+    (a, a_row): (*const V::Element, isize),
+    (b, b_row): (*const V::Element, isize),
+) {
+    // SAFETY: as of `tiles`.
+    unsafe {
+        for part in 0..PARTS {
+            let load = |p: *const V::Element| V::load(p.add(part * V::LANES));
+            let mut columns = [V::zero(); COLUMNS];
+            for (j, column) in columns.iter_mut().enumerate() {
+                *column = load(b.offset(j as isize * b_row));
+            }
+            for (i, row) in sums.iter_mut().enumerate() {
+                let value = load(a.offset(i as isize * a_row));
+                for (sum, column) in row.iter_mut().zip(columns) {
+                    sum[part] = value.fma(column, sum[part]);
+                }
+            }
         }
     }
 }
