@@ -15,6 +15,9 @@ use cranelift_frontend::Variable;
 /// Turns of a fold up to which it is written out.
 const WRITTEN_OUT: usize = 16;
 
+/// Turns of an innermost strided loop up to which it is written out.
+const AT_ONCE: i64 = 64;
+
 /// Accumulators of [`Order::Strided`].
 const PARTIALS: usize = 16;
 
@@ -138,10 +141,19 @@ impl<'a> Emitter<'a, '_> {
                     Count::At(e.b.ins().band(n, low))
                 }
             };
-            e.turns(whole, sixteen, |e, at| {
+            let sixteen_turns = |e: &mut Self, at| {
                 let mut parts = totals.iter().enumerate();
                 parts.try_for_each(|(part, total)| e.vector_turn(fold, dtype, lane, at, *total, part))
-            })?;
+            };
+            match whole {
+                Count::Fixed(n) if n <= AT_ONCE => {
+                    for at in (0..n).step_by(PARTIALS) {
+                        let at = e.int(at);
+                        sixteen_turns(e, at)?;
+                    }
+                }
+                Count::Fixed(_) | Count::At(_) => e.turns(whole, sixteen, sixteen_turns)?,
+            }
             let start = e.counted(whole);
             match (count, whole) {
                 (Count::Fixed(n), Count::Fixed(whole)) => {

@@ -12,7 +12,7 @@ use crate::plan::layout::panel_axis;
 use crate::source::Span;
 
 /// Part of an axis that is gone through: from an index on, so many turns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Range {
     /// Where it begins.
     pub from: Index,
@@ -314,6 +314,28 @@ impl Kernel<'_, '_> {
             .enumerate()
             .all(|(axis, range)| storage.block == Some(axis) || range.from == Index::default());
         let whole = storage.block.is_some() && last.extent.size < LONG_ROW && complete;
+        // As many of the last axes as are there whole are one row.
+        let unbroken = |axis: &usize| {
+            let held = storage.block != Some(*axis) && storage.tile != Some(*axis);
+            held && ranges[*axis] == Range::whole(storage.held[*axis])
+        };
+        let first = (0..ranges.len()).rev().take_while(unbroken).last();
+        if let Some(first) = first.filter(|first| !whole && first + 1 < ranges.len()) {
+            let (outer, rows) = ranges.split_at(first);
+            let count = Extent::fixed(rows.iter().map(|range| range.extent.size).product());
+            return self.nest(outer, false, &mut |kernel, at| {
+                kernel.nest(rows, true, &mut |kernel, within| {
+                    let here = [at, within].concat();
+                    let a = kernel.read(input, &here);
+                    let to = kernel.target(what, &here);
+                    kernel.store(to, a, span);
+                });
+                let start: Vec<Index> =
+                    at.iter().cloned().chain(rows.iter().map(|r| r.from.clone())).collect();
+                let start = kernel.target(what, &start);
+                kernel.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
+            });
+        }
         let mut row = |kernel: &mut Self, at: &[Index]| {
             let var = kernel.out.open();
             let here = [at, &[sum(&last.from, &var_index(var))]].concat();
