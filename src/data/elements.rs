@@ -1,5 +1,7 @@
 //! The numbers of an array, in the type that the file has them in.
 
+use std::ops::Range;
+
 use crate::data::DataError;
 
 /// An element type that the readers know.
@@ -160,21 +162,21 @@ impl Dtype {
 }
 
 impl Elements {
-    /// The numbers in `bytes`; a last incomplete one is left out.
-    pub fn from_bytes(dtype: Dtype, big_endian: bool, bytes: &[u8]) -> Elements {
+    /// The numbers in `bytes`; a last incomplete one is left out. The bytes are given back to the system on the
+    /// way, so that a large array is in memory once.
+    pub fn from_bytes(dtype: Dtype, big_endian: bool, bytes: Vec<u8>) -> Elements {
         macro_rules! numbers {
-            ($variant:ident, $type:ty) => {{
-                let (whole, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+            ($variant:ident, $type:ty) => {
                 Elements::$variant(if big_endian {
-                    whole.iter().map(|b| <$type>::from_be_bytes(*b)).collect()
+                    decoded(bytes, <$type>::from_be_bytes)
                 } else {
-                    whole.iter().map(|b| <$type>::from_le_bytes(*b)).collect()
+                    decoded(bytes, <$type>::from_le_bytes)
                 })
-            }};
+            };
         }
         match dtype {
-            Dtype::Bool => Elements::Bool(bytes.iter().map(|&b| b != 0).collect()),
-            Dtype::U8 => Elements::U8(bytes.to_vec()),
+            Dtype::Bool => Elements::Bool(decoded(bytes, |[b]: [u8; 1]| b != 0)),
+            Dtype::U8 => Elements::U8(bytes),
             Dtype::I8 => numbers!(I8, i8),
             Dtype::U16 => numbers!(U16, u16),
             Dtype::I16 => numbers!(I16, i16),
@@ -229,6 +231,16 @@ impl Elements {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// A copy of a part.
+    pub fn part(&self, range: Range<usize>) -> Elements {
+        map_each!(self, v => v[range].to_vec())
+    }
+
+    /// Drops all but the first `count` and gives their memory back to the system, once that is worth it.
+    pub fn shorten(&mut self, count: usize) {
+        each!(self, v => shortened(v, count));
     }
 
     /// As float64; 64-bit whole numbers above 2^53 are rounded.
@@ -293,5 +305,57 @@ impl Elements {
             Elements::F32(v) => all(v, |n| whole(f64::from(n))),
             Elements::F64(v) => all(v, whole),
         }
+    }
+}
+
+/// Bytes of memory below which giving them back is not worth a call of the system.
+const WORTH: usize = 1 << 20;
+
+/// Drops all but the first `count`. Large memory shrinks in place, so this moves nothing; where a system would move
+/// it all the same, that happens at most 16 times.
+fn shortened<T>(v: &mut Vec<T>, count: usize) {
+    v.truncate(count);
+    let idle = v.capacity() - v.len();
+    if idle * size_of::<T>() >= WORTH && idle >= v.capacity() / 16 {
+        v.shrink_to_fit();
+    }
+}
+
+/// Bytes as numbers, from the last to the first: what has been taken is given back.
+fn decoded<T: Copy + Default, const N: usize>(mut bytes: Vec<u8>, of: impl Fn([u8; N]) -> T) -> Vec<T> {
+    let count = bytes.len() / N;
+    // Zeros of the system take no memory until they are written.
+    let mut numbers = vec![T::default(); count];
+    let run = (count / 16).max(WORTH / N);
+    let mut end = count;
+    while end > 0 {
+        let from = end.saturating_sub(run);
+        let (whole, _) = bytes[from * N..end * N].as_chunks::<N>();
+        numbers[from..end].iter_mut().zip(whole).for_each(|(number, bytes)| *number = of(*bytes));
+        shortened(&mut bytes, from * N);
+        end = from;
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_become_numbers_run_by_run() {
+        // More than two runs, with a last one cut short and some bytes that are no number.
+        let numbers: Vec<i32> = (0..700_001).map(|n| n * 7 - 12_345).collect();
+        let mut little: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        little.extend([1, 2, 3]);
+        let big = numbers.iter().flat_map(|n| n.to_be_bytes()).collect();
+        assert_eq!(Elements::from_bytes(Dtype::I32, false, little), Elements::I32(numbers.clone()));
+        assert_eq!(Elements::from_bytes(Dtype::I32, true, big), Elements::I32(numbers.clone()));
+        let mut shorter = Elements::I32(numbers.clone());
+        for count in [700_000, 300_000, 5, 0] {
+            shorter.shorten(count);
+            assert_eq!(shorter, Elements::I32(numbers[..count].to_vec()));
+        }
+        assert_eq!(Elements::I32(numbers.clone()).part(3..5), Elements::I32(numbers[3..5].to_vec()));
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn decode(reader: &mut impl Read, name: &str) -> Result<Array, DataEr
         .note(format!("the header says {}, shape {:?}", dtype.name(), header.shape))
         .at_byte(header.length + data.len().min(wanted)));
     }
-    Array::from_bytes(header.shape, (dtype, big_endian), header.fortran, &data)
+    Array::from_bytes(header.shape, (dtype, big_endian), header.fortran, data)
         .map_err(|what| DataError::format(name, what))
 }
 

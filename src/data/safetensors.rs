@@ -27,7 +27,7 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Vec<(String, Array)>, DataError
                 format!("the array `{}` has the unsupported type {}", key.escape_debug(), view.dtype());
             return Err(DataError::format(name, what));
         };
-        let array = Array::from_bytes(view.shape().to_vec(), (*dtype, false), false, view.data())
+        let array = Array::from_bytes(view.shape().to_vec(), (*dtype, false), false, view.data().to_vec())
             .map_err(|what| DataError::format(name, format!("`{}`: {what}", key.escape_debug())))?;
         found.push((key, array));
     }

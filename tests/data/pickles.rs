@@ -196,7 +196,7 @@ fn a_file_that_is_no_pickle_is_named() {
     assert!(refused(b"").contains("an empty file"));
     assert!(refused(b"<html>").contains("HTML"));
     let array = Array::new(vec![1], Elements::U8(vec![1])).unwrap();
-    assert_eq!(pickle::arrays(Value::Array(array.clone())), [(String::new(), array)]);
+    assert_eq!(pickle::arrays(Value::Array(array.clone().into())), [(String::new(), array)]);
 }
 
 /// `{"a": [1, -2, 2.5, True, None, 10**12], "b": (b"\xff", "é"), "c": [[1, 2], [3, 4]]}` by Python 3.
