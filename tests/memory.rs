@@ -118,7 +118,7 @@ fn run(folder: &Path, program: &str, settings: &[&str]) -> (Row, Row) {
         let numbers: Vec<f64> = line.split("MB").filter_map(|part| part.trim().parse().ok()).collect();
         Row { planned: numbers[0], held: numbers[1] }
     };
-    (row("until training: 1.5 times the data"), row("training"))
+    (row("until training"), row("training"))
 }
 
 /// What a run held against what it may.

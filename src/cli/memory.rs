@@ -40,8 +40,10 @@ impl Memory {
             ]
         };
         let head = ["memory", "planned", "held at most", "ratio"].map(str::to_owned).to_vec();
-        let reading =
-            row("until training: 1.5 times the data", self.planned.data * READING / 10, self.reading);
+        // Beside little data there is still the program.
+        let Planned { data, places, program, .. } = &self.planned;
+        let most = (data * READING / 10).max(data + places + program);
+        let reading = row("until training", most, self.reading);
         let training = row("training", self.planned.total(), self.training);
         let parts = self.planned.parts().into_iter().filter(|(_, bytes)| *bytes > 0);
         let parts = parts.map(|(name, bytes)| vec![format!("  {name}"), megabytes(bytes)]);

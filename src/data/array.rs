@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::data::elements::{each, map_each};
+use crate::data::numbers::Form;
 use crate::data::{DataError, Dtype, Elements};
 
 /// More axes than this no file of ours has; NumPy itself stops at 64.
@@ -29,10 +30,11 @@ impl Array {
     /// The same with bytes as files have them: either byte order, C or Fortran layout.
     pub(crate) fn from_bytes(
         shape: Vec<usize>,
-        (dtype, big_endian): (Dtype, bool),
+        form: Form,
         fortran: bool,
         bytes: Vec<u8>,
     ) -> Result<Array, String> {
+        let dtype = form.dtype;
         let needed = byte_count(&shape, dtype).ok_or_else(|| format!("the shape {shape:?} is too large"))?;
         if needed != bytes.len() {
             return Err(format!(
@@ -41,10 +43,14 @@ impl Array {
                 bytes.len()
             ));
         }
-        let data = Elements::from_bytes(dtype, big_endian, bytes);
+        Ok(Array::laid_out(shape, form.of(bytes), fortran))
+    }
+
+    /// As many numbers as the shape says, in C or Fortran layout.
+    pub(crate) fn laid_out(shape: Vec<usize>, data: Elements, fortran: bool) -> Array {
         let data =
             if fortran && shape.len() > 1 { map_each!(data, v => from_fortran(&v, &shape)) } else { data };
-        Ok(Array { shape, data })
+        Array { shape, data }
     }
 
     /// The element type.

@@ -189,6 +189,28 @@ impl Elements {
         }
     }
 
+    /// The float64 numbers in `bytes` as float32, each rounded once; otherwise the same.
+    pub fn narrowed(big_endian: bool, bytes: Vec<u8>) -> Elements {
+        Elements::F32(if big_endian {
+            decoded(bytes, |b| f64::from_be_bytes(b) as f32)
+        } else {
+            decoded(bytes, |b| f64::from_le_bytes(b) as f32)
+        })
+    }
+
+    /// Puts numbers of the same type behind its own.
+    pub(crate) fn append(&mut self, more: Elements) {
+        macro_rules! same {
+            ($($variant:ident),*) => {
+                match (self, more) {
+                    $((Elements::$variant(v), Elements::$variant(more)) => v.extend(more),)*
+                    (to, more) => panic!("{} behind {}", more.dtype().name(), to.dtype().name()),
+                }
+            };
+        }
+        same!(Bool, U8, I8, U16, I16, U32, I32, U64, I64, F32, F64)
+    }
+
     /// The little-endian bytes.
     pub fn to_le_bytes(&self) -> Vec<u8> {
         match self {
@@ -351,6 +373,10 @@ mod tests {
         let big = numbers.iter().flat_map(|n| n.to_be_bytes()).collect();
         assert_eq!(Elements::from_bytes(Dtype::I32, false, little), Elements::I32(numbers.clone()));
         assert_eq!(Elements::from_bytes(Dtype::I32, true, big), Elements::I32(numbers.clone()));
+        let reals: Vec<f64> = numbers.iter().map(|n| f64::from(*n) / 3.0).collect();
+        let narrow = Elements::F32(reals.iter().map(|x| *x as f32).collect());
+        assert_eq!(Elements::narrowed(false, reals.iter().flat_map(|x| x.to_le_bytes()).collect()), narrow);
+        assert_eq!(Elements::narrowed(true, reals.iter().flat_map(|x| x.to_be_bytes()).collect()), narrow);
         let mut shorter = Elements::I32(numbers.clone());
         for count in [700_000, 300_000, 5, 0] {
             shorter.shorten(count);

@@ -3,23 +3,25 @@
 use std::path::Path;
 
 use crate::data::array::byte_count;
+use crate::data::numbers::Form;
 use crate::data::open::Stream;
 use crate::data::{Array, DataError, Dtype, mnist, open};
 
 /// Reads a file. A canonical MNIST name obliges it to hold the canonical content.
-pub fn read(path: &Path) -> Result<Array, DataError> {
+/// Where `narrow` says so, float64 becomes float32.
+pub fn read(path: &Path, narrow: bool) -> Result<Array, DataError> {
     if let Some(file_name) = path.file_name() {
         mnist::check(&file_name.to_string_lossy(), path)?;
     }
-    decode(Stream::open(path)?, &open::display(path))
+    decode(Stream::open(path)?, &open::display(path), narrow)
 }
 
 /// The same of bytes already read.
 pub fn parse(bytes: &[u8], name: &str) -> Result<Array, DataError> {
-    decode(Stream::of(bytes, name), name)
+    decode(Stream::of(bytes, name), name, false)
 }
 
-fn decode(mut reader: Stream<'_>, name: &str) -> Result<Array, DataError> {
+fn decode(mut reader: Stream<'_>, name: &str, narrow: bool) -> Result<Array, DataError> {
     let header = header(&mut reader, name)?;
     let Some(wanted) = byte_count(&header.shape, header.dtype) else {
         return Err(DataError::format(
@@ -27,23 +29,23 @@ fn decode(mut reader: Stream<'_>, name: &str) -> Result<Array, DataError> {
             format!("the header names an impossible shape {:?}", header.shape),
         ));
     };
-    // One byte more than promised, to notice a file that is too long.
-    let (data, result) = open::read_up_to(&mut reader, wanted.saturating_add(1));
-    if let Err(reason) = result {
+    // A byte more than promised tells a file that is too long.
+    let numbers = Form { dtype: header.dtype, big_endian: true, narrow }.read(&mut reader, wanted);
+    if let Err(reason) = numbers.result {
         return Err(reader.broken(&reason));
     }
-    if data.len() != wanted {
-        let found = if data.len() > wanted { "more".to_string() } else { data.len().to_string() };
+    let found = numbers.bytes;
+    if found != wanted {
+        let shown = if found > wanted { "more".to_string() } else { found.to_string() };
         return Err(DataError::format(
             name,
-            format!("the header promises {wanted} bytes of data, the file has {found}"),
+            format!("the header promises {wanted} bytes of data, the file has {shown}"),
         )
         .note(format!("the header says {}, shape {:?}", header.dtype.name(), header.shape))
-        .at_byte(header.length + data.len().min(wanted))
+        .at_byte(header.length + found.min(wanted))
         .help("fetch the file again"));
     }
-    Array::from_bytes(header.shape, (header.dtype, true), false, data)
-        .map_err(|what| DataError::format(name, what))
+    Ok(Array::laid_out(header.shape, numbers.data, false))
 }
 
 /// The shape that the file's header names.

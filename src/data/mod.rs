@@ -15,6 +15,7 @@ pub mod labels;
 pub mod mnist;
 pub mod npy;
 pub mod npz;
+mod numbers;
 pub mod open;
 pub mod pickle;
 pub mod picture;

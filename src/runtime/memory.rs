@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Bytes that `dlc` itself holds while a program trains: code, what the compiler leaves behind, stacks. Measured
 /// as the resident set of the shipped models less all else that is planned: 14 to 20 MB on Linux on x86-64.
-pub const PROGRAM: usize = 16_000_000;
+pub const PROGRAM: usize = 15_000_000;
 
 /// Bytes of arguments and reports from which a queue of calls is carried out although there is little work in it.
 pub const QUEUED: usize = 2_000_000;
@@ -19,8 +19,8 @@ pub const SINCE: usize = 16_000_000;
 /// Bytes that a call takes whose reports a list of the schedule waits for, beside the elements of tensors.
 pub const CALL: usize = 300;
 
-/// Calls that a queue holds at most, in the plan: the shortest step takes some microseconds, a queue 50 ms.
-const CALLS: usize = 4096;
+/// Calls that a queue of 50 ms holds, in the plan; only of steps that take microseconds there are more.
+const CALLS: usize = 1024;
 
 /// What a run holds while it trains, in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
+    narrow: bool,
     read: Vec<(Reader, String, Content)>,
 }
 
@@ -42,7 +43,12 @@ enum Thing<'a> {
 impl Files {
     /// No file yet; `folder` is the program file's.
     pub fn new(folder: &Path) -> Files {
-        Files { folder: folder.to_owned(), read: Vec::new() }
+        Files { folder: folder.to_owned(), narrow: false, read: Vec::new() }
+    }
+
+    /// From here on float64 in files is float32 as soon as it is read, or not: each number is rounded once either way.
+    pub fn narrow(&mut self, narrow: bool) {
+        self.narrow = narrow;
     }
 
     /// The shape of an array in a file, for extents that the program leaves to it.
@@ -107,12 +113,13 @@ impl Files {
             find(&[&beside, &above, Path::new("")], path)
         }
         .map_err(|error| Diagnostic::from(error).label(span, "is read here"))?;
+        let narrow = self.narrow;
         let one = |array| Content::Array(Arc::new(array));
         let content = match reader {
-            Reader::Pickle => pickle::read(&at).map(Content::Value),
-            Reader::Idx => idx::read(&at).map(one),
-            Reader::Npy => npy::read(&at).map(one),
-            Reader::Npz => npz::read(&at).map(|members| {
+            Reader::Pickle => pickle::read(&at, narrow).map(Content::Value),
+            Reader::Idx => idx::read(&at, narrow).map(one),
+            Reader::Npy => npy::read(&at, narrow).map(one),
+            Reader::Npz => npz::read(&at, narrow).map(|members| {
                 Content::Named(members.into_iter().map(|(name, array)| (name, Arc::new(array))).collect())
             }),
             Reader::Csv => csv::read(&at).map(|table| one(table.rows)),

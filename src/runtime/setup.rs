@@ -6,7 +6,7 @@ use super::rows::{self, Leaves};
 use super::view::Loaded;
 use crate::diag::{Diagnostic, Problems};
 use crate::ir::{LeafKind, Module, Tensor};
-use crate::program::Program;
+use crate::program::{Elem, Precision, Program};
 use std::path::Path;
 
 /// What the run starts from.
@@ -45,6 +45,9 @@ fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<
             let (r, p, _) = raw::call(&declared[**at].source);
             (r, p) == (reader, path)
         });
+        // Whole numbers and truth values are looked at as the file has them.
+        let real = |at: &usize| declared[*at].ty.elem == Elem::Real;
+        files.narrow(module.precision == Precision::F32 && here.iter().all(real));
         for at in here {
             let ty = crate::lower::tensor_type(&declared[at].ty, module.precision);
             match files.loaded(&declared[at], &ty) {

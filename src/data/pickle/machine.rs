@@ -9,18 +9,21 @@ use crate::data::pickle::scan::{self, Scanner};
 use crate::data::{DataError, Value};
 
 /// What the program of the pickle that `open` gives makes.
-pub fn run<'a>(open: impl Fn() -> Result<Stream<'a>, DataError>, name: &str) -> Result<Value, DataError> {
-    let first = once(open()?, name, false);
+pub fn run<'a>(
+    open: impl Fn() -> Result<Stream<'a>, DataError>,
+    name: &str,
+    narrow: bool,
+) -> Result<Value, DataError> {
+    let first = once(open()?, name, Nodes::new(narrow, false));
     match first {
         Some(result) => result,
         // Bytes that an array has taken over are used again, as no file of NumPy does.
-        None => once(open()?, name, true).expect("what is copied is not missed"),
+        None => once(open()?, name, Nodes::new(narrow, true)).expect("what is copied is not missed"),
     }
 }
 
-/// The same, read through once; none if it takes `copies`.
-fn once(input: Stream<'_>, name: &str, copies: bool) -> Option<Result<Value, DataError>> {
-    let nodes = Nodes::new(copies);
+/// The same, read through once; none if it takes copies of bytes.
+fn once(input: Stream<'_>, name: &str, nodes: Nodes) -> Option<Result<Value, DataError>> {
     let (stack, marks, memo) = (Vec::new(), Vec::new(), HashMap::new());
     let mut machine = Machine { scanner: Scanner::new(input), nodes, stack, marks, memo };
     let result = loop {

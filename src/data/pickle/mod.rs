@@ -11,23 +11,24 @@ mod scan;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::data::numbers::Form;
 use crate::data::open::{self, Stream};
 use crate::data::{Array, DataError, Value};
 
-/// Reads a pickle file, gzip or plain.
-pub fn read(path: &Path) -> Result<Value, DataError> {
-    machine::run(|| Stream::open(path), &open::display(path))
+/// Reads a pickle file, gzip or plain. Where `narrow` says so, arrays of float64 become float32.
+pub fn read(path: &Path, narrow: bool) -> Result<Value, DataError> {
+    machine::run(|| Stream::open(path), &open::display(path), narrow)
 }
 
 /// The same of bytes already read.
 pub fn parse(bytes: &[u8], name: &str) -> Result<Value, DataError> {
-    machine::run(|| Ok(Stream::of(bytes, name)), name)
+    machine::run(|| Ok(Stream::of(bytes, name)), name, false)
 }
 
 /// The shape of every array in the file, with its place as [`arrays`] names it. A pickle has no
 /// header, so the file is read all the same.
 pub fn shape(path: &Path) -> Result<Vec<(String, Vec<usize>)>, DataError> {
-    let found = arrays(read(path)?);
+    let found = arrays(read(path, false)?);
     Ok(found.into_iter().map(|(place, array)| (place, array.shape)).collect())
 }
 
@@ -80,5 +81,6 @@ fn stored(value: &Value) -> Option<Array> {
         let Value::Int(extent) = extent else { return None };
         shape.push(usize::try_from(*extent).ok()?);
     }
-    Array::from_bytes(shape, crate::data::Dtype::from_descr(descr)?, false, data.clone()).ok()
+    let (dtype, big_endian) = crate::data::Dtype::from_descr(descr)?;
+    Array::from_bytes(shape, Form::plain(dtype, big_endian), false, data.clone()).ok()
 }

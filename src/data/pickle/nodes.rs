@@ -55,7 +55,10 @@ pub enum Node {
 #[derive(Debug, Default)]
 pub struct Nodes {
     all: Vec<Node>,
+    /// Whether bytes stay where they are when an array is made of them.
     copies: bool,
+    /// Whether arrays of float64 become float32.
+    pub narrow: bool,
     missed: Cell<bool>,
     uses: Vec<u32>,
     copied: usize,
@@ -63,9 +66,9 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// An empty table; `copies` leaves bytes where they are when an array is made of them.
-    pub fn new(copies: bool) -> Nodes {
-        Nodes { copies, ..Nodes::default() }
+    /// An empty table.
+    pub fn new(narrow: bool, copies: bool) -> Nodes {
+        Nodes { narrow, copies, ..Nodes::default() }
     }
 
     /// Whether something was asked for that has been moved.

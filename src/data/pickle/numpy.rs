@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::data::numbers::Form;
 use crate::data::pickle::nodes::{Id, Node, Nodes};
 use crate::data::{Array, Dtype, Elements};
 
@@ -80,12 +81,12 @@ impl Constructor {
                     Some("F") => true,
                     _ => return Err("the order of an array is neither C nor F".into()),
                 };
-                let (shape, dtype) = (extents(nodes, shape)?, dtype.finish()?);
-                array(nodes, shape, dtype, fortran, args[0])
+                let (shape, form) = (extents(nodes, shape)?, dtype.finish(nodes.narrow)?);
+                array(nodes, shape, form, fortran, args[0])
             }
             (Constructor::Scalar, [Node::Type(dtype), data]) => {
                 let data = bytes(data).ok_or("the bytes of a number are missing")?;
-                let array = Array::from_bytes(Vec::new(), dtype.finish()?, false, data.to_vec())?;
+                let array = Array::from_bytes(Vec::new(), dtype.finish(false)?, false, data.to_vec())?;
                 Ok(match array.data {
                     Elements::Bool(v) => Node::Bool(v == [true]),
                     Elements::F32(_) | Elements::F64(_) => Node::Float(array.to_f64()[0]),
@@ -141,10 +142,10 @@ pub fn build(nodes: &mut Nodes, object: Id, state: Id, input: usize) -> Result<(
                 Node::Int(n) => *n != 0,
                 _ => return Err("the order of an array is not a truth value".into()),
             };
-            let dtype = dtype.finish()?;
+            let form = dtype.finish(nodes.narrow)?;
             bytes(data).ok_or("the contents of an array are not bytes")?;
             let shape = extents(nodes, shape)?;
-            array(nodes, shape, dtype, fortran, ids[4])?
+            array(nodes, shape, form, fortran, ids[4])?
         }
         (Node::Type(dtype), [Node::Int(_), order, subarray, names, ..]) => {
             if !matches!((subarray, names), (Node::None, Node::None)) {
@@ -165,9 +166,9 @@ pub fn build(nodes: &mut Nodes, object: Id, state: Id, input: usize) -> Result<(
 }
 
 impl TypeBuilder {
-    fn finish(&self) -> Result<(Dtype, bool), String> {
+    fn finish(&self, narrow: bool) -> Result<Form, String> {
         match Dtype::from_letters(&self.letters) {
-            Some(dtype) => Ok((dtype, self.big_endian)),
+            Some(dtype) => Ok(Form { dtype, big_endian: self.big_endian, narrow }),
             None => Err(format!("an array of dtype `{}`, which is not supported", self.letters)),
         }
     }
@@ -186,15 +187,9 @@ fn extents(nodes: &Nodes, shape: &Node) -> Result<Vec<usize>, String> {
 }
 
 /// An array of an object's bytes, which it takes over.
-fn array(
-    nodes: &mut Nodes,
-    shape: Vec<usize>,
-    dtype: (Dtype, bool),
-    fortran: bool,
-    data: Id,
-) -> Result<Node, String> {
+fn array(nodes: &mut Nodes, shape: Vec<usize>, form: Form, fortran: bool, data: Id) -> Result<Node, String> {
     let data = nodes.take_bytes(data).ok_or("the contents of an array are not bytes")?;
-    Ok(Node::Array(Arc::new(Array::from_bytes(shape, dtype, fortran, data)?)))
+    Ok(Node::Array(Arc::new(Array::from_bytes(shape, form, fortran, data)?)))
 }
 
 fn bytes(node: &Node) -> Option<&[u8]> {
