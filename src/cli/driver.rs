@@ -73,6 +73,8 @@ pub struct Session {
     pub sources: SourceMap,
     /// Stages and seconds, in order.
     pub times: Vec<(&'static str, f64)>,
+    /// The memory of the run, once it has begun.
+    pub memory: Option<super::memory::Memory>,
 }
 
 impl Session {

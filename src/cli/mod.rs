@@ -16,6 +16,7 @@ mod folder;
 mod help;
 mod ir;
 mod kernels;
+mod memory;
 pub mod output;
 mod run;
 mod std;

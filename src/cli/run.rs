@@ -1,11 +1,12 @@
 //! `dlc run FILE`: compile a program and go through its schedule.
 
 use super::driver::{self, ProgramArgs, Session};
+use super::memory::Memory;
 use super::output::{self, MessageFormat};
 use super::{folder, help, output::err};
 use crate::cpu::Isa;
 use crate::diag::{Diagnostic, Problems, codes};
-use crate::runtime::{CompiledDevice, prepare};
+use crate::runtime::{CompiledDevice, Planned, prepare};
 use crate::train::{self, Checkpoint, Finished, Options, Terminal};
 use clap::ValueEnum;
 use std::io::IsTerminal;
@@ -40,7 +41,7 @@ pub struct Args {
     /// How long after a checkpoint the next one is written
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub checkpoint_every: u64,
-    /// Say at the end what each stage took
+    /// Say at the end what each stage took, and how much memory
     #[arg(long)]
     pub timings: bool,
     /// Print nothing but messages about what is wrong
@@ -114,6 +115,9 @@ pub fn run(args: Args) -> u8 {
     let result = whole(&mut session, file, &args);
     if args.timings {
         err(&session.timings());
+        if let Some(memory) = &session.memory {
+            err(&memory.text());
+        }
     }
     match result {
         Ok((finished, folder)) => {
@@ -138,6 +142,7 @@ fn whole(session: &mut Session, file: &Path, args: &Args) -> Result<(Finished, P
     }
     let compiled = session.compile(&program, args.program.precision(), |_, _, _| {})?;
     let compile_seconds = began.elapsed().as_secs_f64();
+    let threads = args.threads.map_or_else(available, NonZeroUsize::get);
     let reading = Instant::now();
     let ready = prepare(&program, &compiled.module, &driver::folder(file))?;
     session.took("read data and draw", reading);
@@ -161,15 +166,18 @@ fn whole(session: &mut Session, file: &Path, args: &Args) -> Result<(Finished, P
         ..Options::default()
     };
     let running = Instant::now();
-    let threads = args.threads.map_or_else(available, NonZeroUsize::get);
+    let built = compiled.kernels.iter().map(|built| &built.step);
+    let planned = Planned::of(&program, &compiled.module, built, threads);
     let steps = compiled.kernels.into_iter().map(|built| built.step).collect();
     let mut device = CompiledDevice::new(&compiled.module, steps, ready, threads, isa);
     if device.threads() < threads && !args.quiet {
         err(&format!("the system starts no {threads} threads: one does the work, with the same results\n"));
     }
+    session.memory = Some(Memory::begun(planned));
     let mut terminal = Terminal::new(args.quiet, std::io::stderr().is_terminal());
     let result = train::run_on(&program, &compiled.module, &mut device, &options, &mut terminal);
     drop(terminal);
     session.took("run", running);
+    session.memory.iter_mut().for_each(Memory::ended);
     result.map(|finished| (finished, out))
 }

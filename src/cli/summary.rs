@@ -1,9 +1,11 @@
 //! What a right program is made of: places with shapes, steps with what they compute, data.
 
+use super::memory::megabytes;
 use super::output::{count, table};
 use crate::compile::{Built, Compiled};
 use crate::kernel::cost;
 use crate::program::{PlaceKind, Program, TensorType};
+use crate::runtime::Planned;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -17,6 +19,8 @@ pub struct Summary {
     states: Vec<Tensor>,
     steps: Vec<Step>,
     data: Vec<Tensor>,
+    /// Bytes that a run on one thread holds while it trains, by what they are.
+    memory: Vec<(&'static str, usize)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,6 +63,8 @@ impl Summary {
                 peak: built.step.arena + built.step.scratch,
             }
         };
+        let steps = compiled.kernels.iter().map(|built| &built.step);
+        let planned = Planned::of(program, &compiled.module, steps, 1);
         let setup = &program.setup;
         let residents = setup.residents.iter();
         Summary {
@@ -68,6 +74,7 @@ impl Summary {
             states: places(PlaceKind::State),
             steps: program.steps.iter().zip(&compiled.kernels).map(step).collect(),
             data: residents.map(|r| tensor(&r.name, &setup.body.values[r.value].ty)).collect(),
+            memory: planned.parts().into_iter().filter(|(_, bytes)| *bytes > 0).collect(),
         }
     }
 
@@ -87,6 +94,10 @@ impl Summary {
             }
         }
         tensors(&mut text, "data", &self.data);
+        let all = ("in all", self.memory.iter().map(|(_, bytes)| bytes).sum());
+        let row = |(name, bytes): &(&str, usize)| vec![(*name).to_owned(), megabytes(*bytes)];
+        let rows: Vec<Vec<String>> = self.memory.iter().chain([&all]).map(row).collect();
+        let _ = write!(text, "\nmemory while training, on one thread\n{}", table(&rows, &[1]));
         text
     }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::data::elements::{each, map_each};
+use crate::data::numbers::Form;
 use crate::data::{DataError, Dtype, Elements};
 
 /// More axes than this no file of ours has; NumPy itself stops at 64.
@@ -29,10 +30,11 @@ impl Array {
     /// The same with bytes as files have them: either byte order, C or Fortran layout.
     pub(crate) fn from_bytes(
         shape: Vec<usize>,
-        (dtype, big_endian): (Dtype, bool),
+        form: Form,
         fortran: bool,
-        bytes: &[u8],
+        bytes: Vec<u8>,
     ) -> Result<Array, String> {
+        let dtype = form.dtype;
         let needed = byte_count(&shape, dtype).ok_or_else(|| format!("the shape {shape:?} is too large"))?;
         if needed != bytes.len() {
             return Err(format!(
@@ -41,10 +43,14 @@ impl Array {
                 bytes.len()
             ));
         }
-        let data = Elements::from_bytes(dtype, big_endian, bytes);
+        Ok(Array::laid_out(shape, form.of(bytes), fortran))
+    }
+
+    /// As many numbers as the shape says, in C or Fortran layout.
+    pub(crate) fn laid_out(shape: Vec<usize>, data: Elements, fortran: bool) -> Array {
         let data =
             if fortran && shape.len() > 1 { map_each!(data, v => from_fortran(&v, &shape)) } else { data };
-        Ok(Array { shape, data })
+        Array { shape, data }
     }
 
     /// The element type.
@@ -84,32 +90,44 @@ impl Array {
 
     /// The part `range` of the first axis.
     pub fn slice_first(&self, range: Range<usize>) -> Result<Array, DataError> {
-        let Some((&extent, rest)) = self.shape.split_first() else {
-            return Err(DataError::value("a single number has no axis to take a part of"));
-        };
-        if range.start > range.end || range.end > extent {
-            let Range { start, end } = range;
-            return Err(DataError::value(format!("{start}:{end} lies outside the first axis, 0:{extent}")));
-        }
-        let row: usize = rest.iter().product();
-        let mut shape = self.shape.clone();
-        shape[0] = range.len();
-        let data = map_each!(&self.data, v => v[range.start * row..range.end * row].to_vec());
-        Ok(Array { shape, data })
+        let (shape, elements) = first_axis(&self.shape, range)?;
+        Ok(Array { shape, data: self.data.part(elements) })
     }
 
     /// The same numbers in another shape.
     pub fn reshape(self, shape: Vec<usize>) -> Result<Array, DataError> {
-        if element_count(&shape) == Some(self.len()) {
-            return Ok(Array { shape, data: self.data });
-        }
-        Err(DataError::value(format!("the shape {:?} cannot become {shape:?}: other counts", self.shape)))
+        same_count(&self.shape, &shape)?;
+        Ok(Array { shape, data: self.data })
     }
 
     /// The bytes that the numbers take.
     pub fn byte_len(&self) -> usize {
         each!(&self.data, v => size_of_val(v.as_slice()))
     }
+}
+
+/// The shape of the part `range` of the first axis, and which elements it has.
+pub(crate) fn first_axis(
+    shape: &[usize],
+    range: Range<usize>,
+) -> Result<(Vec<usize>, Range<usize>), DataError> {
+    let Some((&extent, rest)) = shape.split_first() else {
+        return Err(DataError::value("a single number has no axis to take a part of"));
+    };
+    if range.start > range.end || range.end > extent {
+        let Range { start, end } = range;
+        return Err(DataError::value(format!("{start}:{end} lies outside the first axis, 0:{extent}")));
+    }
+    let row: usize = rest.iter().product();
+    Ok(([&[range.len()], rest].concat(), range.start * row..range.end * row))
+}
+
+/// Refuses a shape of another count of elements.
+pub(crate) fn same_count(shape: &[usize], new: &[usize]) -> Result<(), DataError> {
+    if element_count(new) == element_count(shape) {
+        return Ok(());
+    }
+    Err(DataError::value(format!("the shape {shape:?} cannot become {new:?}: other counts")))
 }
 
 /// The product of the extents, or `None` where no memory could hold as many.

@@ -10,8 +10,17 @@ use crate::data::DataError;
 
 /// Writes `bytes` to `path`. If that fails, a previous file is as it was and nothing is left behind.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    replace(path, |file| file.write_all(bytes)).map_err(|reason| {
-        let error = DataError::cannot_write(path, bytes.len() as u64, &reason);
+    write_atomically_with(path, bytes.len() as u64, |file| file.write_all(bytes))
+}
+
+/// The same with `bytes` bytes that `write` writes one after another, so that they need not be in memory at once.
+pub fn write_atomically_with(
+    path: &Path,
+    bytes: u64,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), DataError> {
+    replace(path, write).map_err(|reason| {
+        let error = DataError::cannot_write(path, bytes, &reason);
         let error = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => error.note("the previous file is kept as it was"),
             _ => error,

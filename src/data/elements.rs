@@ -1,5 +1,7 @@
 //! The numbers of an array, in the type that the file has them in.
 
+use std::ops::Range;
+
 use crate::data::DataError;
 
 /// An element type that the readers know.
@@ -160,21 +162,21 @@ impl Dtype {
 }
 
 impl Elements {
-    /// The numbers in `bytes`; a last incomplete one is left out.
-    pub fn from_bytes(dtype: Dtype, big_endian: bool, bytes: &[u8]) -> Elements {
+    /// The numbers in `bytes`; a last incomplete one is left out. The bytes are given back to the system on the
+    /// way, so that a large array is in memory once.
+    pub fn from_bytes(dtype: Dtype, big_endian: bool, bytes: Vec<u8>) -> Elements {
         macro_rules! numbers {
-            ($variant:ident, $type:ty) => {{
-                let (whole, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+            ($variant:ident, $type:ty) => {
                 Elements::$variant(if big_endian {
-                    whole.iter().map(|b| <$type>::from_be_bytes(*b)).collect()
+                    decoded(bytes, <$type>::from_be_bytes)
                 } else {
-                    whole.iter().map(|b| <$type>::from_le_bytes(*b)).collect()
+                    decoded(bytes, <$type>::from_le_bytes)
                 })
-            }};
+            };
         }
         match dtype {
-            Dtype::Bool => Elements::Bool(bytes.iter().map(|&b| b != 0).collect()),
-            Dtype::U8 => Elements::U8(bytes.to_vec()),
+            Dtype::Bool => Elements::Bool(decoded(bytes, |[b]: [u8; 1]| b != 0)),
+            Dtype::U8 => Elements::U8(bytes),
             Dtype::I8 => numbers!(I8, i8),
             Dtype::U16 => numbers!(U16, u16),
             Dtype::I16 => numbers!(I16, i16),
@@ -185,6 +187,33 @@ impl Elements {
             Dtype::F32 => numbers!(F32, f32),
             Dtype::F64 => numbers!(F64, f64),
         }
+    }
+
+    /// Takes the numbers from `at` on away. Their memory goes back to the system on the way, so that they are there once.
+    pub fn split_off(&mut self, at: usize) -> Elements {
+        map_each!(self, v => tail(v, at))
+    }
+
+    /// The float64 numbers in `bytes` as float32, each rounded once; otherwise the same.
+    pub fn narrowed(big_endian: bool, bytes: Vec<u8>) -> Elements {
+        Elements::F32(if big_endian {
+            decoded(bytes, |b| f64::from_be_bytes(b) as f32)
+        } else {
+            decoded(bytes, |b| f64::from_le_bytes(b) as f32)
+        })
+    }
+
+    /// Puts numbers of the same type behind its own.
+    pub(crate) fn append(&mut self, more: Elements) {
+        macro_rules! same {
+            ($($variant:ident),*) => {
+                match (self, more) {
+                    $((Elements::$variant(v), Elements::$variant(more)) => v.extend(more),)*
+                    (to, more) => panic!("{} behind {}", more.dtype().name(), to.dtype().name()),
+                }
+            };
+        }
+        same!(Bool, U8, I8, U16, I16, U32, I32, U64, I64, F32, F64)
     }
 
     /// The little-endian bytes.
@@ -229,6 +258,16 @@ impl Elements {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// A copy of a part.
+    pub fn part(&self, range: Range<usize>) -> Elements {
+        map_each!(self, v => v[range].to_vec())
+    }
+
+    /// Drops all but the first `count` and gives their memory back to the system, once that is worth it.
+    pub fn shorten(&mut self, count: usize) {
+        each!(self, v => shortened(v, count));
     }
 
     /// As float64; 64-bit whole numbers above 2^53 are rounded.
@@ -293,5 +332,78 @@ impl Elements {
             Elements::F32(v) => all(v, |n| whole(f64::from(n))),
             Elements::F64(v) => all(v, whole),
         }
+    }
+}
+
+/// Bytes of memory below which giving them back is not worth a call of the system.
+const WORTH: usize = 1 << 20;
+
+/// Drops all but the first `count`. Large memory shrinks in place, so this moves nothing; where a system would move
+/// it all the same, that happens at most 16 times.
+fn shortened<T>(v: &mut Vec<T>, count: usize) {
+    v.truncate(count);
+    let idle = v.capacity() - v.len();
+    if idle * size_of::<T>() >= WORTH && idle >= v.capacity() / 16 {
+        v.shrink_to_fit();
+    }
+}
+
+/// Moves numbers from `at` on to memory of their own, from the last to the first.
+fn tail<T: Copy + Default>(v: &mut Vec<T>, at: usize) -> Vec<T> {
+    let mut moved = vec![T::default(); v.len() - at];
+    let run = (moved.len() / 16).max(WORTH / size_of::<T>());
+    let mut end = v.len();
+    while end > at {
+        let from = end.saturating_sub(run).max(at);
+        moved[from - at..end - at].copy_from_slice(&v[from..end]);
+        shortened(v, from);
+        end = from;
+    }
+    moved
+}
+
+/// Bytes as numbers, from the last to the first: what has been taken is given back.
+fn decoded<T: Copy + Default, const N: usize>(mut bytes: Vec<u8>, of: impl Fn([u8; N]) -> T) -> Vec<T> {
+    let count = bytes.len() / N;
+    // Zeros of the system take no memory until they are written.
+    let mut numbers = vec![T::default(); count];
+    let run = (count / 16).max(WORTH / N);
+    let mut end = count;
+    while end > 0 {
+        let from = end.saturating_sub(run);
+        let (whole, _) = bytes[from * N..end * N].as_chunks::<N>();
+        numbers[from..end].iter_mut().zip(whole).for_each(|(number, bytes)| *number = of(*bytes));
+        shortened(&mut bytes, from * N);
+        end = from;
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_become_numbers_run_by_run() {
+        // More than two runs, with a last one cut short and some bytes that are no number.
+        let numbers: Vec<i32> = (0..700_001).map(|n| n * 7 - 12_345).collect();
+        let mut little: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        little.extend([1, 2, 3]);
+        let big = numbers.iter().flat_map(|n| n.to_be_bytes()).collect();
+        assert_eq!(Elements::from_bytes(Dtype::I32, false, little), Elements::I32(numbers.clone()));
+        assert_eq!(Elements::from_bytes(Dtype::I32, true, big), Elements::I32(numbers.clone()));
+        let reals: Vec<f64> = numbers.iter().map(|n| f64::from(*n) / 3.0).collect();
+        let narrow = Elements::F32(reals.iter().map(|x| *x as f32).collect());
+        assert_eq!(Elements::narrowed(false, reals.iter().flat_map(|x| x.to_le_bytes()).collect()), narrow);
+        assert_eq!(Elements::narrowed(true, reals.iter().flat_map(|x| x.to_be_bytes()).collect()), narrow);
+        let mut shorter = Elements::I32(numbers.clone());
+        assert_eq!(shorter.split_off(699_999), Elements::I32(numbers[699_999..].to_vec()));
+        assert_eq!(shorter.split_off(4), Elements::I32(numbers[4..699_999].to_vec()));
+        let mut shorter = Elements::I32(numbers.clone());
+        for count in [700_000, 300_000, 5, 0] {
+            shorter.shorten(count);
+            assert_eq!(shorter, Elements::I32(numbers[..count].to_vec()));
+        }
+        assert_eq!(Elements::I32(numbers.clone()).part(3..5), Elements::I32(numbers[3..5].to_vec()));
     }
 }

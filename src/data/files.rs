@@ -35,9 +35,9 @@ pub fn write_arrays(path: &Path, arrays: &[(String, Array)]) -> Result<(), DataE
 /// written here are named by their place, such as `0.1`.
 pub fn read_arrays(path: &Path) -> Result<Vec<(String, Array)>, DataError> {
     match Format::of(path, codes::DATA_FORMAT)? {
-        Format::Npz => npz::read(path),
+        Format::Npz => npz::read(path, false),
         Format::Safetensors => safetensors::read(path),
-        Format::Pickle => Ok(pickle::arrays(pickle::read(path)?)),
+        Format::Pickle => Ok(pickle::arrays(pickle::read(path, false)?)),
     }
 }
 

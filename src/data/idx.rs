@@ -1,26 +1,27 @@
 //! IDX, the format of the MNIST files: big-endian, plain or gzip, the content deciding which.
 
-use std::io::{Cursor, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
 use crate::data::array::byte_count;
+use crate::data::numbers::Form;
+use crate::data::open::Stream;
 use crate::data::{Array, DataError, Dtype, mnist, open};
 
 /// Reads a file. A canonical MNIST name obliges it to hold the canonical content.
-pub fn read(path: &Path) -> Result<Array, DataError> {
-    let bytes = open::whole(path)?;
-    let name = open::display(path);
+/// Where `narrow` says so, float64 becomes float32.
+pub fn read(path: &Path, narrow: bool) -> Result<Array, DataError> {
     if let Some(file_name) = path.file_name() {
-        mnist::check(&file_name.to_string_lossy(), &name, &bytes)?;
+        mnist::check(&file_name.to_string_lossy(), path)?;
     }
-    parse(&bytes, &name)
+    decode(Stream::open(path)?, &open::display(path), narrow)
 }
 
 /// The same of bytes already read.
 pub fn parse(bytes: &[u8], name: &str) -> Result<Array, DataError> {
-    let mut reader = plain(Cursor::new(bytes), bytes);
+    decode(Stream::of(bytes, name), name, false)
+}
+
+fn decode(mut reader: Stream<'_>, name: &str, narrow: bool) -> Result<Array, DataError> {
     let header = header(&mut reader, name)?;
     let Some(wanted) = byte_count(&header.shape, header.dtype) else {
         return Err(DataError::format(
@@ -28,35 +29,28 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Array, DataError> {
             format!("the header names an impossible shape {:?}", header.shape),
         ));
     };
-    // One byte more than promised, to notice a file that is too long.
-    let (data, result) = open::read_up_to(&mut reader, wanted.saturating_add(1));
-    if let Err(reason) = result {
-        return Err(open::broken_gzip(name, header.length + data.len(), &reason));
+    // A byte more than promised tells a file that is too long.
+    let numbers = Form { dtype: header.dtype, big_endian: true, narrow }.read(&mut reader, wanted);
+    if let Err(reason) = numbers.result {
+        return Err(reader.broken(&reason));
     }
-    if data.len() != wanted {
-        let found = if data.len() > wanted { "more".to_string() } else { data.len().to_string() };
+    let found = numbers.bytes;
+    if found != wanted {
+        let shown = if found > wanted { "more".to_string() } else { found.to_string() };
         return Err(DataError::format(
             name,
-            format!("the header promises {wanted} bytes of data, the file has {found}"),
+            format!("the header promises {wanted} bytes of data, the file has {shown}"),
         )
         .note(format!("the header says {}, shape {:?}", header.dtype.name(), header.shape))
-        .at_byte(header.length + data.len().min(wanted))
+        .at_byte(header.length + found.min(wanted))
         .help("fetch the file again"));
     }
-    Array::from_bytes(header.shape, (header.dtype, true), false, &data)
-        .map_err(|what| DataError::format(name, what))
+    Ok(Array::laid_out(header.shape, numbers.data, false))
 }
 
 /// The shape that the file's header names.
 pub fn shape(path: &Path) -> Result<Vec<usize>, DataError> {
-    let name = open::display(path);
-    let mut file = open::reader(path)?;
-    let mut start = [0; 2];
-    let (begin, result) = open::read_up_to(&mut file, 2);
-    result.map_err(|reason| DataError::cannot_read(path, &reason))?;
-    start[..begin.len()].copy_from_slice(&begin);
-    let mut reader = plain(Cursor::new(begin).chain(file), &start);
-    Ok(header(&mut reader, &name)?.shape)
+    Ok(header(&mut Stream::open(path)?, &open::display(path))?.shape)
 }
 
 /// Refuses an array that has not the axes of what it is used as, such as labels (1 axis).
@@ -89,14 +83,9 @@ struct Header {
     length: usize,
 }
 
-/// Takes away the gzip layer, if `start` says that there is one.
-fn plain<'a>(reader: impl Read + 'a, start: &[u8]) -> Box<dyn Read + 'a> {
-    if open::is_gzip(start) { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) }
-}
-
-fn header(reader: &mut impl Read, name: &str) -> Result<Header, DataError> {
+fn header(reader: &mut Stream<'_>, name: &str) -> Result<Header, DataError> {
     let (magic, result) = open::read_up_to(reader, 4);
-    result.map_err(|reason| open::broken_gzip(name, magic.len(), &reason))?;
+    result.map_err(|reason| reader.broken(&reason))?;
     let &[0, 0, code, axes] = magic.as_slice() else {
         let shown: Vec<String> = magic.iter().map(|byte| format!("{byte:02x}")).collect();
         return Err(DataError::format(name, format!("not an IDX file but {}", open::looks_like(&magic)))
@@ -121,7 +110,7 @@ fn header(reader: &mut impl Read, name: &str) -> Result<Header, DataError> {
         }
     };
     let (bytes, result) = open::read_up_to(reader, 4 * usize::from(axes));
-    result.map_err(|reason| open::broken_gzip(name, 4 + bytes.len(), &reason))?;
+    result.map_err(|reason| reader.broken(&reason))?;
     let (extents, _) = bytes.as_chunks::<4>();
     if extents.len() != usize::from(axes) {
         return Err(DataError::format(name, format!("ends within its header, which names {axes} axes"))

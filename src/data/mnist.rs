@@ -1,8 +1,12 @@
 //! The four canonical MNIST files and their checksums.
 
+use std::io::{self, BufRead};
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
-use crate::data::{DataError, open};
+use crate::data::DataError;
+use crate::data::open::{self, Stream};
 
 /// A file's name without `.gz`, and the SHA-256 sums of its packed and unpacked forms.
 #[derive(Debug)]
@@ -42,24 +46,39 @@ pub const FILES: [Canonical; 4] = [
 /// Refuses a file that has a canonical name and other content.
 ///
 /// A damaged copy would train almost as well, and nobody would know why the figures differ.
-pub fn check(file_name: &str, path: &str, bytes: &[u8]) -> Result<(), DataError> {
+pub fn check(file_name: &str, path: &Path) -> Result<(), DataError> {
     let stem = file_name.strip_suffix(".gz").unwrap_or(file_name);
     let Some(canonical) = FILES.iter().find(|file| file.name == stem) else { return Ok(()) };
-    let found = sum(bytes);
+    let mut file = open::reader(path)?;
+    let unreadable = |reason: io::Error| DataError::cannot_read(path, &reason);
+    let gzip = open::is_gzip(file.fill_buf().map_err(unreadable)?);
+    let found = sum(&mut file).map_err(unreadable)?;
     if found == canonical.packed || found == canonical.unpacked {
         return Ok(());
     }
     // Packed again by another program it is still the same data.
-    let expected = if open::is_gzip(bytes) { canonical.packed } else { canonical.unpacked };
-    if open::is_gzip(bytes) && sum(&open::unpacked(bytes.to_vec(), path)?) == canonical.unpacked {
-        return Ok(());
+    let expected = if gzip { canonical.packed } else { canonical.unpacked };
+    if gzip {
+        let mut stream = Stream::open(path)?;
+        if sum(&mut stream).map_err(|reason| stream.broken(&reason))? == canonical.unpacked {
+            return Ok(());
+        }
     }
-    Err(DataError::format(path, "has the name of an MNIST file but other content")
+    Err(DataError::format(&open::display(path), "has the name of an MNIST file but other content")
         .note(format!("SHA-256 expected {expected}"))
         .note(format!("SHA-256 found    {found}"))
         .help("fetch the file again, or rename it if it is another data set (Fashion-MNIST uses the same names)"))
 }
 
-fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn sum(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut sum = Sha256::new();
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        sum.update(bytes);
+        let count = bytes.len();
+        reader.consume(count);
+    }
 }

@@ -15,6 +15,7 @@ pub mod labels;
 pub mod mnist;
 pub mod npy;
 pub mod npz;
+mod numbers;
 pub mod open;
 pub mod pickle;
 pub mod picture;
@@ -23,7 +24,7 @@ pub mod safetensors;
 pub mod value;
 
 pub use array::Array;
-pub use atomic::write_atomically;
+pub use atomic::{write_atomically, write_atomically_with};
 pub use elements::{Dtype, Elements};
 pub use error::DataError;
 pub use files::{read_arrays, write_arrays};

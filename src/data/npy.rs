@@ -4,19 +4,20 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::data::array::byte_count;
+use crate::data::numbers::Form;
 use crate::data::{Array, DataError, Dtype, open};
 
 /// A header longer than this describes no plain array.
 const MAX_HEADER: usize = 1 << 20;
 
-/// Reads a file.
-pub fn read(path: &Path) -> Result<Array, DataError> {
-    decode(&mut open::reader(path)?, &open::display(path))
+/// Reads a file. Where `narrow` says so, float64 becomes float32.
+pub fn read(path: &Path, narrow: bool) -> Result<Array, DataError> {
+    decode(&mut open::reader(path)?, &open::display(path), narrow)
 }
 
 /// The same of bytes already read.
 pub fn parse(mut bytes: &[u8], name: &str) -> Result<Array, DataError> {
-    decode(&mut bytes, name)
+    decode(&mut bytes, name, false)
 }
 
 /// The shape that the file's header names.
@@ -30,7 +31,7 @@ pub(crate) fn decode_shape(reader: &mut impl Read, name: &str) -> Result<Vec<usi
 }
 
 /// Reads the array and makes sure that nothing follows it.
-pub(crate) fn decode(reader: &mut impl Read, name: &str) -> Result<Array, DataError> {
+pub(crate) fn decode(reader: &mut impl Read, name: &str, narrow: bool) -> Result<Array, DataError> {
     let header = header(reader, name)?;
     let Some((dtype, big_endian)) = Dtype::from_descr(&header.descr) else {
         return Err(DataError::format(
@@ -47,23 +48,21 @@ pub(crate) fn decode(reader: &mut impl Read, name: &str) -> Result<Array, DataEr
             format!("the header names an impossible shape {:?}", header.shape),
         ));
     };
-    let (data, result) = open::read_up_to(reader, wanted.saturating_add(1));
-    if let Err(reason) = result {
-        return Err(
-            DataError::format(name, format!("breaks off: {reason}")).at_byte(header.length + data.len())
-        );
+    let numbers = Form { dtype, big_endian, narrow }.read(reader, wanted);
+    let found = numbers.bytes;
+    if let Err(reason) = numbers.result {
+        return Err(DataError::format(name, format!("breaks off: {reason}")).at_byte(header.length + found));
     }
-    if data.len() != wanted {
-        let found = if data.len() > wanted { "more".to_string() } else { data.len().to_string() };
+    if found != wanted {
+        let shown = if found > wanted { "more".to_string() } else { found.to_string() };
         return Err(DataError::format(
             name,
-            format!("the header promises {wanted} bytes of data, the file has {found}"),
+            format!("the header promises {wanted} bytes of data, the file has {shown}"),
         )
         .note(format!("the header says {}, shape {:?}", dtype.name(), header.shape))
-        .at_byte(header.length + data.len().min(wanted)));
+        .at_byte(header.length + found.min(wanted)));
     }
-    Array::from_bytes(header.shape, (dtype, big_endian), header.fortran, &data)
-        .map_err(|what| DataError::format(name, what))
+    Ok(Array::laid_out(header.shape, numbers.data, header.fortran))
 }
 
 struct Header {

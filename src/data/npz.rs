@@ -11,14 +11,14 @@ use crate::data::Elements;
 use crate::data::elements::each;
 use crate::data::{Array, DataError, npy, open};
 
-/// Reads all arrays of a file, in its order.
-pub fn read(path: &Path) -> Result<Vec<(String, Array)>, DataError> {
-    members(open::reader(path)?, &open::display(path), |member, name| npy::decode(member, name))
+/// Reads all arrays of a file, in its order. Where `narrow` says so, float64 becomes float32.
+pub fn read(path: &Path, narrow: bool) -> Result<Vec<(String, Array)>, DataError> {
+    members(open::reader(path)?, &open::display(path), |member, name| npy::decode(member, name, narrow))
 }
 
 /// The same of bytes already read.
 pub fn parse(bytes: &[u8], name: &str) -> Result<Vec<(String, Array)>, DataError> {
-    members(Cursor::new(bytes), name, |member, name| npy::decode(member, name))
+    members(Cursor::new(bytes), name, |member, name| npy::decode(member, name, false))
 }
 
 /// Names and shapes by the headers alone.

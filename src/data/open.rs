@@ -1,8 +1,10 @@
 //! Opening files whose content, not name, decides how they are read.
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
@@ -45,14 +47,108 @@ pub fn unpacked(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, DataError> {
         return Ok(bytes);
     }
     let mut out = Vec::new();
-    let mut limited = MultiGzDecoder::new(bytes.as_slice()).take(MAX_UNPACKED + 1);
-    if let Err(reason) = limited.read_to_end(&mut out) {
-        return Err(broken_gzip(name, out.len(), &reason));
+    let mut stream = Stream::of(&bytes, name);
+    match stream.read_to_end(&mut out) {
+        Ok(_) => Ok(out),
+        Err(reason) => Err(stream.broken(&reason)),
     }
-    if out.len() as u64 > MAX_UNPACKED {
-        return Err(DataError::format(name, format!("unpacks to more than {MAX_UNPACKED} bytes")));
+}
+
+/// A file's content, unpacked as it is read if it is gzip.
+pub struct Stream<'a> {
+    from: Box<dyn BufRead + 'a>,
+    name: String,
+    gzip: bool,
+    given: u64,
+    /// What the file itself could not give, as opposed to what cannot be unpacked.
+    unreadable: Rc<RefCell<Option<DataError>>>,
+}
+
+/// A file that remembers why it could not be read.
+struct Watched<'a> {
+    file: File,
+    path: &'a Path,
+    unreadable: Rc<RefCell<Option<DataError>>>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let result = self.file.read(to);
+        if let Err(reason) = &result {
+            // Whoever reads tries these again.
+            if reason.kind() != io::ErrorKind::Interrupted {
+                self.unreadable.replace(Some(DataError::cannot_read(self.path, reason)));
+            }
+        }
+        result
     }
-    Ok(out)
+}
+
+impl<'a> Stream<'a> {
+    /// Of a file.
+    pub fn open(path: &'a Path) -> Result<Stream<'a>, DataError> {
+        let unreadable = Rc::default();
+        let file = reader(path)?.into_inner();
+        let mut file = BufReader::new(Watched { file, path, unreadable: Rc::clone(&unreadable) });
+        let result = file.fill_buf().map(is_gzip);
+        let gzip = result.map_err(|reason| DataError::cannot_read(path, &reason))?;
+        Ok(Stream { unreadable, ..Stream::new(file, gzip, display(path)) })
+    }
+
+    /// Of a file's bytes.
+    pub fn of(bytes: &'a [u8], name: &str) -> Stream<'a> {
+        Stream::new(bytes, is_gzip(bytes), name.to_owned())
+    }
+
+    fn new(from: impl BufRead + 'a, gzip: bool, name: String) -> Stream<'a> {
+        let from: Box<dyn BufRead + 'a> =
+            if gzip { Box::new(BufReader::new(MultiGzDecoder::new(from))) } else { Box::new(from) };
+        Stream { from, name, gzip, given: 0, unreadable: Rc::default() }
+    }
+
+    /// The error for a failure to read on.
+    pub fn broken(&self, reason: &io::Error) -> DataError {
+        if let Some(error) = &*self.unreadable.borrow() {
+            return error.clone();
+        }
+        if self.given > MAX_UNPACKED {
+            return DataError::format(&self.name, format!("unpacks to more than {MAX_UNPACKED} bytes"));
+        }
+        broken_gzip(&self.name, self.given as usize, reason)
+    }
+
+    /// Reads what is left: an error if that cannot be unpacked.
+    pub fn finish(mut self) -> Result<(), DataError> {
+        if self.gzip {
+            io::copy(&mut self, &mut io::sink()).map_err(|reason| self.broken(&reason))?;
+        }
+        Ok(())
+    }
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if self.gzip && self.given > MAX_UNPACKED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let count = self.from.read(to)?;
+        self.given += count as u64;
+        Ok(count)
+    }
+}
+
+impl BufRead for Stream<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.gzip && self.given > MAX_UNPACKED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.from.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.given += count as u64;
+        self.from.consume(count);
+    }
 }
 
 /// The error for a gzip stream that breaks after `offset` unpacked bytes.

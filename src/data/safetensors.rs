@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ::safetensors::tensor::{Dtype as FileType, SafeTensors, View};
 
+use crate::data::numbers::Form;
 use crate::data::{Array, DataError, Dtype, open};
 
 /// Reads all arrays of a file, in the order of their bytes.
@@ -27,8 +28,9 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Vec<(String, Array)>, DataError
                 format!("the array `{}` has the unsupported type {}", key.escape_debug(), view.dtype());
             return Err(DataError::format(name, what));
         };
-        let array = Array::from_bytes(view.shape().to_vec(), (*dtype, false), false, view.data())
-            .map_err(|what| DataError::format(name, format!("`{}`: {what}", key.escape_debug())))?;
+        let array =
+            Array::from_bytes(view.shape().to_vec(), Form::plain(*dtype, false), false, view.data().to_vec())
+                .map_err(|what| DataError::format(name, format!("`{}`: {what}", key.escape_debug())))?;
         found.push((key, array));
     }
     Ok(found)

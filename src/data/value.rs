@@ -1,12 +1,14 @@
 //! What a pickle holds: arrays and plain containers of plain values.
 
+use std::sync::Arc;
+
 use crate::data::{Array, DataError, Elements};
 
 /// A value as Python has it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// A NumPy array.
-    Array(Array),
+    /// A NumPy array. It may occur in several places, and is in memory once.
+    Array(Arc<Array>),
     /// A list.
     List(Vec<Value>),
     /// A tuple.
@@ -62,7 +64,7 @@ impl Value {
     /// all are truth values, else float64. Refused where rows differ in length or an item is no number.
     pub fn into_array(self) -> Result<Array, DataError> {
         if let Value::Array(array) = self {
-            return Ok(array);
+            return Ok(Arc::unwrap_or_clone(array));
         }
         let mut numbers = Numbers::default();
         let mut shape = Vec::new();

@@ -1,6 +1,7 @@
 //! Dense tensors in memory: what the reference interpreter computes with.
 
 use super::types::{DType, Scalar, Type};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Elements in row-major order.
@@ -40,6 +41,28 @@ impl Buffer {
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// A copy of a part.
+    pub fn part(&self, range: Range<usize>) -> Buffer {
+        match self {
+            Buffer::F32(v) => Buffer::F32(v[range].to_vec()),
+            Buffer::F64(v) => Buffer::F64(v[range].to_vec()),
+            Buffer::I32(v) => Buffer::I32(v[range].to_vec()),
+            Buffer::Bool(v) => Buffer::Bool(v[range].to_vec()),
+        }
+    }
+
+    /// Writes elements of the same type over its own from position `at` on.
+    pub fn put(&mut self, at: usize, part: &Buffer) {
+        let to = at..at + part.len();
+        match (self, part) {
+            (Buffer::F32(v), Buffer::F32(part)) => v[to].copy_from_slice(part),
+            (Buffer::F64(v), Buffer::F64(part)) => v[to].copy_from_slice(part),
+            (Buffer::I32(v), Buffer::I32(part)) => v[to].copy_from_slice(part),
+            (Buffer::Bool(v), Buffer::Bool(part)) => v[to].copy_from_slice(part),
+            (to, part) => panic!("{} written over {}", part.dtype().name(), to.dtype().name()),
+        }
     }
 
     /// `count` copies of a constant, rounded to the type.

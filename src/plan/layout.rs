@@ -9,7 +9,7 @@ use crate::fuse::access::same_but_for_ones;
 use crate::fuse::stored::below_views;
 use crate::fuse::{Fused, Piece, Source, What, owner};
 use crate::ir::tensor::Buffer as Array;
-use crate::ir::{Graph, Leaf, LeafKind, NodeId, Op, Type};
+use crate::ir::{Graph, Leaf, LeafKind, NodeId, Op, Scalar, Type};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,34 +46,35 @@ impl Layout {
         self.moved(shape, array, false)
     }
 
-    fn moved<'a>(self, shape: &[usize], array: &'a Array, to_panels: bool) -> Cow<'a, Array> {
-        let (Layout::Panels(width), Some((columns, _))) = (self, shape.split_last()) else {
-            return Cow::Borrowed(array);
+    /// Runs of elements that are neighbours both ways: where each begins in row-major order, where in memory, and how
+    /// many it has.
+    pub fn runs(self, shape: &[usize]) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let (rows, columns, width) = match (self, shape.split_last()) {
+            (Layout::Panels(width), Some((columns, lead))) => (lead.iter().product(), *columns, width),
+            (Layout::Rows | Layout::Panels(_), _) => (1, shape.iter().product(), usize::MAX),
         };
-        Cow::Owned(match array {
-            Array::F32(v) => Array::F32(panels(v, *columns, width, to_panels)),
-            Array::F64(v) => Array::F64(panels(v, *columns, width, to_panels)),
-            Array::I32(v) => Array::I32(panels(v, *columns, width, to_panels)),
-            Array::Bool(v) => Array::Bool(panels(v, *columns, width, to_panels)),
-        })
+        let of_row = move |row: usize| {
+            let run = move |column: usize| {
+                let count = width.min(columns - column);
+                (row * columns + column, column * rows + row * width, count)
+            };
+            (0..columns).step_by(width).map(run)
+        };
+        (0..rows).flat_map(of_row)
     }
-}
 
-/// Moves the elements of rows into panels, or back.
-fn panels<T: Copy + Default>(from: &[T], columns: usize, width: usize, to_panels: bool) -> Vec<T> {
-    let padded = columns.next_multiple_of(width);
-    let (source, target) = if to_panels { (columns, padded) } else { (padded, columns) };
-    let rows = from.len() / source.max(1);
-    let mut to = vec![T::default(); rows * target];
-    for row in 0..rows {
-        for column in (0..columns).step_by(width) {
-            let count = width.min(columns - column);
-            let (in_rows, in_panels) = (row * columns + column, column * rows + row * width);
-            let (at, here) = if to_panels { (in_rows, in_panels) } else { (in_panels, in_rows) };
-            to[here..here + count].copy_from_slice(&from[at..at + count]);
+    fn moved<'a>(self, shape: &[usize], array: &'a Array, to_panels: bool) -> Cow<'a, Array> {
+        if self == Layout::Rows || shape.is_empty() {
+            return Cow::Borrowed(array);
         }
+        let count = if to_panels { self.elements(shape) } else { Layout::Rows.elements(shape) };
+        let mut to = Array::filled(array.dtype(), Scalar::Int(0), count.unwrap_or(0));
+        for (in_rows, in_memory, count) in self.runs(shape) {
+            let (from, at) = if to_panels { (in_rows, in_memory) } else { (in_memory, in_rows) };
+            to.put(at, &array.part(from..from + count));
+        }
+        Cow::Owned(to)
     }
-    to
 }
 
 /// Gives the places of steps that run on the same memory their layouts. A place lies in panels if some

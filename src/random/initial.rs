@@ -43,8 +43,13 @@ fn hash(seed: u64, text: &str) -> u64 {
 
 /// Makes all draws, those of each NumPy stream in order.
 pub fn draw_all(draws: &[Draw]) -> Result<Vec<Drawn>, String> {
+    one_by_one(draws).collect()
+}
+
+/// The same, each made when it is asked for.
+pub fn one_by_one(draws: &[Draw]) -> impl Iterator<Item = Result<Drawn, String>> {
     let mut states: Vec<(usize, RandomState)> = Vec::new();
-    draws.iter().map(|draw| one(draw, &mut states)).collect()
+    draws.iter().map(move |draw| one(draw, &mut states))
 }
 
 /// The number of a draw without axes; the draws of its stream above it are made for it.

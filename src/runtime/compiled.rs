@@ -11,7 +11,6 @@ use crate::ir::interp::{self, Fault};
 use crate::ir::{DType, Graph, LeafKind, Module, Tensor, Type};
 use crate::kernel::{Home, Layout, Step};
 use crate::program::{PlaceId, ResidentId};
-use std::borrow::Cow;
 
 /// Compiled steps as a device. A step is compiled when it is first called.
 #[derive(Debug)]
@@ -49,11 +48,15 @@ impl<'a> CompiledDevice<'a> {
             }
         }
         let layouts: Vec<Layout> = layouts.into_iter().map(Option::unwrap_or_default).collect();
-        // One by one, so that an array is in memory twice for a moment only.
-        let places = ready.places.into_iter().zip(&layouts);
-        let places =
-            places.map(|(tensor, layout)| Block::holding(&layout.laid_out(&tensor.ty.shape, &tensor.data)));
-        let residents = ready.residents.into_iter().map(|tensor| Block::of(&tensor));
+        // One by one, so that no more than one is in memory twice.
+        let place = |(tensor, layout): (Tensor, &Layout)| {
+            let elements = layout.elements(&tensor.ty.shape).expect("the place fits the memory");
+            let mut block = Block::new(elements * tensor.ty.dtype.size());
+            block.lay_out(&tensor, *layout);
+            block
+        };
+        let places = ready.places.into_iter().zip(&layouts).map(place);
+        let residents = ready.residents.into_iter().map(Block::taking);
         CompiledDevice {
             module,
             codes: steps.iter().map(|_| None).collect(),
@@ -116,23 +119,26 @@ impl Device for CompiledDevice<'_> {
     }
 
     fn read(&mut self, place: PlaceId) -> Tensor {
-        let (ty, layout) = (&self.module.places[place].ty, self.layouts[place]);
-        let elements = layout.elements(&ty.shape).expect("the place is in memory");
-        let held = self.arrays.places[place].tensor(&Type::new(ty.dtype, vec![elements]), 0);
-        match layout.row_major(&ty.shape, &held.data) {
-            Cow::Owned(rows) => Tensor::new(ty.shape.clone(), rows),
-            Cow::Borrowed(_) => Tensor { ty: ty.clone(), data: held.data },
-        }
+        let ty = &self.module.places[place].ty;
+        self.arrays.places[place].gathered(ty, self.layouts[place].runs(&ty.shape))
     }
 
     fn write(&mut self, place: PlaceId, value: &Tensor) {
         let declared = &self.module.places[place];
         assert_eq!(value.ty, declared.ty, "the new value of {}", declared.name);
-        self.arrays.places[place].set(&self.layouts[place].laid_out(&value.ty.shape, &value.data));
+        self.arrays.places[place].lay_out(value, self.layouts[place]);
     }
 
     fn resident(&self, resident: ResidentId) -> Tensor {
         self.arrays.residents[resident].tensor(&self.module.residents[resident].ty, 0)
+    }
+
+    fn rows(&self, resident: ResidentId, rows: &[usize]) -> Tensor {
+        let ty = &self.module.residents[resident].ty;
+        let row: usize = ty.shape[1..].iter().product();
+        let part = Type::new(ty.dtype, [&[rows.len()], &ty.shape[1..]].concat());
+        let runs = rows.iter().enumerate().map(|(to, from)| (to * row, from * row, row));
+        self.arrays.residents[resident].gathered(&part, runs)
     }
 }
 

@@ -77,6 +77,16 @@ impl Arg {
     }
 }
 
+impl Arg {
+    /// Bytes of the elements that it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Arg::Tensor(tensor) => tensor.ty.bytes(),
+            Arg::Batch { .. } | Arg::Scalar(_) | Arg::Report { .. } => 0,
+        }
+    }
+}
+
 impl Entry {
     /// Lets a call join the queue: the last entry if it goes on with it, else a new one.
     pub fn join(queue: &mut Vec<Entry>, step: StepId, call: CallId, run: u64, args: Vec<Arg>) {
@@ -121,6 +131,9 @@ pub trait Device {
     /// Gives a place a value of its type.
     fn write(&mut self, place: PlaceId, value: &Tensor);
 
-    /// A resident array.
+    /// A copy of a resident array.
     fn resident(&self, resident: ResidentId) -> Tensor;
+
+    /// A copy of some rows of a resident array, in this order; all must be there.
+    fn rows(&self, resident: ResidentId, rows: &[usize]) -> Tensor;
 }

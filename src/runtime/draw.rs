@@ -16,9 +16,10 @@ pub fn draw_all(program: &Program, module: &Module) -> Result<Vec<Option<Tensor>
     let numpy = |draw: &Draw| matches!(draw.stream, StreamSource::Numpy { .. });
     let made: Vec<usize> = (0..all.len()).filter(|at| numpy(&all[*at]) || needed(*at)).collect();
     let draws: Vec<Draw> = made.iter().map(|at| all[*at].clone()).collect();
-    let drawn = random::draw_all(&draws).map_err(|reason| mistake(&draws, reason))?;
     let mut tensors = vec![None; all.len()];
-    for ((at, draw), drawn) in made.into_iter().zip(&draws).zip(drawn) {
+    // One by one: the numbers are f64 until they are tensors.
+    for ((at, draw), drawn) in made.into_iter().zip(&draws).zip(random::one_by_one(&draws)) {
+        let drawn = drawn.map_err(|reason| mistake(&draws, reason))?;
         if needed(at) {
             tensors[at] = Some(tensor(draw, drawn, module.precision));
         }

@@ -59,7 +59,7 @@ pub fn leaf_value(
 }
 
 /// Rows `start .. start + count` of an array; no more than there are.
-pub fn rows(array: &Tensor, start: usize, count: usize) -> Tensor {
+fn rows(array: &Tensor, start: usize, count: usize) -> Tensor {
     fn part<T: Element>(array: &Tensor, from: usize, to: usize) -> Buffer {
         T::buffer(array.elements::<T>()[from..to].to_vec())
     }
@@ -78,7 +78,7 @@ pub fn rows(array: &Tensor, start: usize, count: usize) -> Tensor {
 }
 
 /// Rows of an array in an order, which must all be there.
-pub fn chosen_rows(array: &Tensor, order: &[usize]) -> Tensor {
+fn chosen_rows(array: &Tensor, order: &[usize]) -> Tensor {
     fn part<T: Element>(array: &Tensor, row: usize, order: &[usize]) -> Buffer {
         let all = array.elements::<T>();
         T::buffer(order.iter().flat_map(|at| all[at * row..(at + 1) * row].iter().copied()).collect())
@@ -134,5 +134,9 @@ impl Device for Interpreter<'_> {
 
     fn resident(&self, resident: ResidentId) -> Tensor {
         self.residents[resident].clone()
+    }
+
+    fn rows(&self, resident: ResidentId, rows: &[usize]) -> Tensor {
+        chosen_rows(&self.residents[resident], rows)
     }
 }

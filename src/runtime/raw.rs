@@ -1,19 +1,21 @@
 //! Arrays from files: where a path is looked up, what a [`RawSource`] takes out of a file, and the
 //! comparison of what is there with what the program declares.
 
-use crate::data::{Array, DataError, Elements, Value, csv, idx, npy, npz, pickle, picture};
+use super::view::{Loaded, View};
+use crate::data::{Array, DataError, Value, csv, idx, npy, npz, pickle, picture};
 use crate::diag::{Diagnostic, codes};
-use crate::ir::{Buffer, DType, Tensor, Type};
+use crate::ir::{DType, Type};
 use crate::program::{Raw, RawSource, Reader};
 use crate::source::{Span, near};
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Files read so far, each once. A path is looked up beside the program, in the folder above,
 /// then in the current folder.
 #[derive(Debug)]
 pub struct Files {
     folder: PathBuf,
+    narrow: bool,
     read: Vec<(Reader, String, Content)>,
 }
 
@@ -21,8 +23,8 @@ pub struct Files {
 #[derive(Clone, Debug)]
 enum Content {
     Value(Value),
-    Array(Array),
-    Named(Vec<(String, Array)>),
+    Array(Arc<Array>),
+    Named(Vec<(String, Arc<Array>)>),
 }
 
 /// Something inside a file, and how messages name the way to it: `[0][1]`, `.x`.
@@ -34,40 +36,36 @@ struct Held<'a> {
 
 enum Thing<'a> {
     Value(&'a Value),
-    Array(Cow<'a, Array>),
-    Named(&'a [(String, Array)]),
+    Array(View),
+    Named(&'a [(String, Arc<Array>)]),
 }
 
 impl Files {
     /// No file yet; `folder` is the program file's.
     pub fn new(folder: &Path) -> Files {
-        Files { folder: folder.to_owned(), read: Vec::new() }
+        Files { folder: folder.to_owned(), narrow: false, read: Vec::new() }
+    }
+
+    /// From here on float64 in files is float32 as soon as it is read, or not: each number is rounded once either way.
+    pub fn narrow(&mut self, narrow: bool) {
+        self.narrow = narrow;
     }
 
     /// The shape of an array in a file, for extents that the program leaves to it.
     pub fn shape(&mut self, source: &RawSource) -> Result<Vec<usize>, Diagnostic> {
-        let span = call_span(source);
-        let (held, _) = self.array(source)?;
-        match held {
-            Thing::Array(array) => Ok(array.shape.clone()),
-            Thing::Value(_) | Thing::Named(_) => {
-                Err(Diagnostic::error(codes::DATA_VALUE, "this is not an array").label(span, ""))
-            }
-        }
+        Ok(self.array(source)?.0.shape().to_vec())
     }
 
-    /// An array with the type that its declaration gives it.
-    pub fn tensor(&mut self, raw: &Raw, ty: &Type) -> Result<Tensor, Diagnostic> {
-        let (held, place) = self.array(&raw.source)?;
-        let Thing::Array(array) = held else { unreachable!("`array` gives arrays") };
-        if array.shape != ty.shape {
-            return Err(other_shape(raw, ty, &array.shape, &place));
+    /// An array, to be taken with the type that its declaration gives it.
+    pub fn loaded(&mut self, raw: &Raw, ty: &Type) -> Result<Loaded, Diagnostic> {
+        let (view, place) = self.array(&raw.source)?;
+        if view.shape() != ty.shape {
+            return Err(other_shape(raw, ty, view.shape(), &place));
         }
-        let data = converted(&array, ty.dtype).map_err(|error| {
+        view.load(ty).map_err(|error| {
             let span = raw.span;
             Diagnostic::from(error).label(span, format!("{} is {}", raw.name, raw.ty.elem.name())).note(place)
-        })?;
-        Ok(Tensor::new(ty.shape.clone(), data))
+        })
     }
 
     /// Forgets the contents of files, but for those that `keep` says.
@@ -76,7 +74,7 @@ impl Files {
     }
 
     /// The array of a source, and its place for messages.
-    fn array(&mut self, source: &RawSource) -> Result<(Thing<'_>, String), Diagnostic> {
+    fn array(&mut self, source: &RawSource) -> Result<(View, String), Diagnostic> {
         let (reader, path, span) = call(source);
         self.load(reader, path, span)?;
         let found = self.read.iter().find(|(r, p, _)| *r == reader && p == path);
@@ -87,8 +85,10 @@ impl Files {
         let array = match held.thing {
             Thing::Array(array) => array,
             Thing::Value(value) => match value {
-                Value::Array(array) => Cow::Borrowed(array),
-                other => Cow::Owned(other.clone().into_array().map_err(|e| mistake(e.note(place.clone())))?),
+                Value::Array(array) => View::of(array),
+                other => View::of(&Arc::new(
+                    other.clone().into_array().map_err(|e| mistake(e.note(place.clone())))?,
+                )),
             },
             Thing::Named(members) => {
                 let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
@@ -101,7 +101,7 @@ impl Files {
                     ));
             }
         };
-        Ok((Thing::Array(array), place))
+        Ok((array, place))
     }
 
     fn load(&mut self, reader: Reader, path: &str, span: Span) -> Result<(), Diagnostic> {
@@ -113,13 +113,17 @@ impl Files {
             find(&[&beside, &above, Path::new("")], path)
         }
         .map_err(|error| Diagnostic::from(error).label(span, "is read here"))?;
+        let narrow = self.narrow;
+        let one = |array| Content::Array(Arc::new(array));
         let content = match reader {
-            Reader::Pickle => pickle::read(&at).map(Content::Value),
-            Reader::Idx => idx::read(&at).map(Content::Array),
-            Reader::Npy => npy::read(&at).map(Content::Array),
-            Reader::Npz => npz::read(&at).map(Content::Named),
-            Reader::Csv => csv::read(&at).map(|table| Content::Array(table.rows)),
-            Reader::Png => picture::read(&at).map(Content::Array),
+            Reader::Pickle => pickle::read(&at, narrow).map(Content::Value),
+            Reader::Idx => idx::read(&at, narrow).map(one),
+            Reader::Npy => npy::read(&at, narrow).map(one),
+            Reader::Npz => npz::read(&at, narrow).map(|members| {
+                Content::Named(members.into_iter().map(|(name, array)| (name, Arc::new(array))).collect())
+            }),
+            Reader::Csv => csv::read(&at).map(|table| one(table.rows)),
+            Reader::Png => picture::read(&at).map(one),
         };
         let content = content.map_err(|error| Diagnostic::from(error).label(span, "is read here"))?;
         self.read.push((reader, path.to_owned(), content));
@@ -163,10 +167,6 @@ pub fn call(source: &RawSource) -> (Reader, &str, Span) {
     }
 }
 
-fn call_span(source: &RawSource) -> Span {
-    call(source).2
-}
-
 impl Held<'_> {
     /// `data/digits.pkl.gz, element [0][0]`.
     fn place(&self) -> String {
@@ -185,9 +185,7 @@ fn follow<'a>(source: &RawSource, content: &'a Content, file: &'a str) -> Result
     match source {
         RawSource::Read { .. } => {
             let thing = match content {
-                Content::Value(Value::Array(array)) | Content::Array(array) => {
-                    Thing::Array(Cow::Borrowed(array))
-                }
+                Content::Value(Value::Array(array)) | Content::Array(array) => Thing::Array(View::of(array)),
                 Content::Value(value) => Thing::Value(value),
                 Content::Named(members) => Thing::Named(members),
             };
@@ -206,18 +204,18 @@ fn follow<'a>(source: &RawSource, content: &'a Content, file: &'a str) -> Result
         RawSource::SliceFirst(of, start, end) => {
             let mut held = array_of(follow(of, content, file)?)?;
             let Thing::Array(array) = &held.thing else { unreachable!("made an array") };
-            let end = end.unwrap_or_else(|| array.shape.first().copied().unwrap_or(0));
+            let end = end.unwrap_or_else(|| array.shape().first().copied().unwrap_or(0));
             let part = array.slice_first(*start..end).map_err(|e| held.refuse(e.title))?;
             held.way += &format!("[{start}..{end}]");
-            Ok(Held { thing: Thing::Array(Cow::Owned(part)), ..held })
+            Ok(Held { thing: Thing::Array(part), ..held })
         }
         RawSource::Reshape(of, shape) => {
             let held = array_of(follow(of, content, file)?)?;
             let place = held.place();
             let Thing::Array(array) = held.thing else { unreachable!("made an array") };
-            let array = array.into_owned().reshape(shape.clone());
+            let array = array.reshape(shape.clone());
             let array = array.map_err(|e| DataError::value(format!("{place}: {}", e.title)))?;
-            Ok(Held { thing: Thing::Array(Cow::Owned(array)), way: held.way, file })
+            Ok(Held { thing: Thing::Array(array), way: held.way, file })
         }
     }
 }
@@ -231,12 +229,12 @@ fn array_of(held: Held<'_>) -> Result<Held<'_>, DataError> {
         };
     };
     let array = value.clone().into_array().map_err(|e| held.refuse(e.title))?;
-    Ok(Held { thing: Thing::Array(Cow::Owned(array)), ..held })
+    Ok(Held { thing: Thing::Array(View::of(&Arc::new(array))), ..held })
 }
 
 fn from_value(value: &Value) -> Thing<'_> {
     match value {
-        Value::Array(array) => Thing::Array(Cow::Borrowed(array)),
+        Value::Array(array) => Thing::Array(View::of(array)),
         Value::List(_)
         | Value::Tuple(_)
         | Value::Dict(_)
@@ -260,12 +258,12 @@ fn item<'a>(held: &Held<'a>, at: usize) -> Result<Thing<'a>, DataError> {
         }
         Thing::Array(array) => {
             let part = array.slice_first(at..at + 1).map_err(|e| held.refuse(e.title))?;
-            let rest = part.shape[1..].to_vec();
-            Ok(Thing::Array(Cow::Owned(part.reshape(rest)?)))
+            let rest = part.shape()[1..].to_vec();
+            Ok(Thing::Array(part.reshape(rest)?))
         }
         Thing::Named(members) => {
             let missing = || held.refuse(format!("has {} members, there is no [{at}]", members.len()));
-            members.get(at).map(|(_, array)| Thing::Array(Cow::Borrowed(array))).ok_or_else(missing)
+            members.get(at).map(|(_, array)| Thing::Array(View::of(array))).ok_or_else(missing)
         }
     }
 }
@@ -285,7 +283,7 @@ fn field<'a>(held: &Held<'a>, name: &str) -> Result<Thing<'a>, DataError> {
         Thing::Named(members) => {
             let found = members.iter().find(|(n, _)| n == name);
             (
-                found.map(|(_, array)| Thing::Array(Cow::Borrowed(array))),
+                found.map(|(_, array)| Thing::Array(View::of(array))),
                 members.iter().map(|(n, _)| n.clone()).collect(),
             )
         }
@@ -293,26 +291,6 @@ fn field<'a>(held: &Held<'a>, name: &str) -> Result<Thing<'a>, DataError> {
     };
     found.ok_or_else(|| {
         held.refuse(format!("there is no `{name}`")).note(format!("there are {}", has.join(", ")))
-    })
-}
-
-/// The numbers in an element type of the IR.
-pub fn converted(array: &Array, dtype: DType) -> Result<Buffer, DataError> {
-    Ok(match dtype {
-        DType::F32 => Buffer::F32(array.to_f32()),
-        DType::F64 => Buffer::F64(array.to_f64()),
-        DType::I32 => Buffer::I32(array.to_i32()?),
-        DType::Bool => Buffer::Bool(match &array.data {
-            Elements::Bool(v) => v.clone(),
-            _ => {
-                let odd = array.to_f64().into_iter().enumerate().find(|(_, v)| *v != 0.0 && *v != 1.0);
-                if let Some((at, value)) = odd {
-                    let title = format!("{value} at element {at} is not a truth value, 0 or 1");
-                    return Err(DataError::value(title));
-                }
-                array.to_f64().iter().map(|v| *v != 0.0).collect()
-            }
-        }),
     })
 }
 

@@ -2,9 +2,11 @@
 
 use super::draw;
 use super::raw::{self, Files};
+use super::rows::{self, Leaves};
+use super::view::{self, Loaded};
 use crate::diag::{Diagnostic, Problems};
-use crate::ir::{LeafKind, Module, Tensor, interp};
-use crate::program::Program;
+use crate::ir::{LeafKind, Module, Tensor};
+use crate::program::{Elem, Precision, Program};
 use std::path::Path;
 
 /// What the run starts from.
@@ -21,34 +23,17 @@ pub struct Ready {
 pub fn prepare(program: &Program, module: &Module, folder: &Path) -> Result<Ready, Problems> {
     let raws = read(program, module, folder)?;
     let drawn = draw::draw_all(program, module).map_err(|error| vec![error])?;
-    let outcome = interp::run(&module.setup, &|leaf| {
-        let of = match leaf.kind {
-            LeafKind::Raw => &raws,
-            LeafKind::Drawn => &drawn,
-            LeafKind::Arg
-            | LeafKind::Place
-            | LeafKind::Resident
-            | LeafKind::Run
-            | LeafKind::Carried
-            | LeafKind::Scanned
-            | LeafKind::Captured
-            | LeafKind::Turn => {
-                panic!("the setup has a leaf {} of kind {:?}", leaf.name, leaf.kind)
-            }
-        };
-        of[leaf.index].clone().expect("what the setup's leaves name has been read and drawn")
-    });
-    let outcome = outcome.map_err(|fault| vec![super::fault::in_setup(&module.setup, &fault)])?;
-    let mut residents = outcome.reports;
+    let outcome = rows::reports(&module.setup, Leaves { raws, drawn });
+    let mut residents = outcome.map_err(|fault| vec![super::fault::in_setup(&module.setup, &fault)])?;
     let places = residents.split_off(module.residents.len());
     assert_eq!(places.len(), module.places.len(), "the setup reports every place");
     Ok(Ready { residents, places })
 }
 
-/// The raw arrays that the setup's leaves name, file after file, so that one is in memory at a time.
-fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<Tensor>>, Problems> {
+/// The raw arrays that the setup's leaves name, file after file; what no leaf names of a file is forgotten.
+fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<Loaded>>, Problems> {
     let declared = &program.setup.raws;
-    let mut tensors: Vec<Option<Tensor>> = vec![None; declared.len()];
+    let mut loaded: Vec<Option<Loaded>> = vec![None; declared.len()];
     let mut problems = Problems::new();
     let mut files = Files::new(folder);
     let mut todo: Vec<usize> =
@@ -60,10 +45,13 @@ fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<
             let (r, p, _) = raw::call(&declared[**at].source);
             (r, p) == (reader, path)
         });
+        // Whole numbers and truth values are looked at as the file has them.
+        let real = |at: &usize| declared[*at].ty.elem == Elem::Real;
+        files.narrow(module.precision == Precision::F32 && here.iter().all(real));
         for at in here {
             let ty = crate::lower::tensor_type(&declared[at].ty, module.precision);
-            match files.tensor(&declared[at], &ty) {
-                Ok(tensor) => tensors[at] = Some(tensor),
+            match files.loaded(&declared[at], &ty) {
+                Ok(array) => loaded[at] = Some(array),
                 Err(problem) => {
                     let again = problems
                         .iter()
@@ -75,7 +63,8 @@ fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<
             }
         }
         files.forget(|_, _| false);
+        view::part(&mut loaded);
         todo = later;
     }
-    if problems.is_empty() { Ok(tensors) } else { Err(problems) }
+    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
 }

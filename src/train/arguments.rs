@@ -10,7 +10,6 @@ use crate::ir::{DType, LeafKind, Tensor};
 use crate::program::host::{Argument, Batches, Expr};
 use crate::program::{Elem, StepId};
 use crate::runtime::Arg;
-use crate::runtime::interpreter::chosen_rows;
 use std::sync::Arc;
 
 /// An argument that is there, or a report of a call that may still be queued.
@@ -105,7 +104,7 @@ impl Host<'_> {
             None => Value::Slice { resident: *resident, start, size },
             Some(order) => {
                 let rows = &order[start..start + size];
-                Value::Tensor(chosen_rows(&self.queue.resident(*resident), rows))
+                Value::Tensor(self.queue.rows(*resident, rows))
             }
         };
         match batches.fields.as_slice() {

@@ -7,7 +7,6 @@ use crate::diag::{Diagnostic, codes};
 use crate::ir::Tensor;
 use crate::program::MapOp;
 use crate::program::host::{Expr, ExprKind, Fold, Format, Part};
-use crate::runtime::interpreter::rows;
 use crate::source::{Span, near};
 use crate::train::format;
 use std::path::Path;
@@ -125,7 +124,9 @@ impl Host<'_> {
                 Value::Tuple(reports.collect::<Result<Vec<_>, Failure>>()?.into())
             }
             Value::Slice { resident, start, size } => {
-                Value::Tensor(rows(&self.queue.resident(*resident), *start, *size))
+                let extent = self.module.residents[*resident].ty.shape[0];
+                let rows: Vec<usize> = (*start..start + size).take_while(|row| *row < extent).collect();
+                Value::Tensor(self.queue.rows(*resident, &rows))
             }
             Value::Tuple(values) => Value::Tuple(self.each_awaited(values)?),
             Value::List(values) => Value::List(self.each_awaited(values)?),

@@ -4,7 +4,7 @@ use crate::data::{self, Array, DataError, Elements, picture};
 use crate::diag::codes;
 use crate::ir::{Buffer, Module, Tensor};
 use crate::program::PlaceId;
-use crate::runtime::raw;
+use crate::runtime::{raw, view};
 use std::path::{Component, Path, PathBuf};
 
 /// Writes places under the run's folder, atomically.
@@ -73,7 +73,7 @@ fn one(
         return Err(DataError::new(codes::DATA_SHAPE, title)
             .note(format!("{name} is declared {shape:?}, the file holds {:?}", array.shape)));
     }
-    let data = raw::converted(array, declared.ty.dtype);
+    let data = view::converted(&array.data, declared.ty.dtype);
     let data = data.map_err(|error| error.note(format!("{name} in {}", path.display())))?;
     Ok(Tensor::new(shape.clone(), data))
 }

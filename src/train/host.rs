@@ -116,6 +116,10 @@ impl<'a> Host<'a> {
         match op {
             Op::Let(vars, value) => {
                 let span = value.span;
+                if let ([var], ExprKind::Snapshot(_)) = (vars.as_slice(), &value.kind) {
+                    // The one before it goes first: the new one does not depend on it.
+                    self.vars[*var] = None;
+                }
                 let value = self.eval(value)?;
                 self.bind(vars, value, Some(span))
             }

@@ -1,7 +1,7 @@
 //! The queue of calls between the host and the device.
 //!
 //! A call only joins the queue. The queue is run when a result is needed, when a place is touched,
-//! when something is told to the outside, or when it holds about 50 ms of work; no program can tell.
+//! when something is told to the outside, or when it holds about 50 ms of work or much memory; no program can tell.
 //! Afterwards reports go to the log in order, are looked at for values that are not finite, and wait
 //! in their calls for whoever holds those.
 //!
@@ -16,6 +16,7 @@ use super::{Cut, Failure};
 use crate::diag::{Diagnostic, codes};
 use crate::ir::{Module, Tensor};
 use crate::program::{PlaceId, PlaceKind, Program, StepId};
+use crate::runtime::memory;
 use crate::runtime::non_finite::{self, Replay};
 use crate::runtime::trace::Moment;
 use crate::runtime::{Arg, CallId, Device, Entry, fault};
@@ -49,6 +50,8 @@ pub struct Queue<'a> {
     lasts: Vec<f64>,
     /// Seconds of work in the queue.
     queued: f64,
+    /// Bytes of its calls' arguments and reports.
+    held: usize,
     guard: Guard,
 }
 
@@ -59,6 +62,8 @@ struct Guard {
     since: Vec<Entry>,
     moments: Vec<Moment>,
     spent: f64,
+    /// Bytes of the calls' arguments and reports.
+    held: usize,
 }
 
 impl<'a> Queue<'a> {
@@ -84,6 +89,7 @@ impl<'a> Queue<'a> {
             cut: options.cut,
             lasts: vec![UNKNOWN; module.steps.len()],
             queued: 0.0,
+            held: 0,
             guard: Guard::default(),
         };
         queue.renew_guard();
@@ -96,10 +102,13 @@ impl<'a> Queue<'a> {
         self.next += 1;
         let runs = &mut self.runs[self.module.families[step]];
         let run = std::mem::replace(runs, *runs + 1);
+        let graph = &self.module.steps[step];
+        self.held += args.iter().map(Arg::bytes).sum::<usize>()
+            + graph.reports.iter().map(|report| graph.ty(report.value).bytes()).sum::<usize>();
         Entry::join(&mut self.entries, step, call.id, run, args);
         self.pending.push((Arc::clone(&call), moment));
         self.queued += self.lasts[step];
-        if self.cut.now(self.queued >= WORK) {
+        if self.cut.now(self.queued >= WORK || self.held >= memory::QUEUED) {
             self.flush()?;
         }
         Ok(call)
@@ -128,6 +137,12 @@ impl<'a> Queue<'a> {
         Ok(places.iter().map(|p| (*p, self.device.read(*p))).collect())
     }
 
+    /// A copy of a place, with nothing queued.
+    pub fn place(&mut self, place: PlaceId) -> Tensor {
+        assert!(self.entries.is_empty(), "a place is read before what is queued has run");
+        self.device.read(place)
+    }
+
     /// Gives places new values.
     pub fn write(&mut self, values: &[(PlaceId, Tensor)]) -> Result<(), Failure> {
         self.flush()?;
@@ -151,6 +166,11 @@ impl<'a> Queue<'a> {
             self.device.write(place, value);
         }
         self.renew_guard();
+    }
+
+    /// Rows of a resident array.
+    pub fn rows(&self, resident: usize, rows: &[usize]) -> Tensor {
+        self.device.rows(resident, rows)
     }
 
     /// A resident array.
@@ -186,6 +206,7 @@ impl<'a> Queue<'a> {
         let seconds = began.elapsed().as_secs_f64();
         self.learn(&entries, seconds);
         self.guard.spent += seconds;
+        self.guard.held += std::mem::take(&mut self.held);
         self.guard.moments.extend(pending.iter().map(|(_, moment)| moment.clone()));
         self.guard.since.extend(entries);
         let done = ran.reports.len();
@@ -205,7 +226,7 @@ impl<'a> Queue<'a> {
             let (program, module, seed) = (self.program, self.module, self.seed);
             return Err(fault::in_step(program, module, &entry, &fault, moment, seed, &resident).into());
         }
-        if self.cut.now(self.guard.spent >= GUARD) {
+        if self.cut.now(self.guard.spent >= GUARD || self.guard.held >= memory::SINCE) {
             self.look_at_params()?;
             self.renew_guard();
         }
@@ -246,6 +267,8 @@ impl<'a> Queue<'a> {
     }
 
     fn renew_guard(&mut self) {
+        // Let go first, lest there be two of them.
+        self.guard = Guard::default();
         let places = (0..self.module.places.len()).map(|p| self.device.read(p)).collect();
         self.guard = Guard { places, ..Guard::default() };
     }

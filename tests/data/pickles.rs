@@ -42,7 +42,12 @@ fn all_recorded_pickles_hold_the_same() {
             ">i8" => "int64".to_string(),
             other => other.to_string(),
         };
-        check(pickle::read(&path).unwrap_or_else(|e| panic!("{name}: {e}")), name, &native(x), &native(y));
+        check(
+            pickle::read(&path, false).unwrap_or_else(|e| panic!("{name}: {e}")),
+            name,
+            &native(x),
+            &native(y),
+        );
         // The same without gzip, under the name of a gzip file.
         check(pickle::parse(&gunzip(&path), name).unwrap(), name, &native(x), &native(y));
     }
@@ -75,10 +80,14 @@ fn emit(out: &mut Vec<u8>, letters: &str, shape: &[usize], data: &[u8]) {
 /// The classic file, made here of the IDX files: pixels / 256 as float32, labels as int64.
 #[test]
 fn c073_the_classic_data_set_as_python_2_writes_it() {
-    let images =
-        dlc::data::idx::read(&mnist("train-images-idx3-ubyte.gz")).unwrap().slice_first(0..300).unwrap();
-    let labels =
-        dlc::data::idx::read(&mnist("train-labels-idx1-ubyte.gz")).unwrap().slice_first(0..300).unwrap();
+    let images = dlc::data::idx::read(&mnist("train-images-idx3-ubyte.gz"), false)
+        .unwrap()
+        .slice_first(0..300)
+        .unwrap();
+    let labels = dlc::data::idx::read(&mnist("train-labels-idx1-ubyte.gz"), false)
+        .unwrap()
+        .slice_first(0..300)
+        .unwrap();
     let pixels: Vec<u8> = images.to_f32().iter().flat_map(|p| (p / 256.0).to_le_bytes()).collect();
     let classes: Vec<u8> = labels.to_f64().iter().flat_map(|&l| (l as i64).to_le_bytes()).collect();
     let mut bytes = b"\x80\x02(".to_vec();
@@ -196,14 +205,14 @@ fn a_file_that_is_no_pickle_is_named() {
     assert!(refused(b"").contains("an empty file"));
     assert!(refused(b"<html>").contains("HTML"));
     let array = Array::new(vec![1], Elements::U8(vec![1])).unwrap();
-    assert_eq!(pickle::arrays(Value::Array(array.clone())), [(String::new(), array)]);
+    assert_eq!(pickle::arrays(Value::Array(array.clone().into())), [(String::new(), array)]);
 }
 
 /// `{"a": [1, -2, 2.5, True, None, 10**12], "b": (b"\xff", "é"), "c": [[1, 2], [3, 4]]}` by Python 3.
 #[test]
 fn every_protocol_of_one_value() {
     let seeds = crate::root().join("fuzz/corpus/pickle");
-    let value = |protocol: u32| pickle::read(&seeds.join(format!("plain{protocol}"))).unwrap();
+    let value = |protocol: u32| pickle::read(&seeds.join(format!("plain{protocol}")), false).unwrap();
     let last = value(5);
     assert_eq!(last.entry("b"), Some(&Value::Tuple(vec![Value::Bytes(vec![0xff]), Value::Text("é".into())])));
     assert_eq!(last.entry("a").and_then(|a| a.items()?.last().cloned()), Some(Value::Int(1_000_000_000_000)));

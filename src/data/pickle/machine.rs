@@ -1,34 +1,60 @@
 //! The stack machine that a pickle is a program for, as far as data needs it.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::data::open::{self, Stream};
 use crate::data::pickle::nodes::{Id, Node, Nodes};
 use crate::data::pickle::numpy::{self, Constructor};
 use crate::data::pickle::scan::{self, Scanner};
-use crate::data::{DataError, Value, open};
+use crate::data::{DataError, Value};
 
-/// What the pickle's program makes.
-pub fn run(input: &[u8], name: &str) -> Result<Value, DataError> {
-    let mut machine = Machine { scanner: Scanner::new(input), ..Machine::default() };
-    loop {
+/// What the program of the pickle that `open` gives makes.
+pub fn run<'a>(
+    open: impl Fn() -> Result<Stream<'a>, DataError>,
+    name: &str,
+    narrow: bool,
+) -> Result<Value, DataError> {
+    let first = once(open()?, name, Nodes::new(narrow, false));
+    match first {
+        Some(result) => result,
+        // Bytes that an array has taken over are used again, as no file of NumPy does.
+        None => once(open()?, name, Nodes::new(narrow, true)).expect("what is copied is not missed"),
+    }
+}
+
+/// The same, read through once; none if it takes copies of bytes.
+fn once(input: Stream<'_>, name: &str, nodes: Nodes) -> Option<Result<Value, DataError>> {
+    let (stack, marks, memo) = (Vec::new(), Vec::new(), HashMap::new());
+    let mut machine = Machine { scanner: Scanner::new(input), nodes, stack, marks, memo };
+    let result = loop {
         let offset = machine.scanner.offset();
         match machine.step() {
             Ok(None) => {}
             Ok(Some(root)) => {
-                return machine.nodes.into_value(root).map_err(|what| DataError::refused(name, what));
+                break machine.nodes.take_value(root).map_err(|what| DataError::refused(name, what));
             }
             Err(Fault::Broken(_)) if offset == 0 => {
-                return Err(DataError::format(name, format!("not a pickle but {}", open::looks_like(input))));
+                let found = open::looks_like(machine.scanner.head());
+                break Err(DataError::format(name, format!("not a pickle but {found}")));
             }
-            Err(Fault::Broken(what)) => return Err(DataError::format(name, what).at_byte(offset)),
+            Err(Fault::Broken(what)) => break Err(DataError::format(name, what).at_byte(offset)),
             Err(Fault::Refused(what)) => {
-                return Err(DataError::refused(name, what).at_byte(offset).help(
+                break Err(DataError::refused(name, what).at_byte(offset).help(
                     "only arrays of numbers and plain lists, tuples and dicts are read; save those, or an .npz file",
                 ));
             }
         }
+    };
+    if machine.nodes.missed() {
+        return None;
     }
+    // Where the file itself is broken, what that led to does not matter; and a sum of it stands at its end.
+    let (input, failed) = machine.scanner.into_input();
+    let sound = match failed {
+        Some(reason) => Err(input.broken(&reason)),
+        None => input.finish(),
+    };
+    Some(sound.and(result))
 }
 
 /// Why a step cannot be made.
@@ -53,25 +79,13 @@ impl From<&str> for Fault {
 
 struct Machine<'a> {
     scanner: Scanner<'a>,
-    nodes: Nodes<'a>,
+    nodes: Nodes,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
 }
 
-impl Default for Machine<'_> {
-    fn default() -> Self {
-        Machine {
-            scanner: Scanner::new(&[]),
-            nodes: Nodes::default(),
-            stack: Vec::new(),
-            marks: Vec::new(),
-            memo: HashMap::new(),
-        }
-    }
-}
-
-impl<'a> Machine<'a> {
+impl Machine<'_> {
     /// Carries out one opcode; gives the result where that was the last.
     fn step(&mut self) -> Result<Option<Id>, Fault> {
         match self.scanner.byte()? {
@@ -149,7 +163,7 @@ impl<'a> Machine<'a> {
             b'c' => {
                 let module = self.scanner.text_line()?;
                 let name = self.scanner.text_line()?;
-                self.load(module, name)?;
+                self.load(&module, &name)?;
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
@@ -164,13 +178,13 @@ impl<'a> Machine<'a> {
             b'b' => {
                 let state = self.pop()?;
                 let object = self.top()?;
-                let input = self.scanner.length();
+                let input = self.scanner.offset();
                 numpy::build(&mut self.nodes, object, state, input).map_err(Fault::Refused)?;
             }
             b'i' => {
                 let module = self.scanner.text_line()?;
                 let name = self.scanner.text_line()?;
-                return Err(asks(module, name));
+                return Err(asks(&module, &name));
             }
             b'o' | 0x81 | 0x92 => {
                 return Err(Fault::Refused("this pickle makes an object of a class".into()));
@@ -200,35 +214,35 @@ impl<'a> Machine<'a> {
     }
 
     /// Opcodes that push one plain value.
-    fn scalar(&mut self, opcode: u8) -> Result<Node<'a>, Fault> {
+    fn scalar(&mut self, opcode: u8) -> Result<Node, Fault> {
         let s = &mut self.scanner;
         Ok(match opcode {
             b'N' => Node::None,
             0x88 => Node::Bool(true),
             0x89 => Node::Bool(false),
-            b'I' => match s.line()? {
+            b'I' => match s.line()?.as_slice() {
                 b"00" => Node::Bool(false),
                 b"01" => Node::Bool(true),
                 line => Node::Int(parse_number(line)?),
             },
             b'L' => {
                 let line = s.line()?;
-                Node::Int(parse_number(line.strip_suffix(b"L").unwrap_or(line))?)
+                Node::Int(parse_number(line.strip_suffix(b"L").unwrap_or(&line))?)
             }
             b'J' => Node::Int(i64::from(s.unsigned(4)? as u32 as i32)),
             b'K' => Node::Int(s.unsigned(1)? as i64),
             b'M' => Node::Int(s.unsigned(2)? as i64),
-            0x8a => Node::Int(scan::long(s.counted(1)?)?),
-            0x8b => Node::Int(scan::long(s.counted(4)?)?),
+            0x8a => Node::Int(scan::long(&s.counted(1)?)?),
+            0x8b => Node::Int(scan::long(&s.counted(4)?)?),
             b'F' => Node::Float(s.number_line()?),
             b'G' => Node::Float(f64::from_bits((s.unsigned(8)?).swap_bytes())),
-            b'S' => Node::OldString(Cow::Owned(scan::unquoted(s.line()?)?)),
-            b'T' => Node::OldString(Cow::Borrowed(s.counted(4)?)),
-            b'U' => Node::OldString(Cow::Borrowed(s.counted(1)?)),
-            b'B' => Node::Bytes(Cow::Borrowed(s.counted(4)?)),
-            b'C' => Node::Bytes(Cow::Borrowed(s.counted(1)?)),
-            0x8e | 0x96 => Node::Bytes(Cow::Borrowed(s.counted(8)?)),
-            b'V' => Node::Text(Cow::Owned(scan::raw_unicode(s.line()?)?)),
+            b'S' => Node::OldString(scan::unquoted(&s.line()?)?),
+            b'T' => Node::OldString(s.counted(4)?),
+            b'U' => Node::OldString(s.counted(1)?),
+            b'B' => Node::Bytes(s.counted(4)?),
+            b'C' => Node::Bytes(s.counted(1)?),
+            0x8e | 0x96 => Node::Bytes(s.counted(8)?),
+            b'V' => Node::Text(scan::raw_unicode(&s.line()?)?),
             b'X' => Node::Text(s.counted_text(4)?),
             0x8c => Node::Text(s.counted_text(1)?),
             0x8d => Node::Text(s.counted_text(8)?),
@@ -236,7 +250,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    fn push(&mut self, node: Node<'a>) -> Result<(), Fault> {
+    fn push(&mut self, node: Node) -> Result<(), Fault> {
         let id = self.nodes.add(node).map_err(Fault::Refused)?;
         self.stack.push(id);
         Ok(())
@@ -293,13 +307,13 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn put(&mut self, width: u64) -> Result<(), Fault> {
+    fn put(&mut self, width: usize) -> Result<(), Fault> {
         let key = self.scanner.unsigned(width)?;
         self.memo.insert(key, self.top()?);
         Ok(())
     }
 
-    fn get(&mut self, width: u64) -> Result<(), Fault> {
+    fn get(&mut self, width: usize) -> Result<(), Fault> {
         let key = self.scanner.unsigned(width)?;
         self.fetch(key)
     }
@@ -323,8 +337,9 @@ impl<'a> Machine<'a> {
         else {
             return Err("a call of what cannot be called".into());
         };
-        let node = constructor.call(&self.nodes, args).map_err(Fault::Refused)?;
-        self.nodes.count_made(&node, self.scanner.length()).map_err(Fault::Refused)?;
+        let (constructor, args) = (*constructor, args.clone());
+        let node = constructor.call(&mut self.nodes, &args).map_err(Fault::Refused)?;
+        self.nodes.count_made(&node, self.scanner.offset()).map_err(Fault::Refused)?;
         self.push(node)
     }
 }

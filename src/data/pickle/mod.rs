@@ -9,26 +9,26 @@ mod numpy;
 mod scan;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::data::{Array, DataError, Value, open};
+use crate::data::numbers::Form;
+use crate::data::open::{self, Stream};
+use crate::data::{Array, DataError, Value};
 
-/// Reads a pickle file, gzip or plain.
-pub fn read(path: &Path) -> Result<Value, DataError> {
-    parse_owned(open::whole(path)?, &open::display(path))
+/// Reads a pickle file, gzip or plain. Where `narrow` says so, arrays of float64 become float32.
+pub fn read(path: &Path, narrow: bool) -> Result<Value, DataError> {
+    machine::run(|| Stream::open(path), &open::display(path), narrow)
 }
 
 /// The same of bytes already read.
 pub fn parse(bytes: &[u8], name: &str) -> Result<Value, DataError> {
-    if open::is_gzip(bytes) {
-        return parse_owned(bytes.to_vec(), name);
-    }
-    machine::run(bytes, name)
+    machine::run(|| Ok(Stream::of(bytes, name)), name, false)
 }
 
 /// The shape of every array in the file, with its place as [`arrays`] names it. A pickle has no
 /// header, so the file is read all the same.
 pub fn shape(path: &Path) -> Result<Vec<(String, Vec<usize>)>, DataError> {
-    let found = arrays(read(path)?);
+    let found = arrays(read(path, false)?);
     Ok(found.into_iter().map(|(place, array)| (place, array.shape)).collect())
 }
 
@@ -40,15 +40,11 @@ pub fn arrays(value: Value) -> Vec<(String, Array)> {
     found
 }
 
-fn parse_owned(bytes: Vec<u8>, name: &str) -> Result<Value, DataError> {
-    machine::run(&open::unpacked(bytes, name)?, name)
-}
-
 // The depth of a `Value` is bounded where it is made, so recursion is safe here.
 fn gather(value: Value, place: String, found: &mut Vec<(String, Array)>) {
     let inner = |key: &str| if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
     match value {
-        Value::Array(array) => found.push((place, array)),
+        Value::Array(array) => found.push((place, Arc::unwrap_or_clone(array))),
         Value::Dict(_) if stored(&value).is_some() => {
             found.extend(stored(&value).map(|array| (place, array)))
         }
@@ -85,5 +81,6 @@ fn stored(value: &Value) -> Option<Array> {
         let Value::Int(extent) = extent else { return None };
         shape.push(usize::try_from(*extent).ok()?);
     }
-    Array::from_bytes(shape, crate::data::Dtype::from_descr(descr)?, false, data).ok()
+    let (dtype, big_endian) = crate::data::Dtype::from_descr(descr)?;
+    Array::from_bytes(shape, Form::plain(dtype, big_endian), false, data.clone()).ok()
 }

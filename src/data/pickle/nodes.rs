@@ -4,7 +4,8 @@
 //! contain themselves, and dropping the table never recurses. Only at the end a bounded tree of
 //! [`Value`]s is made of it.
 
-use std::borrow::Cow;
+use std::cell::Cell;
+use std::sync::Arc;
 
 use crate::data::pickle::numpy::{Constructor, TypeBuilder};
 use crate::data::{Array, Value};
@@ -23,15 +24,15 @@ pub type Id = u32;
 
 /// An object, possibly still being built.
 #[derive(Debug)]
-pub enum Node<'a> {
+pub enum Node {
     None,
     Bool(bool),
     Int(i64),
     Float(f64),
-    Text(Cow<'a, str>),
-    Bytes(Cow<'a, [u8]>),
+    Text(String),
+    Bytes(Vec<u8>),
     /// A Python 2 string: text or bytes, nobody knows.
-    OldString(Cow<'a, [u8]>),
+    OldString(Vec<u8>),
     List(Vec<Id>),
     Tuple(Vec<Id>),
     Dict(Vec<(Id, Id)>),
@@ -39,23 +40,74 @@ pub enum Node<'a> {
     Type(Box<TypeBuilder>),
     /// An array that still lacks its contents.
     EmptyArray,
-    Array(Box<Array>),
+    Array(Arc<Array>),
+    /// Bytes or a text that have become an array or bytes, not copied.
+    Moved,
     /// Already moved into the result.
     Taken,
 }
 
 /// The table.
+///
+/// The bytes of an array stand before it in the pickle as an object of their own, which nothing but the array uses;
+/// it takes them over, and the data is in memory once. If something does use them again, [`Nodes::missed`] tells,
+/// and the pickle is read anew with copies.
 #[derive(Debug, Default)]
-pub struct Nodes<'a> {
-    all: Vec<Node<'a>>,
+pub struct Nodes {
+    all: Vec<Node>,
+    /// Whether bytes stay where they are when an array is made of them.
+    copies: bool,
+    /// Whether arrays of float64 become float32.
+    pub narrow: bool,
+    missed: Cell<bool>,
     uses: Vec<u32>,
     copied: usize,
     made: usize,
 }
 
-impl<'a> Nodes<'a> {
+impl Nodes {
+    /// An empty table.
+    pub fn new(narrow: bool, copies: bool) -> Nodes {
+        Nodes { narrow, copies, ..Nodes::default() }
+    }
+
+    /// Whether something was asked for that has been moved.
+    pub fn missed(&self) -> bool {
+        self.missed.get()
+    }
+
+    /// The bytes of an object, moved out unless this table makes copies.
+    pub fn take_bytes(&mut self, id: Id) -> Option<Vec<u8>> {
+        self.take(id, |node| match node {
+            Node::Bytes(bytes) | Node::OldString(bytes) => Some(bytes),
+            _ => None,
+        })
+    }
+
+    /// The characters of a text, moved likewise.
+    pub fn take_text(&mut self, id: Id) -> Option<String> {
+        self.take(id, |node| match node {
+            Node::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    fn take<T: Clone + Default>(&mut self, id: Id, of: impl Fn(&mut Node) -> Option<&mut T>) -> Option<T> {
+        // Looked at first, lest it has been moved.
+        self.get(id);
+        let copies = self.copies;
+        let node = self.get_mut(id);
+        let content = of(node)?;
+        if copies {
+            return Some(content.clone());
+        }
+        let content = std::mem::take(content);
+        *node = Node::Moved;
+        Some(content)
+    }
+
     /// Adds an object.
-    pub fn add(&mut self, node: Node<'a>) -> Result<Id, String> {
+    pub fn add(&mut self, node: Node) -> Result<Id, String> {
         if self.all.len() >= MAX_NODES {
             return Err(format!("the pickle holds more than {MAX_NODES} objects"));
         }
@@ -65,7 +117,7 @@ impl<'a> Nodes<'a> {
 
     /// Counts the bytes of an array or text that a call made. The same input bytes may be used by many
     /// calls, so what they make is bounded: more than the whole input is not data but an attack.
-    pub fn count_made(&mut self, node: &Node<'a>, input: usize) -> Result<(), String> {
+    pub fn count_made(&mut self, node: &Node, input: usize) -> Result<(), String> {
         self.made += match node {
             Node::Array(array) => array.byte_len(),
             Node::Bytes(bytes) => bytes.len(),
@@ -78,17 +130,21 @@ impl<'a> Nodes<'a> {
     }
 
     /// The object; indices come from [`Nodes::add`] alone.
-    pub fn get(&self, id: Id) -> &Node<'a> {
-        &self.all[id as usize]
+    pub fn get(&self, id: Id) -> &Node {
+        let node = &self.all[id as usize];
+        if matches!(node, Node::Moved) {
+            self.missed.set(true);
+        }
+        node
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, id: Id) -> &mut Node<'a> {
+    pub fn get_mut(&mut self, id: Id) -> &mut Node {
         &mut self.all[id as usize]
     }
 
-    /// The tree of values below `root`.
-    pub fn into_value(mut self, root: Id) -> Result<Value, String> {
+    /// The tree of values below `root`, moved out of the table.
+    pub fn take_value(&mut self, root: Id) -> Result<Value, String> {
         // What occurs once is moved, not copied: the data sets are arrays of many megabytes.
         self.uses = vec![0; self.all.len()];
         for node in &self.all {
@@ -128,17 +184,17 @@ impl<'a> Nodes<'a> {
             Node::Text(text) if shared => Node::Text(text.clone()),
             Node::Bytes(bytes) if shared => Node::Bytes(bytes.clone()),
             Node::OldString(bytes) if shared => Node::OldString(bytes.clone()),
-            Node::Array(array) if shared => Node::Array(array.clone()),
+            Node::Array(array) if shared => Node::Array(Arc::clone(array)),
             node => std::mem::replace(node, Node::Taken),
         };
         Ok(match taken {
-            Node::Text(text) => Value::Text(text.into_owned()),
-            Node::Bytes(bytes) => Value::Bytes(bytes.into_owned()),
+            Node::Text(text) => Value::Text(text),
+            Node::Bytes(bytes) => Value::Bytes(bytes),
             Node::OldString(bytes) if bytes.is_ascii() => {
                 Value::Text(String::from_utf8_lossy(&bytes).into_owned())
             }
-            Node::OldString(bytes) => Value::Bytes(bytes.into_owned()),
-            Node::Array(array) => Value::Array(*array),
+            Node::OldString(bytes) => Value::Bytes(bytes),
+            Node::Array(array) => Value::Array(array),
             Node::List(items) => Value::List(self.values(items, depth, shared)?),
             Node::Tuple(items) => Value::Tuple(self.values(items, depth, shared)?),
             Node::Dict(entries) => {
@@ -155,6 +211,10 @@ impl<'a> Nodes<'a> {
             Node::Type(_) => return Err("a dtype by itself is no data".into()),
             // Moved although it occurs once: the container that held it is the root of itself.
             Node::Taken => return Err("a container contains itself".into()),
+            Node::Moved => {
+                self.missed.set(true);
+                return Err("bytes are used again".into());
+            }
             Node::None | Node::Bool(_) | Node::Int(_) | Node::Float(_) => Value::None,
         })
     }

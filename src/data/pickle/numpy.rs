@@ -1,7 +1,9 @@
 //! The constructors that a pickle may name, and what NumPy builds with them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use crate::data::numbers::Form;
 use crate::data::pickle::nodes::{Id, Node, Nodes};
 use crate::data::{Array, Dtype, Elements};
 
@@ -57,9 +59,9 @@ impl Constructor {
     }
 
     /// What the call with these arguments builds.
-    pub fn call<'a>(self, nodes: &Nodes<'a>, args: &[Id]) -> Result<Node<'a>, String> {
-        let args: Vec<&Node<'a>> = args.iter().map(|&id| nodes.get(id)).collect();
-        match (self, args.as_slice()) {
+    pub fn call(self, nodes: &mut Nodes, args: &[Id]) -> Result<Node, String> {
+        let seen: Vec<&Node> = args.iter().map(|&id| nodes.get(id)).collect();
+        match (self, seen.as_slice()) {
             (Constructor::Reconstruct, [Node::Constructor(Constructor::NdArray), _, _]) => {
                 Ok(Node::EmptyArray)
             }
@@ -73,17 +75,18 @@ impl Constructor {
                 Ok(Node::Type(Box::new(TypeBuilder { letters, big_endian })))
             }
             (Constructor::FromBuffer, [data, Node::Type(dtype), shape, order]) => {
-                let data = bytes(data).ok_or("the buffer of an array is not bytes")?;
+                bytes(data).ok_or("the buffer of an array is not bytes")?;
                 let fortran = match text(order).as_deref() {
                     Some("C") => false,
                     Some("F") => true,
                     _ => return Err("the order of an array is neither C nor F".into()),
                 };
-                array(nodes, shape, dtype, fortran, data)
+                let (shape, form) = (extents(nodes, shape)?, dtype.finish(nodes.narrow)?);
+                array(nodes, shape, form, fortran, args[0])
             }
             (Constructor::Scalar, [Node::Type(dtype), data]) => {
                 let data = bytes(data).ok_or("the bytes of a number are missing")?;
-                let array = Array::from_bytes(Vec::new(), dtype.finish()?, false, data)?;
+                let array = Array::from_bytes(Vec::new(), dtype.finish(false)?, false, data.to_vec())?;
                 Ok(match array.data {
                     Elements::Bool(v) => Node::Bool(v == [true]),
                     Elements::F32(_) | Elements::F64(_) => Node::Float(array.to_f64()[0]),
@@ -92,25 +95,46 @@ impl Constructor {
                     _ => Node::Int(array.to_f64()[0] as i64),
                 })
             }
-            (Constructor::Encode, [Node::Text(characters), coding]) => {
+            (Constructor::Encode, [Node::Text(_), coding]) => {
                 let coding = text(coding).unwrap_or_default();
                 if !matches!(&*coding, "latin1" | "latin-1" | "iso-8859-1") {
                     return Err(format!("bytes in the coding `{coding}`, latin1 expected"));
                 }
-                let bytes: Option<Vec<u8>> = characters.chars().map(|c| u8::try_from(c).ok()).collect();
-                Ok(Node::Bytes(Cow::Owned(bytes.ok_or("a character beyond latin1 in bytes")?)))
+                let characters = nodes.take_text(args[0]).ok_or("a text is missing")?;
+                Ok(Node::Bytes(latin1(characters).ok_or("a character beyond latin1 in bytes")?))
             }
             _ => Err(format!("`{}` is called with arguments it does not take", self.name())),
         }
     }
 }
 
+/// The bytes that the characters are in latin-1, in the memory of the text: none takes more there than here.
+fn latin1(characters: String) -> Option<Vec<u8>> {
+    let mut bytes = characters.into_bytes();
+    let (mut from, mut to) = (0, 0);
+    while let Some(&first) = bytes.get(from) {
+        let second = bytes.get(from + 1).copied().unwrap_or(0);
+        let (byte, length) = match first {
+            0..=0x7f => (first, 1),
+            // U+0080 to U+00FF.
+            0xc2 | 0xc3 => ((first << 6) | (second & 0x3f), 2),
+            _ => return None,
+        };
+        bytes[to] = byte;
+        (from, to) = (from + length, to + 1);
+    }
+    bytes.truncate(to);
+    bytes.shrink_to_fit();
+    Some(bytes)
+}
+
 /// Gives an object its state: the contents of an array, the byte order of a dtype.
-pub fn build<'a>(nodes: &mut Nodes<'a>, object: Id, state: Id, input: usize) -> Result<(), String> {
+pub fn build(nodes: &mut Nodes, object: Id, state: Id, input: usize) -> Result<(), String> {
     let Node::Tuple(state) = nodes.get(state) else {
         return Err("the state of an object is not a tuple".into());
     };
-    let state: Vec<&Node<'a>> = state.iter().map(|&id| nodes.get(id)).collect();
+    let ids = state.clone();
+    let state: Vec<&Node> = ids.iter().map(|&id| nodes.get(id)).collect();
     let built = match (nodes.get(object), state.as_slice()) {
         (Node::EmptyArray, [Node::Int(_), shape, Node::Type(dtype), fortran, data]) => {
             let fortran = match fortran {
@@ -118,8 +142,10 @@ pub fn build<'a>(nodes: &mut Nodes<'a>, object: Id, state: Id, input: usize) -> 
                 Node::Int(n) => *n != 0,
                 _ => return Err("the order of an array is not a truth value".into()),
             };
-            dtype.finish()?;
-            array(nodes, shape, dtype, fortran, bytes(data).ok_or("the contents of an array are not bytes")?)?
+            let form = dtype.finish(nodes.narrow)?;
+            bytes(data).ok_or("the contents of an array are not bytes")?;
+            let shape = extents(nodes, shape)?;
+            array(nodes, shape, form, fortran, ids[4])?
         }
         (Node::Type(dtype), [Node::Int(_), order, subarray, names, ..]) => {
             if !matches!((subarray, names), (Node::None, Node::None)) {
@@ -140,21 +166,15 @@ pub fn build<'a>(nodes: &mut Nodes<'a>, object: Id, state: Id, input: usize) -> 
 }
 
 impl TypeBuilder {
-    fn finish(&self) -> Result<(Dtype, bool), String> {
+    fn finish(&self, narrow: bool) -> Result<Form, String> {
         match Dtype::from_letters(&self.letters) {
-            Some(dtype) => Ok((dtype, self.big_endian)),
+            Some(dtype) => Ok(Form { dtype, big_endian: self.big_endian, narrow }),
             None => Err(format!("an array of dtype `{}`, which is not supported", self.letters)),
         }
     }
 }
 
-fn array<'a>(
-    nodes: &Nodes<'a>,
-    shape: &Node<'a>,
-    dtype: &TypeBuilder,
-    fortran: bool,
-    data: &[u8],
-) -> Result<Node<'a>, String> {
+fn extents(nodes: &Nodes, shape: &Node) -> Result<Vec<usize>, String> {
     let Node::Tuple(extents) = shape else { return Err("the shape of an array is not a tuple".into()) };
     let mut shape = Vec::with_capacity(extents.len());
     for &id in extents {
@@ -163,17 +183,23 @@ fn array<'a>(
             _ => return Err("an extent of an array is not a whole number from 0".into()),
         }
     }
-    Ok(Node::Array(Box::new(Array::from_bytes(shape, dtype.finish()?, fortran, data)?)))
+    Ok(shape)
 }
 
-fn bytes<'n>(node: &'n Node<'_>) -> Option<&'n [u8]> {
+/// An array of an object's bytes, which it takes over.
+fn array(nodes: &mut Nodes, shape: Vec<usize>, form: Form, fortran: bool, data: Id) -> Result<Node, String> {
+    let data = nodes.take_bytes(data).ok_or("the contents of an array are not bytes")?;
+    Ok(Node::Array(Arc::new(Array::from_bytes(shape, form, fortran, data)?)))
+}
+
+fn bytes(node: &Node) -> Option<&[u8]> {
     match node {
         Node::Bytes(bytes) | Node::OldString(bytes) => Some(bytes),
         _ => None,
     }
 }
 
-fn text<'n>(node: &'n Node<'_>) -> Option<Cow<'n, str>> {
+fn text(node: &Node) -> Option<Cow<'_, str>> {
     match node {
         Node::Text(text) => Some(Cow::Borrowed(text)),
         Node::OldString(bytes) => Some(String::from_utf8_lossy(bytes)),

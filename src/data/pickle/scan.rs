@@ -1,18 +1,26 @@
 //! The arguments that follow an opcode: lengths, numbers, lines, quoted text.
 
-use std::borrow::Cow;
+use std::io::{self, BufRead};
+
+use crate::data::open::{self, Stream};
+
+/// How many of the first bytes are kept, to say what a file looks like.
+const HEAD: usize = 64;
 
 /// The input and how far it has been read.
-#[derive(Debug)]
 pub struct Scanner<'a> {
-    input: &'a [u8],
+    input: Stream<'a>,
     at: usize,
+    head: Vec<u8>,
+    failed: Option<io::Error>,
 }
 
 impl<'a> Scanner<'a> {
     /// At the start of `input`.
-    pub fn new(input: &'a [u8]) -> Scanner<'a> {
-        Scanner { input, at: 0 }
+    pub fn new(mut input: Stream<'a>) -> Scanner<'a> {
+        // A failure comes again when the first byte is read.
+        let head = input.fill_buf().map(|first| first[..first.len().min(HEAD)].to_vec()).unwrap_or_default();
+        Scanner { input, at: 0, head, failed: None }
     }
 
     /// The offset of the next byte.
@@ -20,21 +28,25 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// The bytes of the whole input.
-    pub fn length(&self) -> usize {
-        self.input.len()
+    /// The first bytes.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// The input, and why it could not be read on if that was so.
+    pub fn into_input(self) -> (Stream<'a>, Option<io::Error>) {
+        (self.input, self.failed)
     }
 
     /// The next `n` bytes.
-    pub fn take(&mut self, n: u64) -> Result<&'a [u8], String> {
-        let left = &self.input[self.at..];
-        match usize::try_from(n).ok().and_then(|n| left.get(..n)) {
-            Some(bytes) => {
-                self.at += bytes.len();
-                Ok(bytes)
-            }
-            None => Err(format!("the pickle ends early: {n} bytes expected, {} left", left.len())),
+    pub fn take(&mut self, n: u64) -> Result<Vec<u8>, String> {
+        let (bytes, result) = open::read_up_to(&mut self.input, usize::try_from(n).unwrap_or(usize::MAX));
+        result.map_err(|reason| self.fail(reason))?;
+        if bytes.len() as u64 != n {
+            return Err(format!("the pickle ends early: {n} bytes expected, {} left", bytes.len()));
         }
+        self.at += bytes.len();
+        Ok(bytes)
     }
 
     /// The next byte.
@@ -43,31 +55,53 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next `width` bytes (at most 8) as a little-endian number.
-    pub fn unsigned(&mut self, width: u64) -> Result<u64, String> {
-        Ok(self.take(width)?.iter().rev().fold(0, |n, &byte| (n << 8) | u64::from(byte)))
+    pub fn unsigned(&mut self, width: usize) -> Result<u64, String> {
+        let mut bytes = [0; 8];
+        let mut found = 0;
+        while found < width {
+            match self.input.fill_buf() {
+                Ok([]) => return Err(format!("the pickle ends early: {width} bytes expected, {found} left")),
+                Ok(here) => {
+                    let count = here.len().min(width - found);
+                    bytes[found..found + count].copy_from_slice(&here[..count]);
+                    self.input.consume(count);
+                    found += count;
+                }
+                Err(reason) if reason.kind() == io::ErrorKind::Interrupted => {}
+                Err(reason) => return Err(self.fail(reason)),
+            }
+        }
+        self.at += width;
+        Ok(u64::from_le_bytes(bytes))
     }
 
     /// A byte string whose length stands before it in `width` bytes.
-    pub fn counted(&mut self, width: u64) -> Result<&'a [u8], String> {
+    pub fn counted(&mut self, width: usize) -> Result<Vec<u8>, String> {
         let length = self.unsigned(width)?;
         self.take(length)
     }
 
     /// A text whose length in bytes stands before it.
-    pub fn counted_text(&mut self, width: u64) -> Result<Cow<'a, str>, String> {
-        text(self.counted(width)?).map(Cow::Borrowed)
+    pub fn counted_text(&mut self, width: usize) -> Result<String, String> {
+        text(self.counted(width)?)
     }
 
     /// The bytes up to the end of the line, which is passed.
-    pub fn line(&mut self) -> Result<&'a [u8], String> {
-        let left = &self.input[self.at..];
-        let end = left.iter().position(|&byte| byte == b'\n').ok_or("the pickle ends within a line")?;
-        self.at += end + 1;
-        Ok(left[..end].strip_suffix(b"\r").unwrap_or(&left[..end]))
+    pub fn line(&mut self) -> Result<Vec<u8>, String> {
+        let mut line = Vec::new();
+        self.input.read_until(b'\n', &mut line).map_err(|reason| self.fail(reason))?;
+        self.at += line.len();
+        if line.pop() != Some(b'\n') {
+            return Err("the pickle ends within a line".into());
+        }
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        Ok(line)
     }
 
     /// A line of text.
-    pub fn text_line(&mut self) -> Result<&'a str, String> {
+    pub fn text_line(&mut self) -> Result<String, String> {
         text(self.line()?)
     }
 
@@ -78,12 +112,18 @@ impl<'a> Scanner<'a> {
             .parse()
             .map_err(|_| format!("`{:.40}` is not a number that fits", line.escape_debug().to_string()))
     }
+
+    fn fail(&mut self, reason: io::Error) -> String {
+        let what = reason.to_string();
+        self.failed = Some(reason);
+        what
+    }
 }
 
 /// Checks that the bytes are text.
-fn text(bytes: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(bytes)
-        .map_err(|error| format!("a text is not UTF-8 from its byte {}", error.valid_up_to()))
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    let wrong = |error: std::string::FromUtf8Error| error.utf8_error().valid_up_to();
+    String::from_utf8(bytes).map_err(|error| format!("a text is not UTF-8 from its byte {}", wrong(error)))
 }
 
 /// A two's complement number of any length that fits 64 bits.

@@ -6,15 +6,47 @@
 use crate::ir::{Buffer, Tensor};
 use crate::train::value::Call;
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 
-/// Bytes that are being written.
-#[derive(Default)]
-pub struct Out {
-    /// Those written.
-    pub bytes: Vec<u8>,
+/// Bytes that are being written: a few at a time, so that the copy of all places is never in memory at once.
+pub struct Out<'o> {
+    /// Those that have not gone on yet.
+    bytes: Vec<u8>,
+    to: &'o mut dyn Write,
+    failed: io::Result<()>,
     /// Calls written so far, by address: values may share one.
     pub(super) calls: HashMap<*const Call, u64>,
+}
+
+/// So many bytes go on together.
+const TOGETHER: usize = 1 << 16;
+
+impl<'o> Out<'o> {
+    /// Nothing so far.
+    pub fn new(to: &'o mut dyn Write) -> Out<'o> {
+        Out { bytes: Vec::new(), to, failed: Ok(()), calls: HashMap::new() }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() >= TOGETHER {
+            self.go_on();
+        }
+    }
+
+    fn go_on(&mut self) {
+        if self.failed.is_ok() {
+            self.failed = self.to.write_all(&self.bytes);
+        }
+        self.bytes.clear();
+    }
+
+    /// The last bytes go on: an error if some could not.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.go_on();
+        self.failed
+    }
 }
 
 /// Bytes that are being read.
@@ -26,7 +58,7 @@ pub struct In<'b> {
 /// What has a form in bytes.
 pub trait Bytes: Sized {
     /// Writes it.
-    fn put(&self, out: &mut Out);
+    fn put(&self, out: &mut Out<'_>);
     /// Reads it.
     fn get(from: &mut In<'_>) -> Option<Self>;
 }
@@ -53,8 +85,8 @@ impl<'b> In<'b> {
 macro_rules! plain {
     ($($type:ty),*) => {$(
         impl Bytes for $type {
-            fn put(&self, out: &mut Out) {
-                out.bytes.extend_from_slice(&self.to_le_bytes());
+            fn put(&self, out: &mut Out<'_>) {
+                out.put(&self.to_le_bytes());
             }
 
             fn get(from: &mut In<'_>) -> Option<Self> {
@@ -68,7 +100,7 @@ macro_rules! plain {
 plain!(u8, u32, i32, u64, i64, f32, f64);
 
 impl Bytes for usize {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         (*self as u64).put(out);
     }
 
@@ -78,7 +110,7 @@ impl Bytes for usize {
 }
 
 impl Bytes for bool {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         u8::from(*self).put(out);
     }
 
@@ -92,7 +124,7 @@ impl Bytes for bool {
 }
 
 impl<T: Bytes> Bytes for Vec<T> {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.len().put(out);
         self.iter().for_each(|item| item.put(out));
     }
@@ -104,7 +136,7 @@ impl<T: Bytes> Bytes for Vec<T> {
 }
 
 impl<T: Bytes> Bytes for Option<T> {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.is_some().put(out);
         self.iter().for_each(|item| item.put(out));
     }
@@ -115,7 +147,7 @@ impl<T: Bytes> Bytes for Option<T> {
 }
 
 impl<T: Bytes> Bytes for Arc<T> {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         T::put(self, out);
     }
 
@@ -125,7 +157,7 @@ impl<T: Bytes> Bytes for Arc<T> {
 }
 
 impl<A: Bytes, B: Bytes> Bytes for (A, B) {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.0.put(out);
         self.1.put(out);
     }
@@ -136,9 +168,9 @@ impl<A: Bytes, B: Bytes> Bytes for (A, B) {
 }
 
 impl Bytes for String {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.as_str().len().put(out);
-        out.bytes.extend_from_slice(self.as_bytes());
+        out.put(self.as_bytes());
     }
 
     fn get(from: &mut In<'_>) -> Option<Self> {
@@ -148,7 +180,7 @@ impl Bytes for String {
 }
 
 impl Bytes for Arc<str> {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.to_string().put(out);
     }
 
@@ -158,7 +190,7 @@ impl Bytes for Arc<str> {
 }
 
 impl Bytes for Tensor {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.ty.shape.put(out);
         match &*self.data {
             Buffer::F32(v) => (0u8, v).put_with(out),
@@ -185,11 +217,11 @@ impl Bytes for Tensor {
 /// A mark, then what it says follows.
 pub(super) trait Marked {
     /// Writes both.
-    fn put_with(&self, out: &mut Out);
+    fn put_with(&self, out: &mut Out<'_>);
 }
 
 impl<T: Bytes> Marked for (u8, &T) {
-    fn put_with(&self, out: &mut Out) {
+    fn put_with(&self, out: &mut Out<'_>) {
         self.0.put(out);
         self.1.put(out);
     }

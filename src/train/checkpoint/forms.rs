@@ -10,7 +10,7 @@ use crate::train::value::{Call, Value};
 use std::sync::{Arc, OnceLock};
 
 impl Bytes for Arc<Call> {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         let next = out.calls.len() as u64;
         let known = *out.calls.entry(Arc::as_ptr(self)).or_insert(next);
         known.put(out);
@@ -35,7 +35,7 @@ impl Bytes for Arc<Call> {
 }
 
 impl Bytes for Value {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         match self {
             Value::Number(v) => (0u8, v).put_with(out),
             Value::Bool(v) => (1u8, v).put_with(out),
@@ -76,7 +76,7 @@ impl Bytes for Value {
 }
 
 impl Bytes for Frame {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.phase.put(out);
         self.began.put(out);
         self.loops.put(out);
@@ -88,7 +88,7 @@ impl Bytes for Frame {
 }
 
 impl Bytes for Turns {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         (self.begun, self.of).put(out);
         match &self.elements {
             Elements::Range(first) => (0u8, first).put_with(out),
@@ -110,7 +110,7 @@ impl Bytes for Turns {
 }
 
 impl Bytes for Curves {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         (self.kept, self.epochs).put(out);
         self.last.put(out);
         self.phases.put(out);
@@ -125,7 +125,7 @@ impl Bytes for Curves {
 }
 
 impl Bytes for Series {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         self.name.put(out);
         self.points.put(out);
     }
@@ -136,7 +136,7 @@ impl Bytes for Series {
 }
 
 impl Bytes for Point {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         (self.epoch, self.within).put(out);
         (self.sum, self.count).put(out);
     }

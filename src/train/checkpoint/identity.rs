@@ -31,9 +31,8 @@ impl Identity {
             Precision::F32 => "f32",
             Precision::F64 => "f64",
         };
-        let named = |(at, resident): (usize, &crate::program::Resident)| {
-            (resident.name.to_string(), hash(&host.queue.resident(at)))
-        };
+        let named =
+            |(at, resident): (usize, &crate::program::Resident)| (resident.name.to_string(), hash(host, at));
         Identity {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: program.name.clone(),
@@ -109,10 +108,19 @@ fn text(program: &Program) -> String {
     print::print(&bare)
 }
 
-/// A hash of the elements' bits, to notice other data; not against malice.
-fn hash(tensor: &Tensor) -> u64 {
-    let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    let start = tensor.ty.shape.iter().fold(0, |h, extent| step(h, *extent as u64));
+/// Rows of which a copy is looked at at a time.
+const ROWS: usize = 256;
+
+/// A hash of the elements' bits of a resident array, to notice other data; not against malice.
+fn hash(host: &Host<'_>, resident: usize) -> u64 {
+    let shape = &host.module.residents[resident].ty.shape;
+    let start = shape.iter().fold(0, |h, extent| step(h, *extent as u64));
+    let Some(extent) = shape.first() else { return hashed(start, &host.queue.resident(resident)) };
+    let rows: Vec<usize> = (0..*extent).collect();
+    rows.chunks(ROWS).fold(start, |hash, rows| hashed(hash, &host.queue.rows(resident, rows)))
+}
+
+fn hashed(start: u64, tensor: &Tensor) -> u64 {
     match &*tensor.data {
         Buffer::F32(v) => v.iter().fold(start, |h, v| step(h, u64::from(v.to_bits()))),
         Buffer::F64(v) => v.iter().fold(start, |h, v| step(h, v.to_bits())),
@@ -121,8 +129,12 @@ fn hash(tensor: &Tensor) -> u64 {
     }
 }
 
+fn step(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+}
+
 impl Bytes for Identity {
-    fn put(&self, out: &mut Out) {
+    fn put(&self, out: &mut Out<'_>) {
         (self.version.clone(), self.name.clone()).put(out);
         (self.precision.clone(), self.seed).put(out);
         (self.hypers.clone(), self.data.clone()).put(out);

@@ -20,10 +20,11 @@ use super::log::Log;
 use super::place::Frame;
 use super::value::Value;
 use super::{Failure, Options};
-use crate::data::write_atomically;
+use crate::data::write_atomically_with;
 use crate::diag::{Diagnostic, codes};
 use crate::ir::Tensor;
 use sha2::{Digest, Sha256};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -74,28 +75,69 @@ impl Keeper {
     pub fn keep(&mut self, host: &mut Host<'_>) -> Result<(), Failure> {
         let Some(to) = &self.to else { return Ok(()) };
         self.kept = Some(Instant::now());
-        let identity = self.identity.get_or_insert_with(|| Identity::of(host, self.seed));
-        let mut out = Out::default();
-        identity.put(&mut out);
-        (self.before + self.began.map_or(0.0, |began| began.elapsed().as_secs_f64())).put(&mut out);
-        let position = &host.position;
-        (position.at, position.latest).put(&mut out);
-        (position.calls.clone(), host.drawn.clone()).put(&mut out);
-        position.frames.put(&mut out);
-        host.vars.put(&mut out);
-        (host.queue.calls(), host.queue.runs().to_vec()).put(&mut out);
-        let places: Vec<usize> = (0..host.module.places.len()).collect();
-        let places: Vec<Tensor> = host.queue.read(&places)?.into_iter().map(|(_, value)| value).collect();
-        places.put(&mut out);
-        log_position(host, &self.out).put(&mut out);
-        host.recorder().curves.put(&mut out);
-        let mut file = HEAD.to_vec();
-        file.extend_from_slice(&Sha256::digest(&out.bytes));
-        file.append(&mut out.bytes);
-        write_atomically(&to.path, &file).map_err(|error| {
+        let identity = &*self.identity.get_or_insert_with(|| Identity::of(host, self.seed));
+        let seconds = self.before + self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        // Once for the sum, which stands before the rest, and once for the file.
+        let mut sum = Summed::default();
+        put(identity, seconds, &self.out, host, &mut sum).expect("a sum takes all bytes");
+        let length = (HEAD.len() + SUM) as u64 + sum.length;
+        let sum = sum.sum.finalize();
+        let written = write_atomically_with(&to.path, length, |file| {
+            file.write_all(HEAD)?;
+            file.write_all(&sum)?;
+            put(identity, seconds, &self.out, host, file)
+        });
+        written.map_err(|error| {
             let told = Diagnostic::from(error);
             Failure::from(told.help("make room; the run can go on from the last checkpoint that was written"))
         })
+    }
+}
+
+/// Writes what a checkpoint holds, of a host whose queue is empty.
+fn put(
+    identity: &Identity,
+    seconds: f64,
+    folder: &Path,
+    host: &mut Host<'_>,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let mut all = Out::new(to);
+    let out = &mut all;
+    identity.put(out);
+    seconds.put(out);
+    let position = &host.position;
+    (position.at, position.latest).put(out);
+    (position.calls.clone(), host.drawn.clone()).put(out);
+    position.frames.put(out);
+    host.vars.put(out);
+    (host.queue.calls(), host.queue.runs().to_vec()).put(out);
+    // As a list of them, one after another.
+    host.module.places.len().put(out);
+    for place in 0..host.module.places.len() {
+        host.queue.place(place).put(out);
+    }
+    log_position(host, folder).put(out);
+    host.recorder().curves.put(out);
+    all.finish()
+}
+
+/// Counts bytes and sums them up.
+#[derive(Default)]
+struct Summed {
+    sum: Sha256,
+    length: u64,
+}
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sum.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

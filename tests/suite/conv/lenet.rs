@@ -17,7 +17,7 @@ fn costs(ties: &str, count: usize) -> Vec<f64> {
     let mut places = initial(&program, &module);
     let graph = module.steps.iter().find(|g| g.name == "learn").expect("a step called learn");
     let folder = Path::new("models/data/mnist");
-    let read = |name: &str| idx::read(&folder.join(name)).expect("the training set");
+    let read = |name: &str| idx::read(&folder.join(name), false).expect("the training set");
     let (images, digits) = (read("train-images-idx3-ubyte.gz"), read("train-labels-idx1-ubyte.gz"));
     let part = |k: usize| {
         let rows = k * BATCH..(k + 1) * BATCH;
