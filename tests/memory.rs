@@ -36,6 +36,17 @@ const PICKLED: &str = r#"data mnist {
 }
 "#;
 
+/// The same from wide numbers, of fewer still.
+const WIDE: &str = r#"data mnist {
+  images = npy("images.npy")
+  digits = npy("digits.npy")
+
+  data train { x[16_000, 784] = images[..16_000]; y[16_000]: int = digits[..16_000] }
+  data valid { x[2_000, 784] = images[16_000..18_000]; y[2_000]: int = digits[16_000..18_000] }
+  data test  { x[2_000, 784] = images[18_000..]; y[2_000]: int = digits[18_000..] }
+}
+"#;
+
 /// A row of the table that `--timings` prints.
 #[derive(Debug)]
 struct Row {
@@ -92,6 +103,12 @@ fn pickle(arrays: &[(u16, u16, &str)]) -> Vec<u8> {
     }
     out.extend(b"t.");
     out
+}
+
+/// An `.npy` file of a type and shape.
+fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+    [b"\x93NUMPY\x01\x00", (header.len() as u16).to_le_bytes().as_slice(), header.as_bytes(), bytes].concat()
 }
 
 /// Runs a program for a while after its data are read. What was held until then, and since.
@@ -152,5 +169,17 @@ fn the_arrays_of_a_pickle_are_in_memory_once() {
     let splits: Vec<(u16, u16, &str)> =
         [24_000, 3_000, 3_000].iter().flat_map(|rows| [(*rows, 784, "f4"), (*rows, 1, "i4")]).collect();
     std::fs::write(folder.path().join("splits"), pickle(&splits)).expect("a file can be written");
+    check(folder.path(), "logistic_regression.dl", &[]);
+}
+
+#[test]
+fn wide_numbers_are_rounded_as_they_are_read() {
+    let folder = folder(WIDE);
+    let images: Vec<u8> =
+        pixels(20_000 * 784).iter().flat_map(|v| (f64::from(*v) / 256.0).to_le_bytes()).collect();
+    let digits: Vec<u8> = (0..20_000).map(|at| (at % 10) as u8).collect();
+    let write = |name, bytes| std::fs::write(folder.path().join(name), bytes).expect("a file can be written");
+    write("images.npy", npy("<f8", "20000, 784", &images));
+    write("digits.npy", npy("|u1", "20000,", &digits));
     check(folder.path(), "logistic_regression.dl", &[]);
 }

@@ -189,6 +189,11 @@ impl Elements {
         }
     }
 
+    /// Takes the numbers from `at` on away. Their memory goes back to the system on the way, so that they are there once.
+    pub fn split_off(&mut self, at: usize) -> Elements {
+        map_each!(self, v => tail(v, at))
+    }
+
     /// The float64 numbers in `bytes` as float32, each rounded once; otherwise the same.
     pub fn narrowed(big_endian: bool, bytes: Vec<u8>) -> Elements {
         Elements::F32(if big_endian {
@@ -343,6 +348,20 @@ fn shortened<T>(v: &mut Vec<T>, count: usize) {
     }
 }
 
+/// Moves numbers from `at` on to memory of their own, from the last to the first.
+fn tail<T: Copy + Default>(v: &mut Vec<T>, at: usize) -> Vec<T> {
+    let mut moved = vec![T::default(); v.len() - at];
+    let run = (moved.len() / 16).max(WORTH / size_of::<T>());
+    let mut end = v.len();
+    while end > at {
+        let from = end.saturating_sub(run).max(at);
+        moved[from - at..end - at].copy_from_slice(&v[from..end]);
+        shortened(v, from);
+        end = from;
+    }
+    moved
+}
+
 /// Bytes as numbers, from the last to the first: what has been taken is given back.
 fn decoded<T: Copy + Default, const N: usize>(mut bytes: Vec<u8>, of: impl Fn([u8; N]) -> T) -> Vec<T> {
     let count = bytes.len() / N;
@@ -377,6 +396,9 @@ mod tests {
         let narrow = Elements::F32(reals.iter().map(|x| *x as f32).collect());
         assert_eq!(Elements::narrowed(false, reals.iter().flat_map(|x| x.to_le_bytes()).collect()), narrow);
         assert_eq!(Elements::narrowed(true, reals.iter().flat_map(|x| x.to_be_bytes()).collect()), narrow);
+        let mut shorter = Elements::I32(numbers.clone());
+        assert_eq!(shorter.split_off(699_999), Elements::I32(numbers[699_999..].to_vec()));
+        assert_eq!(shorter.split_off(4), Elements::I32(numbers[4..699_999].to_vec()));
         let mut shorter = Elements::I32(numbers.clone());
         for count in [700_000, 300_000, 5, 0] {
             shorter.shorten(count);

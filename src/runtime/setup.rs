@@ -3,7 +3,7 @@
 use super::draw;
 use super::raw::{self, Files};
 use super::rows::{self, Leaves};
-use super::view::Loaded;
+use super::view::{self, Loaded};
 use crate::diag::{Diagnostic, Problems};
 use crate::ir::{LeafKind, Module, Tensor};
 use crate::program::{Elem, Precision, Program};
@@ -63,6 +63,7 @@ fn read(program: &Program, module: &Module, folder: &Path) -> Result<Vec<Option<
             }
         }
         files.forget(|_, _| false);
+        view::part(&mut loaded);
         todo = later;
     }
     if problems.is_empty() { Ok(loaded) } else { Err(problems) }

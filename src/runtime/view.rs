@@ -106,6 +106,37 @@ impl Loaded {
     }
 }
 
+/// Gives parts of one array that nothing else holds, and that do not overlap, memory of their own: the splits of a
+/// data set, each of which then goes its way alone.
+pub fn part(all: &mut [Option<Loaded>]) {
+    let mut views: Vec<&mut View> = Vec::new();
+    for loaded in all.iter_mut().flatten() {
+        if let From::File(view) = &mut loaded.from {
+            views.push(view);
+        }
+    }
+    // Those of one array together, the last part first.
+    views.sort_by_key(|view| (Arc::as_ptr(&view.array) as usize, std::cmp::Reverse(view.start)));
+    for group in views.chunk_by_mut(|a, b| Arc::ptr_eq(&a.array, &b.array)) {
+        let end = |view: &View| view.start + view.shape.iter().product::<usize>();
+        let apart = group.windows(2).all(|pair| end(pair[1]) <= pair[0].start);
+        if group.len() < 2 || !apart || Arc::strong_count(&group[0].array) != group.len() {
+            continue;
+        }
+        let none = Arc::new(Array { shape: vec![0], data: Elements::U8(Vec::new()) });
+        let mut arrays: Vec<Arc<Array>> =
+            group.iter_mut().map(|view| std::mem::replace(&mut view.array, Arc::clone(&none))).collect();
+        arrays.truncate(1);
+        let Some(mut whole) = arrays.pop().and_then(Arc::into_inner) else {
+            unreachable!("nothing else holds it")
+        };
+        for view in group {
+            let data = whole.data.split_off(view.start);
+            (view.array, view.start) = (Arc::new(Array { shape: vec![data.len()], data }), 0);
+        }
+    }
+}
+
 /// The numbers in an element type of the IR.
 pub fn converted(numbers: &Elements, dtype: DType) -> Result<Buffer, DataError> {
     Ok(match dtype {
@@ -124,4 +155,29 @@ pub fn converted(numbers: &Elements, dtype: DType) -> Result<Buffer, DataError> 
             }
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_an_array_come_apart_and_hold_the_same() {
+        let loaded = |ranges: &[Range<usize>]| -> Vec<Option<Loaded>> {
+            let numbers = (0..20).map(|at| at as f32).collect();
+            let array = Arc::new(Array::new(vec![10, 2], Elements::F32(numbers)).unwrap());
+            let part = |range: &Range<usize>| {
+                let ty = Type::new(DType::F32, vec![range.len(), 2]);
+                Some(View::of(&array).slice_first(range.clone()).unwrap().load(&ty).unwrap())
+            };
+            ranges.iter().map(part).collect()
+        };
+        for ranges in [vec![0..5, 7..10, 5..6], vec![1..5, 4..10], vec![3..3, 3..4, 0..3]] {
+            let mut parts = loaded(&ranges);
+            part(&mut parts);
+            let whole =
+                |all: &[Option<Loaded>]| -> Vec<Tensor> { all.iter().flatten().map(Loaded::whole).collect() };
+            assert_eq!(whole(&parts), whole(&loaded(&ranges)), "{ranges:?}");
+        }
+    }
 }
