@@ -108,9 +108,9 @@ impl Machine {
         self.team.threads()
     }
 
-    /// Makes the calls of all jobs in order, up to the first that raises the fault word.
-    pub fn run(&mut self, jobs: &[Job<'_>], arrays: &mut Arrays) -> Outcome {
-        let barrier = Barrier::new(self.team.threads());
+    /// Makes the calls of all jobs in order, up to the first that raises the fault word; on so many of the threads.
+    pub fn run(&mut self, jobs: &[Job<'_>], arrays: &mut Arrays, threads: usize) -> Outcome {
+        let barrier = Barrier::new(threads.clamp(1, self.team.threads()));
         let mut held: Vec<Held> = Vec::new();
         for job in jobs {
             let of = self.prepare(job, &barrier, arrays, &mut held);
@@ -119,7 +119,7 @@ impl Machine {
         let contexts: Vec<Vec<usize>> =
             held.iter_mut().map(|of| of.contexts.iter_mut().map(Block::address).collect()).collect();
         let done: Vec<AtomicUsize> = jobs.iter().map(|_| AtomicUsize::new(0)).collect();
-        self.team.run(&|thread| {
+        self.team.run(barrier.threads(), &|thread| {
             for ((job, contexts), done) in jobs.iter().zip(&contexts).zip(&done) {
                 let (step, context) = (job.code.step(), contexts[thread] as *mut u64);
                 // SAFETY: the context is this thread's own and has the layout of the code; `prepare` has
@@ -145,7 +145,7 @@ impl Machine {
         arrays: &mut Arrays,
         before: &mut [Held],
     ) -> Held {
-        let (step, threads) = (job.step, self.team.threads());
+        let (step, threads) = (job.step, barrier.threads());
         assert!(step.arena <= self.arena.len() && step.scratch <= self.scratch[0].len(), "{}", step.name);
         let slot = |ty: &Type| Block::new(ty.bytes().next_multiple_of(LINE) * job.calls);
         let value = |arg: &Argument| match arg {

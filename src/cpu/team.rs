@@ -36,12 +36,16 @@ impl Team {
         self.threads
     }
 
-    /// Runs `work` on every thread with the thread's number, and comes back when all have.
-    pub fn run(&self, work: &(dyn Fn(usize) + Sync)) {
-        match &self.pool {
+    /// Runs `work` on the first so many threads with the thread's number, and comes back when all have.
+    pub fn run(&self, threads: usize, work: &(dyn Fn(usize) + Sync)) {
+        match self.pool.as_ref().filter(|_| threads > 1) {
             None => work(0),
             Some(pool) => pool.in_place_scope(|scope| {
-                scope.spawn_broadcast(|_, at| work(at.index() + 1));
+                scope.spawn_broadcast(move |_, at| {
+                    if at.index() + 1 < threads {
+                        work(at.index() + 1);
+                    }
+                });
                 work(0);
             }),
         }
@@ -75,6 +79,11 @@ impl Barrier {
             verdict: AtomicU32::new(0),
             fault: Alone::default(),
         }
+    }
+
+    /// For how many threads it is.
+    pub fn threads(&self) -> usize {
+        self.threads as usize
     }
 
     /// The word that compiled code makes non-zero on a fault.
@@ -114,7 +123,7 @@ mod tests {
             let team = Team::new(threads);
             let barrier = Barrier::new(threads);
             let count = AtomicUsize::new(0);
-            team.run(&|_| {
+            team.run(threads, &|_| {
                 for turn in 1..=200 {
                     count.fetch_add(1, Ordering::Relaxed);
                     assert!(!barrier.wait());
@@ -131,7 +140,7 @@ mod tests {
         for late in 0..50 {
             let barrier = Barrier::new(3);
             let left = [const { AtomicUsize::new(0) }; 3];
-            team.run(&|thread| {
+            team.run(3, &|thread| {
                 for turn in 0.. {
                     if thread == 1 && turn == late {
                         barrier.fault_word().store(1, Ordering::Relaxed);

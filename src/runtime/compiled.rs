@@ -2,6 +2,7 @@
 
 use super::device::{Arg, Device, Entry, Ran};
 use super::interpreter::leaf_value;
+use super::pace::Pace;
 use super::setup::Ready;
 use crate::cpu::Isa;
 use crate::cpu::emit::{self, Code};
@@ -11,6 +12,7 @@ use crate::ir::interp::{self, Fault};
 use crate::ir::{DType, Graph, LeafKind, Module, Tensor, Type};
 use crate::kernel::{Home, Layout, Step};
 use crate::program::{PlaceId, ResidentId};
+use std::time::Instant;
 
 /// Compiled steps as a device. A step is compiled when it is first called.
 #[derive(Debug)]
@@ -25,7 +27,13 @@ pub struct CompiledDevice<'a> {
     /// How each place lies.
     layouts: Vec<Layout>,
     machine: Machine,
+    /// How fast each step is.
+    paces: Vec<Pace>,
 }
+
+/// Calls, and seconds, of a queue from which its time says something of its step.
+const SEVERAL: usize = 4;
+const LONG: f64 = 2e-3;
 
 impl<'a> CompiledDevice<'a> {
     /// A device at the start of a run. `steps` are the module's, by its indices.
@@ -64,6 +72,7 @@ impl<'a> CompiledDevice<'a> {
             isa,
             arrays: Arrays { places: places.collect(), residents: residents.collect() },
             machine: Machine::new(threads, &steps),
+            paces: vec![Pace::default(); steps.len()],
             steps,
             layouts,
         }
@@ -112,7 +121,17 @@ impl Device for CompiledDevice<'_> {
             reports: &reports[entry.step],
         };
         let jobs: Vec<Job<'_>> = queue.iter().map(job).collect();
-        let outcome = self.machine.run(&jobs, &mut self.arrays);
+        let calls: usize = queue.iter().map(|entry| entry.count).sum();
+        let alike = queue.iter().all(|entry| entry.step == queue[0].step) && calls >= SEVERAL;
+        let pace = &mut self.paces[queue[0].step];
+        let alone = alike && self.machine.threads() > 1 && pace.alone();
+        let threads = if alone { 1 } else { self.machine.threads() };
+        let began = Instant::now();
+        let outcome = self.machine.run(&jobs, &mut self.arrays, threads);
+        let time = began.elapsed().as_secs_f64();
+        if alike && time >= LONG {
+            pace.took(alone, time / calls as f64);
+        }
         let fault = outcome.fault.map(|(entry, call)| queue[entry].call(call));
         let fault = fault.map(|entry| self.explain(&entry, &outcome.reports, base));
         Ran { reports: outcome.reports, fault }

@@ -18,6 +18,7 @@ pub mod interpreter;
 pub mod memory;
 pub mod non_finite;
 pub mod numbers;
+mod pace;
 pub mod raw;
 pub mod rows;
 pub mod setup;

@@ -97,7 +97,7 @@ pub fn compiled(step: &Step, code: &Code, start: &Start, calls: usize, threads: 
     let types = report_types(step);
     let job = Job { step, code, calls, run: start.run, args, reports: &types };
     let mut machine = Machine::new(threads, std::slice::from_ref(step));
-    let outcome = machine.run(&[job], &mut arrays);
+    let outcome = machine.run(&[job], &mut arrays, threads);
     let places = arrays.places.iter().zip(&start.places).enumerate().map(|(at, (block, t))| {
         let layout = layout(step, at);
         let held = layout.elements(&t.ty.shape).expect("it is in memory");
