@@ -1,45 +1,55 @@
 //! Whether a team is worth its threads: where another program takes one's core, the others wait for it at every
 //! barrier, and one thread alone may be faster. Which bits come out does not depend on it.
 
-/// The team is left when it takes more than this share of one thread's time, ...
+/// The team has lost a queue when it takes more than this share of one thread's time, ...
 const LOSES: f64 = 0.95;
-/// ... and taken again when it takes less than this, ...
-const WINS: f64 = 0.85;
-/// ... which is tried again after so many queues.
-const PATIENCE: u32 = 16;
+/// ... and is left when it has lost so many in a row: one is late now and then.
+const LOSSES: u32 = 3;
+/// One thread works for a queue, then for two, four and more until the team wins again, but never for more.
+const PATIENCE: u32 = 32;
 
 /// How long a call of one step takes, as measured last.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
+    /// Queues so far. The first meets cold memory, and says nothing.
+    queues: u32,
     alone: Option<f64>,
     together: Option<f64>,
-    /// How many queues one thread has done since the team was left; none while it is at work.
-    left: Option<u32>,
+    /// How many queues in a row the team has lost.
+    losses: u32,
+    /// Queues that one thread has yet to do.
+    left: u32,
+    /// How many it was given last.
+    given: u32,
 }
 
 impl Pace {
     /// Whether the next queue is one thread's.
     pub fn alone(&self) -> bool {
-        match self.left {
-            Some(queues) => queues % PATIENCE != PATIENCE - 1,
-            // One queue says what one thread takes.
-            None => self.together.is_some() && self.alone.is_none(),
-        }
+        // One queue says what one thread takes.
+        self.left > 0 || (self.together.is_some() && self.alone.is_none())
     }
 
     /// What a queue took, in seconds a call.
     pub fn took(&mut self, alone: bool, time: f64) {
-        if alone {
-            self.alone = Some(time)
-        } else {
-            self.together = Some(time)
+        self.queues = self.queues.saturating_add(1);
+        if self.queues == 1 {
+            return;
         }
-        self.left = self.left.map(|queues| queues.wrapping_add(1));
-        let (Some(one), Some(team)) = (self.alone, self.together) else { return };
-        match self.left {
-            None if team > LOSES * one => self.left = Some(0),
-            Some(_) if !alone && team < WINS * one => self.left = None,
-            None | Some(_) => {}
+        if alone {
+            self.alone = Some(time);
+            self.left = self.left.saturating_sub(1);
+            return;
+        }
+        self.together = Some(time);
+        if self.alone.is_none_or(|one| time < LOSES * one) {
+            (self.losses, self.given) = (0, 0);
+            return;
+        }
+        self.losses += 1;
+        if self.losses >= LOSSES {
+            self.given = (2 * self.given).clamp(1, PATIENCE);
+            self.left = self.given;
         }
     }
 }
@@ -61,21 +71,22 @@ mod tests {
 
     #[test]
     fn a_team_that_wins_works() {
-        let course = course(|_| 0.6, 100);
+        // A cold start and a queue that is late now and then are no reason.
+        let course = course(|at| if at == 0 || at % 10 == 7 { 3.0 } else { 0.6 }, 100);
         assert_eq!(course.iter().filter(|alone| **alone).count(), 1);
-        assert!(!course[0] && course[1] && !course[2]);
+        assert!(!course[0] && !course[1] && course[2] && !course[3]);
     }
 
     #[test]
     fn a_team_that_loses_is_left_and_tried_now_and_then() {
         let course = course(|_| 1.4, 100);
         let together = course.iter().filter(|alone| !**alone).count();
-        assert!((2..=8).contains(&together), "{course:?}");
+        assert!((5..=15).contains(&together), "{course:?}");
     }
 
     #[test]
     fn a_team_that_recovers_is_taken_again() {
         let course = course(|at| if at < 20 { 1.5 } else { 0.55 }, 100);
-        assert!(course[10] && course[50..].iter().all(|alone| !*alone), "{course:?}");
+        assert!(course[12] && course[60..].iter().all(|alone| !*alone), "{course:?}");
     }
 }
