@@ -1,6 +1,6 @@
 //! The pieces of a graph: for each value that is kept, what it goes through and what it reads.
 
-use super::access::{Access, Position, Source, Walk, identity, plain};
+use super::access::{Access, Position, Source, Walk, identity};
 use super::full::full;
 use super::owner::{self, owner_axis};
 use super::sinks::{self, Sink, Target};
@@ -228,16 +228,20 @@ fn across(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
 fn at_once(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
     let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
     let results: usize = graph.ty(id).shape.iter().product();
+    let rank = graph.ty(id).rank();
+    let none_kept = vec![false; graph.nodes.len()];
     let data = |operand: usize| {
-        let input = below_views(graph, graph.inputs(id)[operand]);
-        let Op::Leaf(leaf) = graph.op(input) else { return false };
-        let elements: usize = graph.ty(input).shape.iter().product();
-        let examples = graph.ty(input).shape.first() == Some(terms);
-        let plain = spec.operands[operand].iter().all(|at| plain(at).is_some());
-        graph.leaves[*leaf].kind == LeafKind::Arg
-            && examples
-            && plain
-            && owner::read_once(results, elements, *terms)
+        let input = graph.inputs(id)[operand];
+        let Op::Leaf(leaf) = graph.op(below_views(graph, input)) else { return false };
+        let leaf = &graph.leaves[*leaf];
+        let mut walk = Walk::new(graph, &none_kept);
+        walk.read(input, &operand_at(spec, operand));
+        // Examples come first, and are what is summed over.
+        let by_examples =
+            |read: &Access| read.along.first() == Some(&Some(rank)) && read.along.iter().all(Option::is_some);
+        leaf.kind == LeafKind::Arg
+            && walk.found.iter().all(by_examples)
+            && owner::read_once(results, leaf.ty.elements(), *terms)
     };
     (0..2).any(data).then_some(0)
 }

@@ -46,8 +46,15 @@ pub fn may_be_lanes(graph: &Graph, id: NodeId, axis: usize) -> bool {
 
 /// Whether there may be gaps between the planes of pictures: nothing looks at several as one.
 pub fn may_have_gaps(graph: &Graph, id: NodeId) -> bool {
+    let rank = graph.ty(id).rank();
     let mut users = graph.ids().filter(|user| graph.inputs(*user).contains(&id));
-    graph.ty(id).rank() >= 4 && users.all(|user| !matches!(graph.op(user), Op::Reshape | Op::StopGradient))
+    let apart = |user| match graph.op(user) {
+        Op::Reshape | Op::StopGradient => false,
+        // A cell is read by its position in the plane.
+        Op::WindowPick { windows, .. } => windows.size.len() + 2 <= rank,
+        _ => true,
+    };
+    rank >= 4 && users.all(apart)
 }
 
 /// Whether all that reads a value through reshapes leaves an axis where it is.

@@ -120,7 +120,8 @@ fn of_place(place: usize) -> impl Fn(&Leaf) -> bool {
     move |leaf| leaf.kind == LeafKind::Place && leaf.index == place
 }
 
-/// Whether a graph goes through one of some leaves as if it lay unbroken in memory: as a reshape does.
+/// Whether a graph goes through one of some leaves as if it lay unbroken in memory: as a reshape does, or a
+/// search in a window.
 fn unbroken(graph: &Graph, is: &dyn Fn(&Leaf) -> bool) -> bool {
     let found =
         |id: NodeId| matches!(graph.op(below_views(graph, id)), Op::Leaf(leaf) if is(&graph.leaves[*leaf]));
@@ -129,6 +130,8 @@ fn unbroken(graph: &Graph, is: &dyn Fn(&Leaf) -> bool) -> bool {
             let input = graph.inputs(id)[0];
             same_but_for_ones(&graph.ty(input).shape, &graph.ty(id).shape).is_none() && found(input)
         }
+        // A cell is read by its position in the plane.
+        Op::WindowPick { .. } => found(graph.inputs(id)[1]),
         Op::Scan(scan) => {
             let (scanned, captured) = graph.inputs(id)[scan.carried..].split_at(scan.scanned);
             let inside = |leaf: &Leaf| match leaf.kind {

@@ -33,7 +33,8 @@ pub fn reports(graph: &Graph, leaves: Leaves) -> Result<Vec<Tensor>, Fault> {
 fn by_runs(graph: &Graph, leaves: Leaves, run: usize) -> Result<Vec<Tensor>, Fault> {
     let count = graph.reports.len();
     let starts = vec![None; leaves.raws.len()];
-    let mut setup = Setup { graph, leaves, last: last_needed(graph), whole: BTreeMap::new(), starts, run };
+    let mut setup =
+        Setup { graph, leaves, last: last_needed(graph), whole: BTreeMap::new(), starts, broken: false, run };
     let mut done: Vec<Tensor> = Vec::with_capacity(count);
     for at in 0..count {
         let root = graph.reports[at].value;
@@ -72,6 +73,8 @@ struct Setup<'a> {
     /// For each array of a file, the first element that the run under way took of it: the runs before need only those
     /// below. Where it is taken in several places, the one furthest behind.
     starts: Vec<Option<usize>>,
+    /// Whether the run under way began within a row, which the run before needs again.
+    broken: bool,
     /// Elements of a run.
     run: usize,
 }
@@ -168,6 +171,7 @@ impl Setup<'_> {
                 let from = inputs[0];
                 let width = graph.ty(from).shape[1..].iter().product::<usize>();
                 let first = elements.start / width;
+                self.broken |= !elements.start.is_multiple_of(width);
                 let around = self.rows(from, first..elements.end.div_ceil(width))?;
                 let (start, end) = (elements.start - first * width, elements.end - first * width);
                 if start == 0 && end == around.data.len() {
@@ -224,7 +228,8 @@ impl Setup<'_> {
 
     /// Gives back what the runs before the one just done, and later reports, do not need.
     fn give_back(&mut self, report: usize) {
-        for id in self.graph.ids() {
+        let broken = std::mem::take(&mut self.broken);
+        for id in self.graph.ids().filter(|_| !broken) {
             let Op::Leaf(at) = self.graph.op(id) else { continue };
             let leaf = &self.graph.leaves[*at];
             if leaf.kind != LeafKind::Raw || self.last[id.index()] != Some(report) {
@@ -268,7 +273,7 @@ mod tests {
     use crate::ir::{Builder, Compare, Reduce};
 
     /// A file's array of 24 rows of 6, and what a setup may make of it.
-    fn setup() -> (Graph, Leaves) {
+    fn setup(only: Option<usize>) -> (Graph, Leaves) {
         let mut b = Builder::new("setup");
         let file = Type::new(DType::F32, vec![24, 6]);
         let x = b.leaf(LeafKind::Raw, 0, "x", file.clone());
@@ -292,7 +297,8 @@ mod tests {
         let one = b.constant(DType::F32, 1.5);
         let roots = [train, valid, odd, chosen, turned, train, none, one, x, both];
         let mut graph = b.graph;
-        for value in roots {
+        let roots = roots.into_iter().chain([flat]).enumerate();
+        for (_, value) in roots.filter(|(at, _)| only.is_none_or(|only| only == *at)) {
             graph.reports.push(crate::ir::Report { name: "r".into(), value, span: None });
         }
         // In the file it begins behind two other rows.
@@ -305,15 +311,18 @@ mod tests {
 
     #[test]
     fn rows_are_those_of_the_interpreter_whatever_the_run() {
-        let (graph, leaves) = setup();
-        let whole = interp::run(&graph, &|leaf| match leaf.kind {
-            LeafKind::Raw => leaves.raws[0].as_ref().unwrap().whole(),
-            _ => leaves.drawn[0].clone().unwrap(),
-        });
-        let expected = whole.unwrap().reports;
-        for run in [1, 6, 13, 40, RUN] {
-            let (graph, leaves) = setup();
-            assert_eq!(by_runs(&graph, leaves, run).unwrap(), expected, "runs of {run}");
+        // All of them, and each alone: what nothing later needs is given back on the way.
+        for only in [None].into_iter().chain((0..11).map(Some)) {
+            let (graph, leaves) = setup(only);
+            let whole = interp::run(&graph, &|leaf| match leaf.kind {
+                LeafKind::Raw => leaves.raws[0].as_ref().unwrap().whole(),
+                _ => leaves.drawn[0].clone().unwrap(),
+            });
+            let expected = whole.unwrap().reports;
+            for run in [1, 6, 13, 16, 40, RUN] {
+                let (graph, leaves) = setup(only);
+                assert_eq!(by_runs(&graph, leaves, run).unwrap(), expected, "{only:?}, runs of {run}");
+            }
         }
     }
 }

@@ -78,14 +78,15 @@ impl Keeper {
         let identity = &*self.identity.get_or_insert_with(|| Identity::of(host, self.seed));
         let seconds = self.before + self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
         // Once for the sum, which stands before the rest, and once for the file.
+        let log = log_position(host, &self.out);
         let mut sum = Summed::default();
-        put(identity, seconds, &self.out, host, &mut sum).expect("a sum takes all bytes");
+        put(identity, seconds, &log, host, &mut sum).expect("a sum takes all bytes");
         let length = (HEAD.len() + SUM) as u64 + sum.length;
         let sum = sum.sum.finalize();
         let written = write_atomically_with(&to.path, length, |file| {
             file.write_all(HEAD)?;
             file.write_all(&sum)?;
-            put(identity, seconds, &self.out, host, file)
+            put(identity, seconds, &log, host, file)
         });
         written.map_err(|error| {
             let told = Diagnostic::from(error);
@@ -98,7 +99,7 @@ impl Keeper {
 fn put(
     identity: &Identity,
     seconds: f64,
-    folder: &Path,
+    log: &LogPosition,
     host: &mut Host<'_>,
     to: &mut dyn Write,
 ) -> io::Result<()> {
@@ -117,7 +118,7 @@ fn put(
     for place in 0..host.module.places.len() {
         host.queue.place(place).put(out);
     }
-    log_position(host, folder).put(out);
+    log.put(out);
     host.recorder().curves.put(out);
     all.finish()
 }
