@@ -10,7 +10,7 @@
 //! thread.
 //!
 //! Which axis owns a value, how long its blocks are, and which sums are divided into blocks is said by
-//! shapes ([`owner`]) and by which operand is a place, so that the order of a sum does not depend on what it is
+//! shapes ([`owner`]) and by which operand is a place or an argument, so that the order of a sum does not depend on what it is
 //! fused with.
 
 pub mod access;

@@ -197,7 +197,7 @@ fn sparse<T: Real>(case: Case) {
     let (b_step, c_row) = (n + slack, n + slack);
     let at = |i: usize, t: usize| i * a_row + t * a_step;
     let mut a: Vec<T> = numbers.many(at(m, k) + 1);
-    let share = |i: usize, t: usize| [0, 30, 38, 42, 100][(case.seed as usize + i / 64 + 3 * (t / 64)) % 5];
+    let share = |i: usize, t: usize| [0, 30, 48, 52, 100][(case.seed as usize + i / 64 + 3 * (t / 64)) % 5];
     for (i, t) in (0..m).flat_map(|i| (0..k).map(move |t| (i, t))) {
         if numbers.next() % 100 >= share(i, t) {
             a[at(i, t)] = T::of(if numbers.next().is_multiple_of(2) { 0.0 } else { -0.0 });

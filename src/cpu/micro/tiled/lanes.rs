@@ -236,19 +236,24 @@ pub(super) unsafe fn thin<V, const TERMS: usize, const VECTORS: usize, const MAS
     }
 }
 
+/// The widest code of a table, by its number of vectors, that so many columns fill but for a part of the last vector,
+/// and how many lanes of that are meant. A table has narrow ones first; the first is of one vector.
+pub(super) fn widest<K>(table: &[K], vectors: fn(&K) -> usize, columns: usize, lanes: usize) -> (&K, usize) {
+    let widest = table.iter().rev().find(|k| vectors(k) <= columns.div_ceil(lanes)).unwrap_or(&table[0]);
+    let before = (vectors(widest) - 1) * lanes;
+    (widest, lanes.min(columns - before))
+}
+
 /// Goes through the rows for as many columns at a time as the widest of a table has, or those that are left.
 unsafe fn product_of_few_terms<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Thin<T>]) {
     let mut column = 0;
     while column < s.n as usize {
-        let left = s.n as usize - column;
-        let widest = table.iter().rev().find(|t| t.vectors <= left.div_ceil(lanes)).unwrap_or(&table[0]);
-        let width = left.min(widest.vectors * lanes);
-        let tail = width - (widest.vectors - 1) * lanes;
+        let (thin, tail) = widest(table, |thin| thin.vectors, s.n as usize - column, lanes);
         let (b, c) = (s.b.wrapping_add(column), s.c.wrapping_add(column));
         let run = Run { args: Lanes { b, c, ..*s }, tiles: s.m as usize, next: [0; 3], tail };
         // SAFETY: the caller's promise; what lies beyond the last column is masked out.
-        unsafe { widest.run[s.k as usize - 1][usize::from(tail < lanes)](&run) };
-        column += width;
+        unsafe { thin.run[s.k as usize - 1][usize::from(tail < lanes)](&run) };
+        column += (thin.vectors - 1) * lanes + tail;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The product with the outputs as lanes and few numbers of the left operand that count, for any register.
 
-use super::lanes::{self, Kernel, Thin, ended, load, store};
+use super::lanes::{self, Kernel, Thin, ended, load, store, widest};
 use super::register::Register;
 use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::kernel::zeros::{BLOCK, left_out};
@@ -277,14 +277,11 @@ unsafe fn blocks<T: Copy>(s: &Lanes<T>, width: usize, dense: Dense<'_, T>, spars
 unsafe fn few<T: Copy>(s: &Lanes<T>, marks: &[u64; BLOCK], lanes: usize, table: &[Rows<T>]) {
     let mut column = 0;
     while column < s.n as usize {
-        let left = s.n as usize - column;
-        let widest = table.iter().rev().find(|t| t.vectors <= left.div_ceil(lanes)).unwrap_or(&table[0]);
-        let width = left.min(widest.vectors * lanes);
-        let tail = width - (widest.vectors - 1) * lanes;
+        let (rows, tail) = widest(table, |rows| rows.vectors, s.n as usize - column, lanes);
         let (b, c) = (s.b.wrapping_add(column), s.c.wrapping_add(column));
         let run = Run { args: Lanes { b, c, ..*s }, marks, tail };
         // SAFETY: the caller's promise; what lies beyond the last column is masked out.
-        unsafe { widest.run[usize::from(tail < lanes)](&run) };
-        column += width;
+        unsafe { rows.run[usize::from(tail < lanes)](&run) };
+        column += (rows.vectors - 1) * lanes + tail;
     }
 }
