@@ -8,7 +8,7 @@ use super::run::IsaName;
 use crate::compile::Built;
 use crate::cpu::{asm, emit};
 use crate::fuse::pieces::summed;
-use crate::fuse::{Cluster, Fused, Piece, What, owner, print as names};
+use crate::fuse::{Cluster, Fused, Piece, Share, What, owner, print as names};
 use crate::ir::{Graph, Op};
 use crate::kernel::{Order, Product, Step, Stmt, cost, print};
 use crate::program::Program;
@@ -115,11 +115,12 @@ fn step_text(graph: &Graph, built: &Built, code: Option<&emit::Code>, sources: &
 /// What is to be said of a kernel before its text.
 fn about(text: &mut String, step: &Step, kernel: usize, graph: &Graph, fused: &Fused, cluster: &Cluster) {
     let cost = cost::of_kernel(step, kernel);
-    let owner = match cluster.owner {
-        Some(o) => {
+    let owner = match cluster.share {
+        Share::Blocks(o) => {
             format!("each thread owns a run of blocks of {} along an axis of {}", o.unit, o.extent)
         }
-        None => "one thread does it alone".to_owned(),
+        Share::First | Share::Turns => "one thread does it alone".to_owned(),
+        Share::Each => "each thread does it for itself".to_owned(),
     };
     let _ = writeln!(text, "# {}: {owner}", step.kernels[kernel].name);
     let _ = writeln!(

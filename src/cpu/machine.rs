@@ -207,7 +207,7 @@ impl Machine {
             Home::Place(at) => whole(&mut arrays.places[at]),
             Home::Resident(at) => whole(&mut arrays.residents[at]),
             Home::Arena(at) => part(&mut self.arena, at),
-            Home::Scratch(at) => part(&mut self.scratch[thread], at),
+            Home::Own(at) | Home::Scratch(at) => part(&mut self.scratch[thread], at),
             Home::Run => still(run, 4),
             Home::Report(at) => slot(&mut held.slots[at], &job.reports[at], 0),
             Home::Arg(at) => match &job.args[at] {

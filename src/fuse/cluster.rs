@@ -1,28 +1,28 @@
-//! Pieces gathered in clusters, first come, first served.
+//! Pieces gathered in clusters, first come, first served, and clusters in phases.
 
 use super::access::Source;
 use super::chains::move_to_sinks;
+use super::meeting::Meeting;
 use super::owner::unit;
 use super::pieces::pieces;
 use super::sinks::Sink;
-use super::{Apart, Cluster, Owner, Piece, What};
+use super::small::{Small, is_small, small};
+use super::{Apart, Cluster, Owner, Piece, Share, What};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
 use std::collections::BTreeMap;
-
-/// Turns that one thread may do alone, elementwise and in products.
-const SMALL: usize = 8192;
-const SMALL_PRODUCT: usize = 65_536;
 
 /// The pieces in order, gathered; or a value that must be kept in memory first.
 pub fn cluster(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Result<(Vec<Piece>, Vec<Cluster>), NodeId> {
     let mut pieces = pieces(graph, sinks, stored);
     order_sinks(&mut pieces, sinks)?;
     move_to_sinks(graph, sinks, stored, &mut pieces);
-    let mut at = Gathering { graph, homes: BTreeMap::new(), of: Vec::new(), clusters: Vec::new() };
+    let small = small(graph, &pieces);
+    let mut at = Gathering { graph, small, homes: BTreeMap::new(), of: Vec::new(), clusters: Vec::new() };
     for nth in 0..pieces.len() {
         at.place(&mut pieces, nth);
     }
-    Ok((pieces, at.clusters))
+    let clusters = at.in_order();
+    Ok((pieces, clusters))
 }
 
 /// Brings sinks into an order in which each place is read by the others before it is written.
@@ -67,9 +67,10 @@ fn order_sinks(pieces: &mut Vec<Piece>, sinks: &[Sink]) -> Result<(), NodeId> {
     Ok(())
 }
 
-/// Clusters so far.
+/// Clusters so far, in the order in which they were opened.
 struct Gathering<'a> {
     graph: &'a Graph,
+    small: Small,
     /// The piece that writes each source.
     homes: BTreeMap<Source, usize>,
     /// The cluster of each piece.
@@ -77,27 +78,54 @@ struct Gathering<'a> {
     clusters: Vec<Cluster>,
 }
 
+/// The earlier pieces that a piece meets.
+struct Met {
+    /// Which, and how.
+    all: Vec<(usize, Meeting)>,
+    /// The first phase that may be thought of.
+    floor: usize,
+}
+
 impl Gathering<'_> {
     /// Finds the first cluster that a piece may join, or opens one.
     fn place(&mut self, pieces: &mut [Piece], nth: usize) {
-        let first = self.earliest(pieces, nth);
+        let met = self.met(pieces, nth);
+        let (share, owner) = self.of_its_own(&pieces[nth], nth);
+        let phase = self.phase(pieces, &met, (share, owner));
+        let mut order: Vec<usize> = (0..self.clusters.len()).collect();
+        order.retain(|c| self.clusters[*c].phase >= met.floor);
+        order.sort_by_key(|c| self.rank(*c));
         let mut apart = Vec::new();
-        for cluster in first..self.clusters.len() {
-            match self.fits(pieces, nth, cluster) {
+        for cluster in order {
+            if !worthwhile((share, phase), &self.clusters[cluster], self.small.in_blocks[nth]) {
+                let large = self.clusters[cluster].share == Share::First && share != Share::Each;
+                apart.extend(large.then_some((cluster, Apart::Large)));
+                continue;
+            }
+            match self.fits(pieces, nth, cluster, &met) {
                 Ok(owner) => return self.join(pieces, nth, cluster, owner),
                 Err(reason) => apart.push((cluster, reason)),
             }
         }
-        let piece = &pieces[nth];
-        let alone = self.is_small(piece) || matches!(piece.what, What::Loop(..));
-        let owner = piece.ownable.first().copied().filter(|_| !alone);
-        let extent = owner.map(|axis| piece.extents[axis]);
-        self.clusters.push(Cluster {
-            pieces: Vec::new(),
-            owner: extent.map(|extent| Owner { extent, unit: unit(extent) }),
-            apart,
-        });
+        self.clusters.push(Cluster { pieces: Vec::new(), share, phase, apart });
         self.join(pieces, nth, self.clusters.len() - 1, owner);
+    }
+
+    /// Who would compute a piece that joins no cluster, and the axis that is then the owner's.
+    fn of_its_own(&self, piece: &Piece, nth: usize) -> (Share, Option<usize>) {
+        if matches!(piece.what, What::Loop(..)) {
+            return (Share::Turns, None);
+        }
+        if self.small.for_each[nth] {
+            return (Share::Each, None);
+        }
+        match piece.ownable.first().filter(|_| !is_small(self.graph, piece)) {
+            None => (Share::First, None),
+            Some(axis) => {
+                let extent = piece.extents[*axis];
+                (Share::Blocks(Owner { extent, unit: unit(extent) }), Some(*axis))
+            }
+        }
     }
 
     fn join(&mut self, pieces: &mut [Piece], nth: usize, cluster: usize, owner: Option<usize>) {
@@ -123,98 +151,122 @@ impl Gathering<'_> {
         }
     }
 
-    fn is_small(&self, piece: &Piece) -> bool {
-        let product = match piece.what {
-            What::Value(id) => matches!(self.graph.op(id), Op::Contract(_)),
-            What::Partial(_) => return false,
-            What::Joined(_) | What::Sink(_) | What::Enter(..) | What::Loop(..) => false,
-        };
-        piece.turns() <= if product { SMALL_PRODUCT } else { SMALL }
-    }
-
-    fn is_loop(&self, pieces: &[Piece], cluster: usize) -> bool {
-        matches!(pieces[self.clusters[cluster].pieces[0]].what, What::Loop(..))
-    }
-
-    /// The first cluster in which all that a piece needs has been computed before or is computed there.
-    fn earliest(&self, pieces: &[Piece], nth: usize) -> usize {
+    fn met(&self, pieces: &[Piece], nth: usize) -> Met {
         let piece = &pieces[nth];
-        let mut first = 0;
-        // The sums that are added to one place are best computed together.
-        let parts = pieces[nth + 1..].iter().take_while(|p| piece.over.is_some() && p.over == piece.over);
-        for read in piece.reads.iter().chain(parts.flat_map(|p| &p.reads)) {
+        let mut all = Vec::new();
+        let mut floor = 0;
+        for read in &piece.reads {
             if let Some(home) = self.homes.get(&read.source) {
-                let cluster = self.of[*home];
-                first = first.max(cluster + usize::from(self.is_loop(pieces, cluster)));
+                all.push((*home, Meeting::read(&pieces[*home], read.source, &read.along)));
             }
         }
-        let after = |first: &mut usize, other: usize, apart: bool| {
-            let apart = apart || self.is_loop(pieces, self.of[other]);
-            *first = (*first).max(self.of[other] + usize::from(apart));
-        };
+        // The sums that are added to one place are best computed together.
+        let parts = pieces[nth + 1..].iter().take_while(|p| piece.over.is_some() && p.over == piece.over);
+        for read in parts.flat_map(|p| &p.reads) {
+            if let Some(home) = self.homes.get(&read.source) {
+                floor = floor.max(self.clusters[self.of[*home]].phase);
+            }
+        }
         let leaf = piece.over;
         let is_place = leaf.is_some_and(|leaf| self.graph.leaves[leaf].kind == LeafKind::Place);
         for (other, earlier) in pieces[..nth].iter().enumerate() {
-            // A loop comes after all that its carried values start from.
-            if let (What::Enter(scan, _), What::Loop(of, _)) = (&earlier.what, &piece.what)
-                && scan == of
-            {
-                after(&mut first, other, true);
+            match (&earlier.what, &piece.what) {
+                // A loop comes after all that its carried values start from, and after other loops.
+                (What::Enter(scan, _), What::Loop(of, _)) if scan == of => {
+                    all.push((other, Meeting::of_all(Apart::Scan)));
+                }
+                (What::Loop(..), What::Loop(..)) => all.push((other, Meeting::of_all(Apart::Scan))),
+                _ => {}
             }
             if is_place && earlier.checks {
-                after(&mut first, other, true);
+                all.push((other, Meeting::of_all(Apart::Checked)));
             }
-            if leaf.is_some_and(|leaf| earlier.reads.iter().any(|r| r.source == Source::Leaf(leaf))) {
-                after(&mut first, other, false);
-            }
+            let reads =
+                earlier.reads.iter().filter(|r| leaf.is_some_and(|leaf| r.source == Source::Leaf(leaf)));
+            all.extend(reads.map(|r| (other, Meeting::over(leaf.unwrap_or(0), &r.along))));
         }
-        first
+        let phases = all.iter().map(|(other, _)| self.clusters[self.of[*other]].phase);
+        let floor = phases.fold(floor, usize::max);
+        Met { all, floor }
+    }
+
+    /// The first phase in which a cluster of its own could compute a piece.
+    fn phase(&self, pieces: &[Piece], met: &Met, own: (Share, Option<usize>)) -> usize {
+        let after = |(other, meeting): &(usize, Meeting)| {
+            let cluster = &self.clusters[self.of[*other]];
+            let one = meeting.in_one_thread((cluster.share, pieces[*other].owner), own);
+            cluster.phase + usize::from(!one)
+        };
+        met.all.iter().map(after).fold(met.floor, usize::max)
     }
 
     /// With which owner axis a piece may join a cluster, or why it may not.
-    fn fits(&self, pieces: &[Piece], nth: usize, cluster: usize) -> Result<Option<usize>, Apart> {
+    fn fits(&self, pieces: &[Piece], nth: usize, cluster: usize, met: &Met) -> Result<Option<usize>, Apart> {
         let piece = &pieces[nth];
-        if self.is_loop(pieces, cluster) || matches!(piece.what, What::Loop(..)) {
-            return Err(Apart::Scan);
-        }
-        let Some(owner) = self.clusters[cluster].owner else {
-            return if self.is_small(piece) { Ok(None) } else { Err(Apart::Large) };
-        };
-        let mut reason = Apart::OtherAxis;
-        for axis in piece.ownable.iter().copied().filter(|a| piece.extents[*a] == owner.extent) {
-            match self.crosses(pieces, nth, cluster, axis) {
-                None => return Ok(Some(axis)),
-                Some(apart) => reason = apart,
+        match self.clusters[cluster].share {
+            _ if matches!(piece.what, What::Loop(..)) => Err(Apart::Scan),
+            Share::Turns => Err(Apart::Scan),
+            Share::First | Share::Each => self.stops(pieces, met, cluster, None).map_or(Ok(None), Err),
+            Share::Blocks(owner) => {
+                let mut reason = Apart::OtherAxis;
+                for axis in piece.ownable.iter().copied().filter(|a| piece.extents[*a] == owner.extent) {
+                    match self.stops(pieces, met, cluster, Some(axis)) {
+                        None => return Ok(Some(axis)),
+                        Some(apart) => reason = apart,
+                    }
+                }
+                Err(reason)
             }
         }
-        Err(reason)
     }
 
-    /// What keeps a piece with this owner axis from being computed block by block with a cluster.
-    fn crosses(&self, pieces: &[Piece], nth: usize, cluster: usize, axis: usize) -> Option<Apart> {
-        let piece = &pieces[nth];
-        for read in &piece.reads {
-            let Some(home) = self.homes.get(&read.source).filter(|home| self.of[**home] == cluster) else {
-                continue;
-            };
-            let held = &pieces[*home];
-            let aligned = match (read.source, held.owner) {
-                (Source::Node(_), Some(owner)) if owner < held.outer => read.along[owner] == Some(axis),
-                (Source::Node(_) | Source::Partial(_) | Source::Leaf(_), _) => false,
-            };
-            if !aligned {
-                return Some(Apart::Across(read.source));
-            }
-        }
-        let leaf = piece.over?;
-        for other in self.clusters[cluster].pieces.iter().map(|p| &pieces[*p]) {
-            let reads = other.reads.iter().filter(|r| r.source == Source::Leaf(leaf));
-            for read in reads {
-                if read.along[axis].is_none() || read.along[axis] != other.owner {
-                    return Some(Apart::StillRead(leaf));
-                }
-            }
-        }
-        None
+    /// What keeps a piece with this owner axis from being computed with a cluster.
+    fn stops(&self, pieces: &[Piece], met: &Met, cluster: usize, axis: Option<usize>) -> Option<Apart> {
+        let Cluster { share, phase, .. } = self.clusters[cluster];
+        let stops = |(other, meeting): &&(usize, Meeting)| {
+            let theirs = &self.clusters[self.of[*other]];
+            let one = || meeting.in_one_thread((theirs.share, pieces[*other].owner), (share, axis));
+            theirs.phase == phase && !(self.rank(self.of[*other]) <= self.rank(cluster) && one())
+        };
+        met.all.iter().find(stops).map(|(_, meeting)| meeting.reason)
+    }
+
+    /// Where a cluster stands in the order: within a phase, what each thread needs comes first, and loops last, as
+    /// there are barriers inside.
+    fn rank(&self, cluster: usize) -> (usize, usize, usize) {
+        let Cluster { share, phase, .. } = self.clusters[cluster];
+        let within = match share {
+            Share::Each => 0,
+            Share::First | Share::Blocks(_) => 1,
+            Share::Turns => 2,
+        };
+        (phase, within, cluster)
+    }
+
+    /// The clusters in the order they run in.
+    fn in_order(self) -> Vec<Cluster> {
+        let mut order: Vec<usize> = (0..self.clusters.len()).collect();
+        order.sort_by_key(|cluster| self.rank(*cluster));
+        let place = |cluster: usize| order.iter().position(|c| *c == cluster).expect("each has its place");
+        let moved = |cluster: &usize| {
+            let apart = self.clusters[*cluster].apart.iter().map(|(c, reason)| (place(*c), *reason));
+            Cluster { apart: apart.collect(), ..self.clusters[*cluster].clone() }
+        };
+        order.iter().map(moved).collect()
+    }
+}
+
+/// Whether a piece should join a cluster rather than open one of its own, where it could: work that is divided always, for
+/// what a block leaves in the cache; small work if that makes nothing wait longer for it, as where it is read by blocks only.
+fn worthwhile((own, phase): (Share, usize), cluster: &Cluster, in_blocks: bool) -> bool {
+    match (own, cluster.share) {
+        (Share::Each, Share::Each) => cluster.phase <= phase,
+        (Share::Each, Share::Blocks(_)) => cluster.phase < phase,
+        (Share::First, Share::First) => cluster.phase <= phase,
+        (Share::First, Share::Blocks(_)) => in_blocks || cluster.phase <= phase,
+        (Share::Blocks(_), Share::Blocks(_)) => true,
+        (_, Share::Turns) | (Share::Turns, _) => true,
+        (Share::Each, Share::First) | (Share::First | Share::Blocks(_), Share::Each) => false,
+        (Share::Blocks(_), Share::First) => false,
     }
 }

@@ -5,9 +5,12 @@
 //! used), or carries one out of the graph: a place's new value, a report. A cluster has an owner axis,
 //! whose blocks the team of threads divides. A piece may join a cluster if everything it reads from
 //! there it reads at its own position along the owner axis: then a block of the whole cluster is
-//! computed by one thread without waiting, its values still in the cache. Clusters run one after
-//! another with a barrier between; small pieces without such an axis are gathered in clusters of one
-//! thread.
+//! computed by one thread without waiting, its values still in the cache.
+//!
+//! A step goes through phases, with a barrier from one to the next: a cluster stands in the first phase in which
+//! all that it needs is there or comes from the same thread ([`meeting`]). Small pieces without an owner axis are
+//! done by the first thread; where all threads need what they give, each thread does them for itself, which
+//! takes no longer and saves a barrier ([`small`]).
 //!
 //! Which axis owns a value, how long its blocks are, and which sums are divided into blocks is said by
 //! shapes ([`owner`]) and by which operand is a place or an argument, so that the order of a sum does not depend on what it is
@@ -17,10 +20,12 @@ pub mod access;
 pub mod chains;
 mod cluster;
 pub mod full;
+mod meeting;
 pub mod owner;
 pub mod pieces;
 pub mod print;
 pub mod sinks;
+mod small;
 pub mod stored;
 pub mod zeros;
 
@@ -41,6 +46,8 @@ pub struct Fused {
     pub sinks: Vec<Sink>,
     /// For each node whether its value is kept in memory.
     pub stored: Vec<bool>,
+    /// Whether all wait for all before the next call begins, or the next turn of the scan whose body it is.
+    pub closed: bool,
 }
 
 /// What a piece computes.
@@ -108,10 +115,35 @@ impl Piece {
 pub struct Cluster {
     /// Indices of pieces, in the order they are computed in.
     pub pieces: Vec<usize>,
-    /// The owner axis; none: one thread does it, or it is a loop.
-    pub owner: Option<Owner>,
-    /// For each cluster before this one, from the last that its first piece could have joined, why it did not.
+    /// Who computes it.
+    pub share: Share,
+    /// Between which barriers it stands.
+    pub phase: usize,
+    /// For each cluster before this one that its first piece could have joined, why it did not.
     pub apart: Vec<(usize, Apart)>,
+}
+
+/// Who computes a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// The team divides the blocks of an axis.
+    Blocks(Owner),
+    /// The first thread.
+    First,
+    /// Each thread all of it, for itself.
+    Each,
+    /// All threads go through the turns of a scan.
+    Turns,
+}
+
+impl Share {
+    /// The axis whose blocks are divided.
+    pub fn owner(self) -> Option<Owner> {
+        match self {
+            Share::Blocks(owner) => Some(owner),
+            Share::First | Share::Each | Share::Turns => None,
+        }
+    }
 }
 
 /// The axis whose blocks the team divides.
@@ -136,11 +168,15 @@ pub enum Apart {
     Scan,
     /// It changes a place that a piece of the cluster reads at other positions.
     StillRead(usize),
+    /// It changes a place, which must wait until all lookups of the cluster have gone well.
+    Checked,
 }
 
 /// Divides a graph's work.
 pub fn fuse(graph: &Graph) -> Fused {
-    fuse_sinks(graph, sinks::of_step(graph))
+    let mut fused = fuse_sinks(graph, sinks::of_step(graph));
+    fused.closed = meeting::closed(graph, &fused);
+    fused
 }
 
 /// Divides the work of a graph with these sinks. A place whose new value cannot be written while old
@@ -150,7 +186,7 @@ fn fuse_sinks(graph: &Graph, sinks: Vec<Sink>) -> Fused {
     loop {
         let stored = stored::stored(graph, &sinks, &forced);
         match cluster::cluster(graph, &sinks, &stored) {
-            Ok((pieces, clusters)) => return Fused { pieces, clusters, sinks, stored },
+            Ok((pieces, clusters)) => return Fused { pieces, clusters, sinks, stored, closed: true },
             Err(node) => {
                 assert!(!forced.contains(&node), "a kept value can always be written at the end");
                 forced.push(node);

@@ -6,7 +6,7 @@ use super::owner::{self, owner_axis};
 use super::sinks::{self, Sink, Target};
 use super::stored::{below_views, needed};
 use super::{Piece, What, fuse_sinks};
-use crate::ir::op::{Affine, Contract};
+use crate::ir::op::{Affine, Contract, Scan};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
 
 /// All pieces of a graph, operands before users, sinks last.
@@ -18,7 +18,7 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
             // The scan's own piece gives them.
             Op::Result(_) => {}
             Op::Scan(scan) => {
-                for carried in 0..scan.carried {
+                for carried in (0..scan.carried).filter(|carried| starts(scan, *carried)) {
                     found.push(copy(graph, stored, What::Enter(id, carried), graph.inputs(id)[carried]));
                 }
                 found.push(scan_piece(graph, stored, &needed, id));
@@ -156,6 +156,15 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             walk.looks_up = true;
             one(walk, [&shape[..], &searched].concat(), preferred(shape, |a| !axes.contains(&a)))
         }
+        Op::Transpose { perm } => {
+            walk.compute(id, &identity(rank));
+            // By the blocks in which it is taken on the other side: so a thread turns what it has written.
+            let owned = owner_axis(&graph.ty(inputs[0]).shape);
+            let first = (0..rank).find(|a| Some(perm[*a]) == owned);
+            let mut ownable = preferred(shape, |_| true);
+            ownable.sort_by_key(|axis| Some(*axis) != first);
+            one(walk, shape.clone(), ownable)
+        }
         Op::RandomBits { .. } => {
             inputs.iter().for_each(|input| walk.read(*input, &[]));
             one(walk, shape.clone(), preferred(shape, |_| true))
@@ -292,6 +301,20 @@ fn scan_piece(graph: &Graph, stored: &[bool], needed: &[bool], id: NodeId) -> Pi
     let checks = body.pieces.iter().any(|p| p.checks);
     let what = What::Loop(id, Box::new(body));
     Piece { checks, ..finish(what, Vec::new(), 0, Vec::new(), walk) }
+}
+
+/// Whether what a carried value starts from is read: by a turn or, where there is none, as the result.
+fn starts(scan: &Scan, carried: usize) -> bool {
+    let body = &scan.body;
+    let is_leaf = |id: NodeId| match body.op(id) {
+        Op::Leaf(leaf) => {
+            let leaf = &body.leaves[*leaf];
+            leaf.kind == LeafKind::Carried && leaf.index == carried
+        }
+        _ => false,
+    };
+    let by_nodes = || body.ids().any(|id| body.inputs(id).iter().any(|input| is_leaf(*input)));
+    scan.turns == 0 || by_nodes() || body.reports.iter().any(|report| is_leaf(report.value))
 }
 
 /// Which results of a scan are read.

@@ -1,6 +1,6 @@
 //! The text of a division: clusters with their pieces, and why they are apart.
 
-use super::{Apart, Fused, Piece, Source, Target, What};
+use super::{Apart, Fused, Piece, Share, Source, Target, What};
 use crate::ir::{Graph, NodeId};
 use std::fmt::Write;
 
@@ -14,11 +14,16 @@ pub fn print(graph: &Graph, fused: &Fused) -> String {
 fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize) {
     let pad = "  ".repeat(depth);
     for (nth, cluster) in fused.clusters.iter().enumerate() {
-        let owner = match cluster.owner {
-            Some(owner) => format!("blocks of {} along {}", owner.unit, owner.extent),
-            None => "one thread".to_owned(),
+        let share = match cluster.share {
+            Share::Blocks(owner) => format!("blocks of {} along {}", owner.unit, owner.extent),
+            Share::First => "one thread".to_owned(),
+            Share::Each => "each thread".to_owned(),
+            Share::Turns => "turns".to_owned(),
         };
-        let _ = writeln!(text, "{pad}cluster {nth}: {owner}");
+        if nth > 0 && cluster.phase != fused.clusters[nth - 1].phase {
+            let _ = writeln!(text, "{pad}barrier");
+        }
+        let _ = writeln!(text, "{pad}cluster {nth}: {share}");
         for (other, apart) in &cluster.apart {
             let _ = writeln!(text, "{pad}  apart from {other}: {}", reason(graph, *apart));
         }
@@ -30,6 +35,9 @@ fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize)
                 write_clusters(text, &scan.body, body, depth + 2);
             }
         }
+    }
+    if fused.closed {
+        let _ = writeln!(text, "{pad}barrier");
     }
 }
 
@@ -74,5 +82,6 @@ pub fn reason(graph: &Graph, apart: Apart) -> String {
         Apart::StillRead(leaf) => {
             format!("changes {}, which is read there at other positions", graph.leaves[leaf].name)
         }
+        Apart::Checked => "changes a place, when something there may yet fail".to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use super::access::same_but_for_ones;
 use super::full::{full, needless};
 use super::sinks::Sink;
 use crate::ir::op::{Binary, Ties, Unary};
+use crate::ir::types::Scalar;
 use crate::ir::{Graph, LeafKind, NodeId, Op};
 
 /// Operations from which a value with several users is computed once.
@@ -227,6 +228,22 @@ fn is_map(op: &Op) -> bool {
 
 /// Whether an operation on whole numbers has no result for some operands.
 pub fn may_fail(graph: &Graph, id: NodeId) -> bool {
-    let Op::Binary(f) = graph.op(id) else { return false };
-    matches!(f, Binary::FloorDiv | Binary::Mod | Binary::Pow) && !graph.ty(id).dtype.is_real()
+    let (Op::Binary(f), [_, right]) = (graph.op(id), graph.inputs(id)) else { return false };
+    if graph.ty(id).dtype.is_real() {
+        return false;
+    }
+    match (f, constant(graph, *right)) {
+        (Binary::FloorDiv | Binary::Mod, by) => by.is_none_or(|by| by == 0),
+        (Binary::Pow, power) => power.is_none_or(|power| power < 0),
+        _ => false,
+    }
+}
+
+/// The whole number that a node is everywhere, if it is written down.
+fn constant(graph: &Graph, id: NodeId) -> Option<i32> {
+    match graph.op(id) {
+        Op::Const(Scalar::Int(value)) => Some(*value),
+        Op::Broadcast { .. } => constant(graph, graph.inputs(id)[0]),
+        _ => None,
+    }
 }

@@ -35,7 +35,7 @@ pub struct Access<'a> {
 pub fn accesses<'a>(kernel: &'a Kernel, turns: &[usize]) -> Vec<Access<'a>> {
     let (ranges, known) = (Ranges::new(turns), BTreeMap::new());
     let mut walk = Walk { kernel, ranges, loops: Vec::new(), known, found: Vec::new() };
-    if let Some(owner) = &kernel.owner {
+    if let Some(owner) = kernel.owner() {
         walk.ranges.enter(owner.var, &Extent::fixed(owner.extent), owner.unit);
     }
     walk.body(&kernel.body);
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
     }
 
     fn known(&self, op: &Op) -> Option<Known> {
-        let owner = self.kernel.owner.as_ref()?;
+        let owner = self.kernel.owner()?;
         let divided = |a: &Val, by: i64| match self.known.get(a) {
             // Two blocks' first indices are so far apart that their quotients differ.
             Some(Known::Owner(times)) if by > 0 && times.saturating_mul(owner.unit as i64) >= by => {
@@ -208,7 +208,7 @@ impl<'a> Walk<'a> {
         if self.ranges.never() || reach.iter().any(none) {
             return;
         }
-        let owner = self.kernel.owner.as_ref();
+        let owner = self.kernel.owner();
         self.found.push(Access {
             stmt,
             buffer,

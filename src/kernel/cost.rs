@@ -18,7 +18,7 @@ pub struct Cost {
     pub written: u64,
 }
 
-/// What one run of a kernel costs, in each turn of the loops around it the same. The scratch counts nothing.
+/// What one run of a kernel costs, in each turn of the loops around it the same. A thread's own memory counts nothing.
 pub fn of_kernel(step: &Step, kernel: usize) -> Cost {
     let turns = order::turns(step, kernel);
     let kernel = &step.kernels[kernel];
@@ -33,7 +33,7 @@ pub fn of_kernel(step: &Step, kernel: usize) -> Cost {
         let sizes = spans.iter().map(|(buffer, (low, high))| {
             let buffer = &step.buffers[*buffer as usize];
             match buffer.home {
-                Home::Scratch(_) => 0,
+                Home::Own(_) | Home::Scratch(_) => 0,
                 Home::Arg(_)
                 | Home::Place(_)
                 | Home::Resident(_)
@@ -53,7 +53,7 @@ pub fn of_step(step: &Step) -> Cost {
     items(&step.order, &each)
 }
 
-/// How many barriers a call of a step crosses, the one at its end among them.
+/// How many barriers a call of a step crosses.
 pub fn barriers(step: &Step) -> usize {
     fn of(items: &[Item]) -> usize {
         let one = |item: &Item| match item {
@@ -63,7 +63,7 @@ pub fn barriers(step: &Step) -> usize {
         };
         items.iter().map(one).sum()
     }
-    of(&step.order) + 1
+    of(&step.order)
 }
 
 fn items(order: &[Item], each: &[Cost]) -> Cost {
@@ -93,7 +93,7 @@ fn span(step: &Step, turns: &[usize], access: &Access) -> (i64, i64) {
 
 fn flops(kernel: &Kernel) -> u64 {
     let mut count = Count { vars: vec![0; kernel.vars] };
-    match &kernel.owner {
+    match kernel.owner() {
         Some(Owner { var, extent, unit, .. }) => {
             count.looped(&[(*var, Extent::fixed(*extent))], *unit, &|count| count.body(&kernel.body))
         }

@@ -17,7 +17,7 @@ pub struct Mentioned {
 /// What a kernel mentions.
 pub fn of(kernel: &Kernel) -> Mentioned {
     let mut found = Mentioned::default();
-    if let Some(owner) = &kernel.owner {
+    if let Some(owner) = kernel.owner() {
         found.var(owner.var);
     }
     found.body(&kernel.body);

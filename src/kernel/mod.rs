@@ -51,13 +51,14 @@ pub struct Step {
     pub buffers: Vec<Buffer>,
     /// The kernels.
     pub kernels: Vec<Kernel>,
-    /// What runs when. After the last item there is a barrier.
+    /// What runs when. Calls follow each other without a barrier, but for one that stands at the end; all threads
+    /// wait for all after the last call of a run.
     pub order: Vec<Item>,
     /// Number of counters of [`Item::Loop`]s.
     pub counters: usize,
     /// Bytes of the arena, which the team shares.
     pub arena: usize,
-    /// Bytes of the scratch that each thread has to itself.
+    /// Bytes of the memory that each thread has to itself.
     pub scratch: usize,
 }
 
@@ -99,7 +100,9 @@ pub enum Home {
     Run,
     /// At that byte of the arena.
     Arena(usize),
-    /// At that byte of the thread's own scratch; nothing survives from block to block.
+    /// At that byte of the thread's own memory, where what [`Share::Each`] kernels write stays for the call.
+    Own(usize),
+    /// At that byte of the thread's own memory too; nothing survives from block to block.
     Scratch(usize),
 }
 
@@ -128,14 +131,35 @@ pub enum Item {
 pub struct Kernel {
     /// Its name: `learn.2`.
     pub name: String,
-    /// The axis whose blocks the team divides; none: the first thread does it alone.
-    pub owner: Option<Owner>,
+    /// Who does it.
+    pub share: Share,
     /// The type of each value, by [`Val`].
     pub values: Vec<DType>,
     /// Number of loop variables, the owner's among them.
     pub vars: usize,
     /// What is done for each block, or once.
     pub body: Vec<Stmt>,
+}
+
+impl Kernel {
+    /// The axis whose blocks the team divides.
+    pub fn owner(&self) -> Option<&Owner> {
+        match &self.share {
+            Share::Blocks(owner) => Some(owner),
+            Share::First | Share::Each => None,
+        }
+    }
+}
+
+/// Who does a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Share {
+    /// The team divides the blocks of an axis.
+    Blocks(Owner),
+    /// The first thread.
+    First,
+    /// Each thread all of it, into memory of its own.
+    Each,
 }
 
 /// Blocks of an axis: block b covers `unit * b` up to `unit * (b + 1)` or the extent. Each thread takes

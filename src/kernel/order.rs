@@ -11,11 +11,11 @@ pub struct Occurrence {
     pub turns: Vec<(usize, usize)>,
 }
 
-/// The kernels between one barrier and the next. Two turns stand for all those of a loop: what is beside the
-/// first or the last one, and what turns follow each other, shows in two.
-pub fn phases(step: &Step) -> Vec<Vec<Occurrence>> {
+/// The kernels between one barrier and the next in so many calls. Two turns stand for all those of a loop: what is
+/// beside the first or the last one, and what turns follow each other, shows in two.
+pub fn phases(step: &Step, calls: usize) -> Vec<Vec<Occurrence>> {
     let mut walk = Walk { phases: vec![Vec::new()], around: Vec::new(), turns: 0 };
-    walk.items(&step.order);
+    (0..calls).for_each(|_| walk.items(&step.order));
     walk.phases
 }
 

@@ -21,15 +21,15 @@
 //! Buffers and kernels are called by their names where these are plain words that no earlier one has;
 //! otherwise by a label like it, and the name in quotes follows the label. Loop variables are i to z, a to h,
 //! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
-//! flat buffer. `+=` is an accumulating product. In the order, `|` is a barrier and `backwards` a loop
-//! whose counter goes down. What follows `#` is the place in the source.
+//! flat buffer. `+=` is an accumulating product. A kernel without an owner is the first thread's, or, with `each`, every
+//! thread's for itself. In the order, `|` is a barrier and `backwards` a loop whose counter goes down. What follows `#` is the place in the source.
 //!
 //! [`super::read`] reads this form back to an equal step.
 
 use super::names::{Labels, index_variable, variable};
 use super::{
-    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Start, Step, Stmt,
-    Terms, Val, Var,
+    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Share, Start, Step,
+    Stmt, Terms, Val, Var,
 };
 use crate::ir::op::Reduce;
 use crate::ir::print::{is_plain, quoted, scalar};
@@ -73,9 +73,13 @@ pub fn print_kernel(step: &Step, kernel: usize, places: &dyn Fn(Span) -> Option<
     let kernel = &step.kernels[kernel];
     let mut printer = Printer { labels, places, types: kernel, out: format!("kernel {label}") };
     printer.out.push_str(&beside(&label, &kernel.name));
-    if let Some(owner) = &kernel.owner {
-        let (var, axis) = (variable(owner.var), name(&owner.axis));
-        let _ = write!(printer.out, " owner {var} < {} by {} of {axis}", owner.extent, owner.unit);
+    match &kernel.share {
+        Share::Blocks(owner) => {
+            let (var, axis) = (variable(owner.var), name(&owner.axis));
+            let _ = write!(printer.out, " owner {var} < {} by {} of {axis}", owner.extent, owner.unit);
+        }
+        Share::First => {}
+        Share::Each => printer.out.push_str(" each"),
     }
     let mentioned = super::mentioned::of(kernel);
     if mentioned.vars != kernel.vars {
@@ -130,6 +134,7 @@ fn home(home: Home) -> String {
         Home::Report(at) => format!("report {at}"),
         Home::Run => "run".to_owned(),
         Home::Arena(at) => format!("arena {at}"),
+        Home::Own(at) => format!("own {at}"),
         Home::Scratch(at) => format!("scratch {at}"),
     }
 }

@@ -1,7 +1,5 @@
 //! One piece of memory for many values that are not all alive at once.
 
-use super::{Memory, Storage};
-
 /// Everything starts on a cache line.
 const LINE: usize = 64;
 
@@ -21,13 +19,21 @@ pub struct Interval {
 pub struct Arena {
     /// The values, by number.
     pub intervals: Vec<Interval>,
+    /// The last moment, if it is beside moment 0 of the next call.
+    pub last: Option<usize>,
 }
 
 impl Arena {
-    /// Takes a value in, and gives its storage with its number for the byte.
-    pub fn storage(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
-        self.intervals.push(Interval { from, to, bytes: storage.bytes() });
-        Storage { memory: Memory::Arena(self.intervals.len() - 1), ..storage }
+    /// Takes a value in, and gives its number.
+    pub fn take(&mut self, interval: Interval) -> usize {
+        self.intervals.push(interval);
+        self.intervals.len() - 1
+    }
+
+    /// Whether two values are alive at the same time.
+    fn meet(&self, a: Interval, b: Interval) -> bool {
+        let around = |a: Interval, b: Interval| a.from == 0 && Some(b.to) == self.last;
+        (a.from <= b.to && b.from <= a.to) || around(a, b) || around(b, a)
     }
 
     /// The byte of each value. The largest choose first, each the lowest byte that is free while it
@@ -41,7 +47,7 @@ impl Arena {
             let it = self.intervals[n];
             let mut taken: Vec<(usize, usize)> = placed
                 .iter()
-                .filter(|p| self.intervals[**p].from <= it.to && it.from <= self.intervals[**p].to)
+                .filter(|p| self.meet(self.intervals[**p], it))
                 .map(|p| (offsets[*p], offsets[*p] + lines(self.intervals[*p].bytes)))
                 .collect();
             taken.sort_unstable();

@@ -173,7 +173,7 @@ fn by_panels(graph: &Graph, fused: &Fused, plan: &Plan, place: usize, width: usi
                     .iter()
                     .any(|(product, tile)| (product == nth || tile.user == *nth) && Some(tile.axis) == axis);
                 way = match axis {
-                    _ if owned && cluster.owner.is_some_and(|o| o.unit == width) => Way::Blocks,
+                    _ if owned && cluster.share.owner().is_some_and(|o| o.unit == width) => Way::Blocks,
                     Some(axis) if !owned && !tiled && loops_over(graph, piece, axis) => way,
                     _ => return Way::Other,
                 };

@@ -2,8 +2,8 @@
 //!
 //! [`plan`] gives each value that pieces keep a [`Storage`]. What only its own cluster reads lies in the
 //! scratch of the thread, a block at a time; the value of a product that one other piece turns into
-//! something of the same shape, a tile at a time. All else lies whole in one arena, from which parts are
-//! taken again once their last reader is done. A place is written over in place; the division into
+//! something of the same shape, a tile at a time. What each thread computes for itself lies in its own memory as long as the
+//! call lasts. All else lies whole in one arena, from which parts are taken again once their last reader is done. A place is written over in place; the division into
 //! clusters has seen to it that nobody reads the old value later.
 
 mod arena;
@@ -15,7 +15,7 @@ mod tiles;
 pub use layout::Layout;
 pub use tiles::Tile;
 
-use crate::fuse::{Fused, Source, What, owner};
+use crate::fuse::{Fused, Share, Source, What, owner};
 use crate::ir::{DType, Graph, NodeId, Op};
 use arena::{Arena, Interval};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub struct Plan {
     pub loops: BTreeMap<NodeId, Plan>,
     /// Bytes of the arena.
     pub arena: usize,
-    /// Bytes of each thread's scratch.
+    /// Bytes of each thread's own memory: first what stays for a call, then scratch.
     pub scratch: usize,
 }
 
@@ -65,7 +65,9 @@ pub struct Storage {
 pub enum Memory {
     /// Shared by the team.
     Arena(usize),
-    /// A thread's own.
+    /// A thread's own, for the call.
+    Own(usize),
+    /// A thread's own, for a block; the byte behind all that stays for the call.
     Scratch(usize),
 }
 
@@ -134,12 +136,14 @@ pub fn strides(shape: &[usize]) -> Vec<i64> {
 
 /// Gives everything its place in memory.
 pub fn plan(graph: &Graph, fused: &Fused) -> Plan {
-    let mut arena = Arena::default();
-    let mut plan = layout(graph, fused, &mut arena, &mut 0);
-    let offsets = arena.offsets();
-    settle(&mut plan, &offsets);
-    plan.arena = arena.bytes();
-    plan.scratch = scratch(&plan);
+    let mut all = Memories::default();
+    let mut plan = layout(graph, fused, &mut all);
+    // Where calls follow each other without a barrier, the last phase of one runs beside the first of the next.
+    all.arena.last = (!fused.closed).then(|| all.time.saturating_sub(1));
+    let own = all.own.bytes();
+    settle(&mut plan, &all.arena.offsets(), &all.own.offsets(), own);
+    plan.arena = all.arena.bytes();
+    plan.scratch = scratch(&plan).max(own);
     plan
 }
 
@@ -148,25 +152,50 @@ fn scratch(plan: &Plan) -> usize {
     plan.loops.values().map(scratch).fold(plan.scratch, usize::max)
 }
 
+/// What all graphs of a step lie in, and the moments so far: one for each phase.
+#[derive(Default)]
+struct Memories {
+    arena: Arena,
+    own: Arena,
+    time: usize,
+}
+
+impl Memories {
+    /// A value for all threads, from one moment to another.
+    fn arena(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
+        let number = self.arena.take(Interval { from, to, bytes: storage.bytes() });
+        Storage { memory: Memory::Arena(number), ..storage }
+    }
+
+    /// One that each thread has for itself.
+    fn own(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
+        let number = self.own.take(Interval { from, to, bytes: storage.bytes() });
+        Storage { memory: Memory::Own(number), ..storage }
+    }
+}
+
 /// Storage for one graph; in place of a byte of the arena stands the number of the interval.
-fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> Plan {
+fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
     let in_place = in_place::in_place(fused);
     let mut plan = Plan { tiles: tiles::tiles(graph, fused), in_place, ..Plan::default() };
     let mut cluster_of = vec![0; fused.pieces.len()];
     for (nth, cluster) in fused.clusters.iter().enumerate() {
         cluster.pieces.iter().for_each(|p| cluster_of[*p] = nth);
     }
-    // The moment of each cluster: a loop lasts from one to another.
+    // The moment of each cluster: a loop lasts from that of its phase to another.
     let mut moments = Vec::new();
-    for cluster in &fused.clusters {
-        let begin = *time;
-        *time += 1;
-        if let What::Loop(id, body) = &fused.pieces[cluster.pieces[0]].what {
-            let Op::Scan(scan) = graph.op(*id) else { unreachable!("a loop is a scan") };
-            let inner = layout(&scan.body, body, arena, time);
-            plan.loops.insert(*id, inner);
+    for same in fused.clusters.chunk_by(|a, b| a.phase == b.phase) {
+        let begin = all.time;
+        for cluster in same {
+            all.time = begin;
+            if let What::Loop(id, body) = &fused.pieces[cluster.pieces[0]].what {
+                let Op::Scan(scan) = graph.op(*id) else { unreachable!("a loop is a scan") };
+                let inner = layout(&scan.body, body, all);
+                plan.loops.insert(*id, inner);
+            }
+            all.time = all.time.max(begin + 1);
+            moments.push((begin, all.time - 1));
         }
-        moments.push((begin, *time - 1));
     }
     let lanes: Vec<bool> =
         fused.clusters.iter().map(|cluster| lanes::has_lanes(graph, fused, cluster)).collect();
@@ -192,7 +221,9 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                     inner: None,
                     gap: 0,
                 };
-                let storage = match (fused.clusters[home].owner, piece.owner) {
+                let share = fused.clusters[home].share;
+                let storage = match (share.owner(), piece.owner) {
+                    _ if share == Share::Each => all.own(whole, moments[home].0, moments[last].1),
                     (Some(owner), Some(axis)) if last == home && axis < piece.outer => {
                         let mut held = ty.shape.clone();
                         held[axis] = owner.unit.min(owner.extent);
@@ -206,7 +237,7 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                         let storage = Storage { memory, held, block: Some(axis), tile, inner, ..whole };
                         if lanes::may_have_gaps(graph, *id) { storage.with_gap() } else { storage }
                     }
-                    _ => arena.storage(whole, moments[home].0, moments[last].1),
+                    _ => all.arena(whole, moments[home].0, moments[last].1),
                 };
                 plan.values.insert(source, storage);
             }
@@ -220,9 +251,9 @@ fn layout(graph: &Graph, fused: &Fused, arena: &mut Arena, time: &mut usize) -> 
                 let inner = columns(graph, *id, &piece.extents[..piece.outer]).map(|axis| axis + 1);
                 let memory = Memory::Arena(0);
                 let whole = Storage { memory, dtype, held, block: None, tile: None, inner, gap: 0 };
-                plan.values.insert(source, arena.storage(whole, moments[home].0, moments[last].1));
+                plan.values.insert(source, all.arena(whole, moments[home].0, moments[last].1));
             }
-            What::Loop(id, _) => results(graph, fused, *id, &cluster_of, &moments, arena, &mut plan),
+            What::Loop(id, _) => results(graph, fused, *id, &cluster_of, &moments, all, &mut plan),
             What::Sink(_) | What::Enter(..) => {}
         }
     }
@@ -255,7 +286,7 @@ fn results(
     id: NodeId,
     cluster_of: &[usize],
     moments: &[(usize, usize)],
-    arena: &mut Arena,
+    all: &mut Memories,
     plan: &mut Plan,
 ) {
     let Op::Scan(scan) = graph.op(id) else { unreachable!("a loop is a scan") };
@@ -273,10 +304,10 @@ fn results(
         }
         let reads = |p: &usize, source| fused.pieces[*p].reads.iter().any(|r| r.source == source);
         let enters = |p: &usize| matches!(fused.pieces[*p].what, What::Enter(of, n) if of == id && n == at);
-        let all = 0..fused.pieces.len();
-        let first = all.clone().filter(enters).map(|p| cluster_of[p]).fold(home, usize::min);
+        let pieces = 0..fused.pieces.len();
+        let first = pieces.clone().filter(enters).map(|p| cluster_of[p]).fold(home, usize::min);
         let last = nodes.iter().fold(home, |last, node| {
-            let readers = all.clone().filter(|p| reads(p, Source::Node(*node))).map(|p| cluster_of[p]);
+            let readers = pieces.clone().filter(|p| reads(p, Source::Node(*node))).map(|p| cluster_of[p]);
             readers.fold(last, usize::max)
         });
         let whole = Storage {
@@ -288,7 +319,7 @@ fn results(
             inner: None,
             gap: 0,
         };
-        let storage = arena.storage(whole, moments[first].0, moments[last].1);
+        let storage = all.arena(whole, moments[first].0, moments[last].1);
         for node in nodes {
             plan.values.insert(Source::Node(node), storage.clone());
         }
@@ -306,7 +337,7 @@ fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
             let (What::Value(id) | What::Joined(id)) = piece.what else { continue };
             let source = Source::Node(id);
             let Some(storage) = plan.values.get(&source) else { continue };
-            if let Memory::Arena(_) = storage.memory {
+            if let Memory::Arena(_) | Memory::Own(_) = storage.memory {
                 continue;
             }
             let reads = |q: &usize| fused.pieces[*q].reads.iter().any(|r| r.source == source);
@@ -319,7 +350,7 @@ fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
                 .filter_map(|user| cluster.pieces.iter().position(|q| *q == user))
                 .fold(last, usize::max);
             held.push(source);
-            scratch.intervals.push(Interval { from: step, to: last, bytes: storage.bytes() });
+            scratch.take(Interval { from: step, to: last, bytes: storage.bytes() });
         }
         let offsets = scratch.offsets();
         for (source, offset) in held.iter().zip(&offsets) {
@@ -329,12 +360,15 @@ fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
     }
 }
 
-/// Puts bytes in place of the numbers of intervals.
-fn settle(plan: &mut Plan, offsets: &[usize]) {
+/// Puts bytes in place of the numbers of intervals, and scratch behind what each thread keeps.
+fn settle(plan: &mut Plan, arena: &[usize], own: &[usize], behind: usize) {
     for storage in plan.values.values_mut().chain(plan.carried.values_mut()) {
-        if let Memory::Arena(number) = &mut storage.memory {
-            *number = offsets[*number];
+        match &mut storage.memory {
+            Memory::Arena(number) => *number = arena[*number],
+            Memory::Own(number) => *number = own[*number],
+            Memory::Scratch(byte) => *byte += behind,
         }
     }
-    plan.loops.values_mut().for_each(|inner| settle(inner, offsets));
+    plan.scratch += behind;
+    plan.loops.values_mut().for_each(|inner| settle(inner, arena, own, behind));
 }

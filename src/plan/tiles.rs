@@ -26,7 +26,7 @@ pub struct Tile {
 pub fn tiles(graph: &Graph, fused: &Fused) -> BTreeMap<usize, Tile> {
     let mut found = BTreeMap::new();
     for cluster in &fused.clusters {
-        let Some(owner) = cluster.owner else { continue };
+        let Some(owner) = cluster.share.owner() else { continue };
         for nth in &cluster.pieces {
             let piece = &fused.pieces[*nth];
             let (What::Value(id), Some(owned)) = (&piece.what, piece.owner) else { continue };

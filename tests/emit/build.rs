@@ -3,7 +3,8 @@
 use dlc::ir::DType;
 use dlc::ir::types::Scalar;
 use dlc::kernel::{
-    Buffer, BufferId, Extent, Home, Index, IndexVar, Item, Kernel, Layout, Op, Owner, Step, Stmt, Val, Var,
+    Buffer, BufferId, Extent, Home, Index, IndexVar, Item, Kernel, Layout, Op, Owner, Share, Step, Stmt, Val,
+    Var,
 };
 
 /// A buffer.
@@ -49,7 +50,8 @@ impl Making {
     /// The kernel.
     pub fn kernel(self, name: &str, owner: Option<(Var, usize, usize)>, body: Vec<Stmt>) -> Kernel {
         let owner = owner.map(|(var, extent, unit)| Owner { axis: "n".to_owned(), var, extent, unit });
-        Kernel { name: name.to_owned(), owner, values: self.values, vars: self.vars, body }
+        let share = owner.map_or(Share::First, Share::Blocks);
+        Kernel { name: name.to_owned(), share, values: self.values, vars: self.vars, body }
     }
 }
 

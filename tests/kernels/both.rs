@@ -71,6 +71,13 @@ pub fn near(graph: &Graph, step: &Step, values: &[Tensor], bound: f64) -> Result
         let other = run::interpreted(step, &start, 1, team);
         let equal = |a: &[Tensor], b: &[Tensor]| a.iter().zip(b).all(|(a, b)| run::same(a, b));
         let reports = found.reports.iter().zip(&other.reports).all(|(a, b)| equal(a, b));
+        // Two calls in a row, as they follow each other without all waiting for all.
+        let mut twice = step.clone();
+        twice.order.extend(step.order.iter().cloned());
+        let [one, several] = [alone, team].map(|team| run::interpreted(&twice, &start, 1, team));
+        if !equal(&one.places, &several.places) {
+            return Err(format!("{team:?}: other bits than one thread's in two calls"));
+        }
         if found.fault != other.fault || !reports || !equal(&found.places, &other.places) {
             return Err(format!("{team:?}: other bits than one thread's"));
         }

@@ -94,7 +94,7 @@ pub(super) fn fill(
         spans: Vec::new(),
     };
     e.head(&kernel.body)?;
-    match &kernel.owner {
+    match kernel.owner() {
         None => e.stmts(&kernel.body)?,
         Some(owner) => e.blocks(owner, [first, last], &kernel.body)?,
     }
@@ -112,7 +112,7 @@ fn regions(b: &mut FunctionBuilder<'_>, step: &Step) -> Vec<AliasRegion> {
         Home::Place(at) => (1, at, at + 1),
         Home::Report(at) => (2, at, at + 1),
         Home::Arena(at) => (3, at, at + bytes),
-        Home::Scratch(at) => (4, at, at + bytes),
+        Home::Own(at) | Home::Scratch(at) => (4, at, at + bytes),
     };
     let spans: Vec<(usize, usize, usize)> =
         step.buffers.iter().map(|f| class(f.home, f.elements() * f.dtype.size())).collect();

@@ -4,7 +4,7 @@
 use super::host;
 use super::layout::{self, Layout};
 use super::target::Target;
-use crate::kernel::{Home, Item, Kernel, Step};
+use crate::kernel::{Home, Item, Kernel, Share, Step};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{AbiParam, Block, BlockArg, InstBuilder, MemFlagsData, SigRef, Signature, Value};
@@ -63,14 +63,25 @@ pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target) {
     order.b.ins().brif(any, call, &[BlockArg::Value(zero)], left, &[BlockArg::Value(zero)]);
     order.b.switch_to_block(call);
     order.items(&step.order);
-    order.barrier();
     order.advance();
     let one = order.b.ins().iconst(I64, 1);
     let next = order.b.ins().iadd(done, one);
     let more = order.b.ins().icmp(IntCC::SignedLessThan, next, calls);
+    let end = order.b.create_block();
     let next = BlockArg::Value(next);
-    order.b.ins().brif(more, call, &[next], left, &[next]);
+    order.b.ins().brif(more, call, &[next], end, &[]);
     order.b.seal_block(call);
+    order.b.switch_to_block(end);
+    order.b.seal_block(end);
+    // What comes after may touch anything.
+    if step.order.last() != Some(&Item::Barrier) {
+        order.done = match next {
+            BlockArg::Value(next) => next,
+            _ => unreachable!("it was just made"),
+        };
+        order.barrier();
+    }
+    order.b.ins().jump(left, &[next]);
     order.b.seal_block(left);
     order.b.switch_to_block(left);
     let done = order.b.block_params(left)[0];
@@ -89,7 +100,7 @@ impl Order<'_, '_> {
         self.b.ins().iconst(I64, value)
     }
 
-    /// Thread t of T owns blocks `n * t / T` up to `n * (t + 1) / T`; what has no owner is the first's.
+    /// Thread t of T owns blocks `n * t / T` up to `n * (t + 1) / T`; what has no owner is the first's, or each one's.
     fn head(&mut self) {
         self.barrier = self.fixed(layout::BARRIER);
         let (thread, threads) = (self.fixed(layout::THREAD), self.fixed(layout::THREADS));
@@ -107,13 +118,15 @@ impl Order<'_, '_> {
                 })
             });
             known.push((blocks, range));
-            // Of one block, dividing would give it to the last thread.
-            let range = if kernel.owner.is_none() {
-                let zero = self.b.ins().iconst(I64, 0);
-                let first = self.b.ins().icmp(IntCC::Equal, thread, zero);
-                [zero, self.b.ins().uextend(I64, first)]
-            } else {
-                range
+            let zero = self.b.ins().iconst(I64, 0);
+            let range = match kernel.share {
+                Share::Blocks(_) => range,
+                // Of one block, dividing would give it to the last thread.
+                Share::First => {
+                    let first = self.b.ins().icmp(IntCC::Equal, thread, zero);
+                    [zero, self.b.ins().uextend(I64, first)]
+                }
+                Share::Each => [zero, one],
             };
             self.blocks[at] = Some(range);
         }
@@ -195,7 +208,12 @@ impl Order<'_, '_> {
                     let base = self.b.ins().iadd(base, stride);
                     self.b.ins().store(flags, base, self.context, word);
                 }
-                Home::Place(_) | Home::Resident(_) | Home::Run | Home::Arena(_) | Home::Scratch(_) => {}
+                Home::Place(_)
+                | Home::Resident(_)
+                | Home::Run
+                | Home::Arena(_)
+                | Home::Own(_)
+                | Home::Scratch(_) => {}
             }
         }
         let word = layout::offset(layout::RUN);
@@ -207,5 +225,5 @@ impl Order<'_, '_> {
 }
 
 fn block_count(kernel: &Kernel) -> i64 {
-    kernel.owner.as_ref().map_or(1, |owner| owner.extent.div_ceil(owner.unit) as i64)
+    kernel.owner().map_or(1, |owner| owner.extent.div_ceil(owner.unit) as i64)
 }

@@ -18,7 +18,7 @@ pub fn run(
     memory.clear_scratch();
     let (vars, values) = (vec![0; kernel.vars], vec![Value::Bool(false); kernel.values.len()]);
     let mut of = Block { step, kernel, memory, counters, backwards, vars, values, fault: false };
-    if let Some(owner) = &kernel.owner {
+    if let Some(owner) = kernel.owner() {
         of.vars[owner.var.0 as usize] = (block * owner.unit) as i64;
     }
     of.body(&kernel.body);

@@ -22,6 +22,9 @@ pub struct Memory {
     /// The arena.
     pub arena: Vec<u8>,
     scratch: Vec<u8>,
+    /// What each thread has for itself, and whose turn it is.
+    own: Vec<Vec<u8>>,
+    thread: usize,
 }
 
 /// The reals that products are of.
@@ -111,6 +114,8 @@ impl Memory {
             run: 0,
             arena: vec![UNWRITTEN; step.arena],
             scratch: vec![UNWRITTEN; step.scratch],
+            own: vec![vec![UNWRITTEN; step.scratch]],
+            thread: 0,
         };
         for buffer in &step.buffers {
             let zeros = || Array::filled(buffer.dtype, Scalar::Int(0), buffer.elements());
@@ -119,10 +124,18 @@ impl Memory {
                 Home::Place(at) => put(&mut memory.places, at, zeros()),
                 Home::Resident(at) => put(&mut memory.residents, at, Arc::new(zeros())),
                 Home::Report(at) => put(&mut memory.reports, at, zeros()),
-                Home::Run | Home::Arena(_) | Home::Scratch(_) => {}
+                Home::Run | Home::Arena(_) | Home::Own(_) | Home::Scratch(_) => {}
             }
         }
         memory
+    }
+
+    /// From now on a thread's own memory is meant.
+    pub(super) fn turn_to(&mut self, thread: usize) {
+        while self.own.len() <= thread {
+            self.own.push(vec![UNWRITTEN; self.scratch.len()]);
+        }
+        self.thread = thread;
     }
 
     /// Forgets what the scratch holds.
@@ -140,6 +153,7 @@ impl Memory {
             Home::Report(r) => of_array(&self.reports[r], at),
             Home::Run => Value::I32(self.run),
             Home::Arena(first) => of_bytes(&self.arena, first, buffer.dtype, at),
+            Home::Own(first) => of_bytes(&self.own[self.thread], first, buffer.dtype, at),
             Home::Scratch(first) => of_bytes(&self.scratch, first, buffer.dtype, at),
         }
     }
@@ -154,6 +168,7 @@ impl Memory {
             Home::Report(r) => View::Array(T::of(&self.reports[r])),
             Home::Run => panic!("the run is no real"),
             Home::Arena(first) => View::Bytes(&self.arena[first..first + size]),
+            Home::Own(first) => View::Bytes(&self.own[self.thread][first..first + size]),
             Home::Scratch(first) => View::Bytes(&self.scratch[first..first + size]),
         }
     }
@@ -165,6 +180,7 @@ impl Memory {
             Home::Place(p) => to_array(&mut self.places[p], at, value),
             Home::Report(r) => to_array(&mut self.reports[r], at, value),
             Home::Arena(first) => to_bytes(&mut self.arena, first, at, value),
+            Home::Own(first) => to_bytes(&mut self.own[self.thread], first, at, value),
             Home::Scratch(first) => to_bytes(&mut self.scratch, first, at, value),
             Home::Arg(_) | Home::Resident(_) | Home::Run => panic!("{} is read only", buffer.name),
         }

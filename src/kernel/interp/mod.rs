@@ -12,7 +12,7 @@ mod value;
 
 pub use memory::Memory;
 
-use super::{Item, Step};
+use super::{Item, Share, Step};
 use std::ops::Range;
 
 /// How the blocks of each kernel are divided and in which order they are done.
@@ -93,10 +93,12 @@ impl Call<'_> {
 
     fn part(&mut self, kernel: usize, counters: &[usize], thread: usize) {
         let kernel = &self.step.kernels[kernel];
-        let blocks = match &kernel.owner {
-            Some(owner) => self.team.blocks(owner.extent.div_ceil(owner.unit), thread),
-            None => 0..usize::from(thread == 0),
+        let blocks = match &kernel.share {
+            Share::Blocks(owner) => self.team.blocks(owner.extent.div_ceil(owner.unit), thread),
+            Share::First => 0..usize::from(thread == 0),
+            Share::Each => 0..1,
         };
+        self.memory.turn_to(thread);
         for block in blocks {
             self.fault |= block::run(self.step, kernel, self.memory, counters, self.team.backwards, block);
         }

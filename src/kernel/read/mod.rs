@@ -8,7 +8,7 @@ mod parts;
 mod statement;
 
 use super::names::Labels;
-use super::{Buffer, BufferId, Home, Item, Kernel, Layout, Owner, Step, Stmt};
+use super::{Buffer, BufferId, Home, Item, Kernel, Layout, Owner, Share, Step, Stmt};
 use crate::ir::read::line::Line;
 use crate::ir::read::{Read, ReadError};
 use crate::ir::types::DType;
@@ -130,6 +130,7 @@ impl<'a> Reader<'a> {
             "report" => Home::Report(line.number()?),
             "run" => Home::Run,
             "arena" => Home::Arena(line.number()?),
+            "own" => Home::Own(line.number()?),
             "scratch" => Home::Scratch(line.number()?),
             other => return Err(format!("`{other}` is no place for a buffer")),
         };
@@ -170,19 +171,19 @@ impl<'a> Reader<'a> {
 
     fn kernel_head(&self, line: &mut Line) -> Read<(String, Kernel, Option<usize>)> {
         let (label, name) = parts::label(line)?;
-        let mut owner = None;
-        if line.found("owner") {
+        let mut share = if line.found("each") { Share::Each } else { Share::First };
+        if share == Share::First && line.found("owner") {
             let var = parts::variable(line)?;
             line.expect("<")?;
             let extent = line.number()?;
             line.expect("by")?;
             let unit = line.number()?;
             line.expect("of")?;
-            owner = Some(Owner { axis: line.name()?, var, extent, unit });
+            share = Share::Blocks(Owner { axis: line.name()?, var, extent, unit });
         }
         let vars = if line.rest.is_empty() { None } else { Some(line.number_of("vars")?) };
         line.end()?;
-        Ok((label, Kernel { name, owner, values: Vec::new(), vars: 0, body: Vec::new() }, vars))
+        Ok((label, Kernel { name, share, values: Vec::new(), vars: 0, body: Vec::new() }, vars))
     }
 
     /// The statements at a depth.

@@ -28,7 +28,10 @@ pub fn schedule(graph: &Graph, fused: &Fused, plan: &Plan) -> Step {
     let mut kernels = Vec::new();
     let mut counters = 0;
     let root = Scope { graph, fused, plan, outer: None };
-    let order = clusters(&root, &mut memory, &mut kernels, &mut counters);
+    let mut order = clusters(&root, &mut memory, &mut kernels, &mut counters);
+    if fused.closed {
+        order.push(Item::Barrier);
+    }
     Step {
         name: graph.name.clone(),
         buffers: memory.buffers,
@@ -48,20 +51,17 @@ fn clusters(
     counters: &mut usize,
 ) -> Vec<Item> {
     let mut order = Vec::new();
-    let (mut alone, mut checks) = (false, false);
+    let mut phase = 0;
     for cluster in &scope.fused.clusters {
         let first = cluster.pieces[0];
-        let is_loop = matches!(scope.fused.pieces[first].what, What::Loop(..));
         if let What::Loop(id, _) = &scope.fused.pieces[first].what
             && turns(scope.graph, *id) == 0
         {
             continue;
         }
-        let now_alone = cluster.owner.is_none() && !is_loop;
-        // One thread needs no barrier between its own kernels, unless a fault must be known first.
-        let in_one_go = alone && now_alone && !checks;
-        if !order.is_empty() && !in_one_go {
+        if cluster.phase != phase {
             order.push(Item::Barrier);
+            phase = cluster.phase;
         }
         if let What::Loop(id, body) = &scope.fused.pieces[first].what {
             let crate::ir::Op::Scan(scan) = scope.graph.op(*id) else { unreachable!("a loop is a scan") };
@@ -71,11 +71,8 @@ fn clusters(
             let inner = Scope { graph: &scan.body, fused: body, plan: &scope.plan.loops[id], outer };
             let body = clusters(&inner, memory, kernels, counters);
             order.push(Item::Loop { counter, turns: scan.turns, reverse: scan.reverse, body });
-            alone = false;
             continue;
         }
-        alone = now_alone;
-        checks = cluster.pieces.iter().any(|p| scope.fused.pieces[*p].checks);
         let name = format!("{}.{}", memory.name, kernels.len());
         let kernel = pieces::kernel(scope, memory, name, cluster);
         order.push(Item::Kernel(kernels.len()));

@@ -7,7 +7,7 @@ use crate::fuse::{self, Cluster, Source, What};
 use crate::ir::op::{Binary, Reduce, Unary};
 use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
-use crate::kernel::{BufferId, Extent, Index, Op, Owner, Stmt, Val, Var};
+use crate::kernel::{BufferId, Extent, Index, Op, Owner, Share, Stmt, Val, Var};
 use crate::plan::layout::panel_axis;
 use crate::source::Span;
 
@@ -43,7 +43,7 @@ const AT_ONCE: usize = 64;
 /// A cluster as a kernel.
 pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluster) -> super::Kernel {
     let mut out = Writer::new();
-    let owner = cluster.owner.map(|owner| Owner {
+    let owner = cluster.share.owner().map(|owner| Owner {
         axis: owner.extent.to_string(),
         var: out.free_var(),
         extent: owner.extent,
@@ -73,7 +73,12 @@ pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluste
         }
     }
     let (body, values, vars) = kernel.out.finish();
-    super::Kernel { name, owner, values, vars, body }
+    let share = match (owner, cluster.share) {
+        (Some(owner), _) => Share::Blocks(owner),
+        (None, fuse::Share::Each) => Share::Each,
+        (None, _) => Share::First,
+    };
+    super::Kernel { name, share, values, vars, body }
 }
 
 impl Kernel<'_, '_> {

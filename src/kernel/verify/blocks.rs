@@ -3,7 +3,7 @@
 use crate::kernel::access::{Access, accesses};
 use crate::kernel::print::print_statement;
 use crate::kernel::ranges::Ranges;
-use crate::kernel::{Buffer, Home, Kernel, Owner, Step, order};
+use crate::kernel::{Buffer, Home, Kernel, Owner, Share, Step, order};
 
 /// What is wrong with the accesses of the step's kernels.
 pub fn check(step: &Step) -> Vec<String> {
@@ -51,8 +51,19 @@ impl Of<'_> {
         let buffer = self.buffer(self.access);
         let wrong = match buffer.home {
             Home::Arg(_) | Home::Resident(_) | Home::Run => self.access.written.then_some("read"),
+            Home::Report(_) if self.kernel.share == Share::Each => {
+                return Some(format!("each thread writes {}, which is all threads'", buffer.name));
+            }
             Home::Report(_) => (!self.access.written).then_some("written"),
-            Home::Place(_) | Home::Arena(_) | Home::Scratch(_) => None,
+            Home::Place(_) | Home::Arena(_) => {
+                let own = self.access.written && self.kernel.share == Share::Each;
+                return own.then(|| format!("each thread writes {}, which is all threads'", buffer.name));
+            }
+            Home::Own(_) => {
+                let once = self.access.written && self.kernel.share != Share::Each;
+                return once.then(|| format!("{} is each thread's own, and only some write it", buffer.name));
+            }
+            Home::Scratch(_) => None,
         };
         wrong.map(|only| format!("{} is only {only}", buffer.name))
     }
@@ -60,7 +71,7 @@ impl Of<'_> {
     /// Other blocks touch nothing of what is written.
     fn independent(&self, all: &[Access]) -> Option<String> {
         let Access { written, .. } = self.access;
-        let owner = self.kernel.owner.as_ref().filter(|owner| owner.extent > owner.unit)?;
+        let owner = self.kernel.owner().filter(|owner| owner.extent > owner.unit)?;
         let buffer = self.buffer(self.access);
         if !written || !is_shared(buffer.home) {
             return None;
@@ -72,12 +83,8 @@ impl Of<'_> {
             return Some(format!("a block writes to the next one's part of {}", buffer.name));
         }
         let disturbed = all.iter().find(|other| {
-            let theirs = self.buffer(other);
-            let alike = other.owner == self.access.owner
-                && other.numbered == self.access.numbered
-                && theirs.dtype.size() == buffer.dtype.size();
-            let same_start = theirs.home == buffer.home;
-            !(alike && same_start) && touch(self.step, self.ranges, (self.access, other), &|c| c)
+            !alike(self.step, self.access, other)
+                && touch(self.step, self.ranges, (self.access, other), &|c| c)
         });
         disturbed.map(|other| {
             format!(
@@ -96,6 +103,14 @@ impl Of<'_> {
             turns > 0 && turns <= *last && turns % step == 0
         })
     }
+}
+
+/// Whether two accesses of kernels that divide the same blocks stay in their thread: they begin at the same distance from
+/// block to block in the same memory.
+pub fn alike(step: &Step, a: &Access, b: &Access) -> bool {
+    let [of_a, of_b] = [a, b].map(|access| &step.buffers[access.buffer.0 as usize]);
+    let moves = a.owner == b.owner && a.numbered == b.numbered && (a.owner != 0 || a.numbered);
+    moves && of_a.home == of_b.home && of_a.dtype.size() == of_b.dtype.size()
 }
 
 /// Whether the bytes that two accesses span have some in common, where `turn` tells the turns of the second
@@ -135,7 +150,7 @@ fn span(ranges: &Ranges, buffer: &Buffer, access: &Access) -> (Home, i64, i64) {
     };
     let (home, start) = match buffer.home {
         Home::Arena(at) => (Home::Arena(0), at as i64),
-        Home::Scratch(at) => (Home::Scratch(0), at as i64),
+        Home::Own(at) | Home::Scratch(at) => (Home::Scratch(0), at as i64),
         Home::Arg(_) | Home::Place(_) | Home::Resident(_) | Home::Report(_) | Home::Run => (buffer.home, 0),
     };
     let byte = |position: i64| position.saturating_mul(size).saturating_add(start);
@@ -145,6 +160,6 @@ fn span(ranges: &Ranges, buffer: &Buffer, access: &Access) -> (Home, i64, i64) {
 fn is_shared(home: Home) -> bool {
     match home {
         Home::Place(_) | Home::Report(_) | Home::Arena(_) => true,
-        Home::Arg(_) | Home::Resident(_) | Home::Run | Home::Scratch(_) => false,
+        Home::Arg(_) | Home::Resident(_) | Home::Run | Home::Own(_) | Home::Scratch(_) => false,
     }
 }

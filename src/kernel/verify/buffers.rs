@@ -15,7 +15,7 @@ pub fn check(step: &Step) -> Vec<String> {
             Home::Run => (buffer.dtype != DType::I32 || count(buffer) != Some(1))
                 .then(|| "the run is one i32".to_owned()),
             Home::Arena(at) => within(buffer, at, step.arena, "arena"),
-            Home::Scratch(at) => within(buffer, at, step.scratch, "scratch"),
+            Home::Own(at) | Home::Scratch(at) => within(buffer, at, step.scratch, "scratch"),
         };
         found.extend(wrong.map(|wrong| format!("buffer {}: {wrong}", buffer.name)));
     }

@@ -21,12 +21,13 @@
 //!
 //! Of memory, by interval arithmetic over all turns of the loops:
 //! - Positions lie within their buffers (where no run-time value decides).
-//! - Arguments, residents and the run are not written, reports not read.
+//! - Arguments, residents and the run are not written, reports not read. What each thread has of its own, kernels write that
+//!   each thread does, and these write nothing else but scratch.
 //! - Of shared memory, different blocks of a kernel write different elements: the index moves with the
 //!   owner's variable or the block's number, and by more than a block writes. Nor does a block read what another one writes,
 //!   as far as overlap shows with the owner's coefficient.
-//! - Between two barriers no kernel touches what another one writes, unless neither has an owner: the first
-//!   thread does these one after another.
+//! - Between two barriers, of one call or of two that follow each other, no kernel touches what another one writes,
+//!   unless one thread does both parts: both kernels are the first thread's, or divide the same blocks and move with them alike.
 //! - No check stands in or after (with respect to barriers) a kernel that writes a place.
 //!
 //! Later groups are looked at only if the earlier ones hold.

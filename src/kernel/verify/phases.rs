@@ -1,10 +1,10 @@
 //! What may stand between two barriers.
 
-use super::blocks::touch;
+use super::blocks::{alike, touch};
 use crate::kernel::access::{Access, accesses};
 use crate::kernel::order::{Occurrence, phases, turns};
 use crate::kernel::ranges::Ranges;
-use crate::kernel::{Home, Op, Step, Stmt};
+use crate::kernel::{Home, Op, Share, Step, Stmt};
 
 /// What is wrong with the order's barriers.
 pub fn check(step: &Step) -> Vec<String> {
@@ -12,18 +12,24 @@ pub fn check(step: &Step) -> Vec<String> {
         step.kernels.iter().enumerate().map(|(at, kernel)| accesses(kernel, &turns(step, at))).collect();
     let mut found = Vec::new();
     let mut changed: Option<usize> = None;
-    for phase in phases(step) {
+    for phase in phases(step, 1) {
         let writes = |here: &&Occurrence| all[here.kernel].iter().any(|access| writes_place(step, access));
         changed = changed.or(phase.iter().find(writes).map(|here| here.kernel));
-        for (at, here) in phase.iter().enumerate() {
-            let kernel = &step.kernels[here.kernel];
+        for kernel in phase.iter().map(|here| &step.kernels[here.kernel]) {
             if let Some(changed) = changed.filter(|_| has_check(&kernel.body)) {
                 let earlier = &step.kernels[changed].name;
                 found.push(format!("{} checks, when {earlier} may have written a place", kernel.name));
             }
+        }
+    }
+    // Of two calls, what of one runs beside what of the next shows.
+    for phase in phases(step, 2) {
+        for (at, here) in phase.iter().enumerate() {
+            let kernel = &step.kernels[here.kernel];
             for other in &phase[..at] {
-                // The first thread does kernels without an owner one after another.
-                let in_turn = kernel.owner.is_none() && step.kernels[other.kernel].owner.is_none();
+                // The first thread does its kernels one after another.
+                let in_turn =
+                    kernel.share == Share::First && step.kernels[other.kernel].share == Share::First;
                 if let Some(buffer) = conflict(step, &all, other, here).filter(|_| !in_turn) {
                     let (first, second) = (&step.kernels[other.kernel].name, &kernel.name);
                     found.push(format!("no barrier lies between {first} and {second}, which share {buffer}"));
@@ -48,7 +54,11 @@ fn conflict(step: &Step, all: &[Vec<Access>], a: &Occurrence, b: &Occurrence) ->
         if turn(a) == turn(b) { counter } else { counter + step.counters }
     };
     let pairs = all[a.kernel].iter().flat_map(|x| all[b.kernel].iter().map(move |y| (x, y)));
-    let mut writing = pairs.filter(|(x, y)| x.written || y.written);
+    // Threads have the same blocks of one axis in both.
+    let blocks = |kernel: usize| step.kernels[kernel].owner().map(|owner| (owner.extent, owner.unit));
+    let divided = blocks(a.kernel).is_some() && blocks(a.kernel) == blocks(b.kernel);
+    let in_thread = |x: &Access, y: &Access| divided && alike(step, x, y);
+    let mut writing = pairs.filter(|(x, y)| (x.written || y.written) && !in_thread(x, y));
     let (x, _) = writing.find(|pair| touch(step, &ranges, *pair, &shared))?;
     Some(step.buffers[x.buffer.0 as usize].name.clone())
 }

@@ -56,7 +56,7 @@ type Check<T = ()> = Result<T, String>;
 impl Checker<'_> {
     fn whole(&mut self) {
         let mut loops = Vec::new();
-        if let Some(owner) = &self.kernel.owner {
+        if let Some(owner) = self.kernel.owner() {
             if owner.unit == 0 {
                 self.found.push(format!("{}: a block has at least one index", self.kernel.name));
                 return;

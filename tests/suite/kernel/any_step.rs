@@ -5,7 +5,7 @@ use dlc::ir::op::{Binary, Compare, Reduce, Unary};
 use dlc::ir::{DType, Scalar};
 use dlc::kernel::{
     Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op, Order, Owner,
-    Product, Start, Step, Stmt, Terms, Val, Var,
+    Product, Share, Start, Step, Stmt, Terms, Val, Var,
 };
 use dlc::source::{FileId, Span};
 
@@ -25,6 +25,7 @@ pub fn any_step(seed: u64) -> Step {
             Home::Report(at),
             Home::Run,
             Home::Arena(64 * at),
+            Home::Own(64 * at),
             Home::Scratch(64 * at),
         ])
     };
@@ -60,16 +61,20 @@ const VALUES: usize = 40;
 
 impl Kernels<'_> {
     fn kernel(&mut self) -> Kernel {
-        let owner = (self.0.below(3) > 0).then(|| Owner {
-            axis: self.0.of(&NAMES).to_owned(),
-            var: self.var(),
-            extent: self.0.below(99),
-            unit: self.0.below(9),
-        });
+        let share = match self.0.below(4) {
+            0 => Share::First,
+            1 => Share::Each,
+            _ => Share::Blocks(Owner {
+                axis: self.0.of(&NAMES).to_owned(),
+                var: self.var(),
+                extent: self.0.below(99),
+                unit: self.0.below(9),
+            }),
+        };
         let values = (0..VALUES).map(|_| self.0.of(&DTYPES)).collect();
         let name = self.0.of(&NAMES).to_owned();
         let vars = 40 + self.0.below(2);
-        Kernel { name, owner, values, vars, body: self.body(3) }
+        Kernel { name, share, values, vars, body: self.body(3) }
     }
 
     fn body(&mut self, depth: usize) -> Vec<Stmt> {

@@ -54,7 +54,7 @@ kernel s.4
   %0 = load h[3] : f32
   store cost[0] = %0
 
-order: s.check s.1 | loop c1 < 2 { s.2 } | loop c0 < 2 { s.3 s.4 }
+order: s.check s.1 | loop c1 < 2 { s.2 } | loop c0 < 2 { s.3 s.4 } |
 ";
 
 #[test]
@@ -153,8 +153,18 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     // Barriers.
     ("s.check s.1 | loop", "s.check s.1 loop", "no barrier lies between s.1 and s.2, which share h"),
-    ("{ s.3 s.4 }", "{ s.3 s.4 s.1 }", "no barrier lies between s.3 and s.1, which share W"),
-    ("{ s.3 s.4 }", "{ s.3 s.4 s.3 }", "no barrier lies between s.3 and s.3, which share W"),
+    (
+        "kernel s.4\n  %0 = load h[3]",
+        "kernel s.4\n  %0 = load W[3]",
+        "no barrier lies between s.3 and s.4, which share W",
+    ),
+    ("{ s.3 s.4 } |", "{ s.3 s.4 }", "no barrier lies between s.4 and s.1, which share h"),
+    // Of the same blocks each is one thread's.
+    ("{ s.3 s.4 }", "{ s.3 s.4 s.1 }", "no barrier lies between s.4 and s.1, which share h"),
+    ("{ s.3 s.4 }", "{ s.3 s.3 s.4 }", ""),
+    // What each thread does.
+    ("kernel s.4\n", "kernel s.4 each\n", "each thread writes cost, which is all threads'"),
+    ("scratch 128", "own 128", "r is each thread's own, and only some write it"),
     ("load g[c0*50 + i + k]", "load h[i + k]", ""),
     ("s.check s.1 |", "s.1 |", ""),
     ("{ s.3 s.4 }", "{ s.3 s.4 | s.check }", "s.check checks, when s.3 may have written a place"),
@@ -221,7 +231,7 @@ kernel s.2 owner i < 4 by 2 of n
     %0 = load h[c0*4 + i + j] : f32
     store y[c0*4 + i + j] = %0
 
-order: loop c0 < 8 { s.1 s.2 }
+order: loop c0 < 8 { s.1 s.2 } |
 ";
     let check = |text: &str| verify(&read(text).unwrap_or_else(|e| panic!("{e}")));
     assert_eq!(check(text), Ok(()));

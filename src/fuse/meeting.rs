@@ -1,0 +1,122 @@
+//! Where pieces meet: one touches what another one writes. Both may then stand between the same barriers only if
+//! one thread does both parts, one after the other.
+
+use super::access::Source;
+use super::{Apart, Fused, Piece, Share, What};
+use crate::ir::{Graph, LeafKind, Op};
+
+/// A meeting of a piece with an earlier one.
+#[derive(Clone, Debug)]
+pub struct Meeting {
+    /// Why they stand apart, if they do.
+    pub reason: Apart,
+    /// Axes of the earlier and of the later piece along which both are at the same index of what they share.
+    together: Vec<(usize, usize)>,
+    /// Whether the later one reads a value that the earlier one computes; each thread may have its own.
+    value: bool,
+}
+
+impl Meeting {
+    /// A piece reads, so along its axes, what an earlier one computes.
+    pub fn read(earlier: &Piece, source: Source, along: &[Option<usize>]) -> Meeting {
+        let whole = matches!(source, Source::Node(_)) && !matches!(earlier.what, What::Loop(..));
+        let axes = along.iter().take(earlier.outer).enumerate().filter(|_| whole);
+        let together = axes.filter_map(|(axis, at)| at.map(|at| (axis, at))).collect();
+        Meeting { reason: Apart::Across(source), together, value: true }
+    }
+
+    /// A piece writes over a leaf that an earlier one reads, so along its axes.
+    pub fn over(leaf: usize, along: &[Option<usize>]) -> Meeting {
+        Meeting { reason: Apart::StillRead(leaf), together: turned(along), value: false }
+    }
+
+    /// Something that no thread can settle for itself.
+    pub fn of_all(reason: Apart) -> Meeting {
+        Meeting { reason, together: Vec::new(), value: false }
+    }
+
+    /// Whether one thread does what both pieces share, with these owner axes.
+    pub fn in_one_thread(
+        &self,
+        (earlier, earlier_axis): (Share, Option<usize>),
+        (later, axis): (Share, Option<usize>),
+    ) -> bool {
+        match (earlier, later) {
+            _ if self.reason == Apart::Checked => false,
+            (Share::First, Share::First) | (Share::Each, Share::Each) => true,
+            (Share::Each, Share::First | Share::Blocks(_)) => self.value,
+            (Share::Blocks(a), Share::Blocks(b)) => {
+                let both = earlier_axis.zip(axis);
+                a == b && both.is_some_and(|both| self.together.contains(&both))
+            }
+            (Share::Turns, _)
+            | (_, Share::Turns)
+            | (Share::First, Share::Blocks(_) | Share::Each)
+            | (Share::Blocks(_), Share::First | Share::Each) => false,
+        }
+    }
+}
+
+/// Axes of an earlier piece that reads, and of a later one that writes.
+fn turned(along: &[Option<usize>]) -> Vec<(usize, usize)> {
+    along.iter().enumerate().filter_map(|(axis, at)| at.map(|at| (at, axis))).collect()
+}
+
+/// Whether all threads must wait for all before the next call of a step: its first phase meets the last one of
+/// the call before.
+pub fn closed(graph: &Graph, fused: &Fused) -> bool {
+    let last = fused.clusters.last().map_or(0, |cluster| cluster.phase);
+    let of_phase = |phase: usize| fused.clusters.iter().filter(move |cluster| cluster.phase == phase);
+    let pieces = |phase: usize| {
+        of_phase(phase)
+            .flat_map(|c| c.pieces.iter().map(|p| (&fused.pieces[*p], c.share)))
+            .collect::<Vec<_>>()
+    };
+    let (ends, begins) = (pieces(last), pieces(0));
+    // A fault must be known in the call that it belongs to.
+    let unsettled = ends.iter().any(|(piece, share)| piece.checks || *share == Share::Turns)
+        || begins.iter().any(|(_, share)| *share == Share::Turns);
+    unsettled || ends.iter().any(|end| begins.iter().any(|begin| calls_meet(graph, *end, *begin)))
+}
+
+/// Whether a piece of one call must be done before another one of the next call begins.
+fn calls_meet(graph: &Graph, (earlier, before): (&Piece, Share), (later, after): (&Piece, Share)) -> bool {
+    let place = |piece: &Piece| piece.over.filter(|leaf| graph.leaves[*leaf].kind == LeafKind::Place);
+    let mut meetings: Vec<Vec<(usize, usize)>> = Vec::new();
+    let source = match later.what {
+        What::Value(id) | What::Joined(id) => Some(Source::Node(id)),
+        What::Partial(id) => Some(Source::Partial(id)),
+        What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
+    };
+    for read in &earlier.reads {
+        // A carried value begins in the memory in which the last call's results lie.
+        if let (What::Enter(scan, carried), Source::Node(id)) = (&later.what, read.source)
+            && *graph.op(id) == Op::Result(*carried)
+            && graph.inputs(id) == [*scan]
+        {
+            meetings.push(turned(&read.along));
+        }
+        // What each thread has for itself, it writes again itself.
+        if Some(read.source) == source && after != Share::Each {
+            let whole = matches!(read.source, Source::Node(_));
+            meetings.push(if whole { turned(&read.along) } else { Vec::new() });
+        }
+        if place(later).is_some_and(|leaf| read.source == Source::Leaf(leaf)) {
+            meetings.push(turned(&read.along));
+        }
+    }
+    if let Some(leaf) = place(earlier) {
+        for read in later.reads.iter().filter(|read| read.source == Source::Leaf(leaf)) {
+            let axes = read.along.iter().enumerate();
+            meetings.push(axes.filter_map(|(axis, at)| at.map(|at| (axis, at))).collect());
+        }
+        if place(later) == Some(leaf) {
+            meetings.push((0..graph.leaves[leaf].ty.rank()).map(|axis| (axis, axis)).collect());
+        }
+    }
+    let shares = ((before, earlier.owner), (after, later.owner));
+    meetings.into_iter().any(|together| {
+        let meeting = Meeting { reason: Apart::OtherAxis, together, value: false };
+        !meeting.in_one_thread(shares.0, shares.1)
+    })
+}

@@ -1,0 +1,90 @@
+//! Small pieces: what one thread does alone, and what each thread does for itself because all need it.
+
+use super::access::{Access, Source};
+use super::{Piece, What};
+use crate::ir::{Graph, Op};
+use std::collections::BTreeMap;
+
+/// Turns that one thread may do alone: elementwise, in sums, and in products.
+const SMALL: usize = 8192;
+const SMALL_SUM: usize = 2 * SMALL;
+const SMALL_PRODUCT: usize = 65_536;
+
+/// More than that each thread does for itself only where it is a small part of the work that needs it.
+const SMALL_FOR_EACH: usize = 2 * SMALL;
+const PART: usize = 256;
+
+/// Whether one thread may do a piece alone.
+pub fn is_small(graph: &Graph, piece: &Piece) -> bool {
+    let most = match piece.what {
+        What::Value(id) => match graph.op(id) {
+            Op::Contract(_) => SMALL_PRODUCT,
+            Op::Reduce { .. } => SMALL_SUM,
+            _ => SMALL,
+        },
+        What::Partial(_) => return false,
+        What::Joined(_) | What::Sink(_) | What::Enter(..) | What::Loop(..) => SMALL,
+    };
+    piece.turns() <= most
+}
+
+/// What becomes of each piece, as far as shapes tell.
+pub struct Small {
+    /// Whether each thread computes it for itself, if that saves a barrier: it is small, cannot fail, and pieces that are
+    /// divided among the threads read it whole.
+    pub for_each: Vec<bool>,
+    /// Whether it is a small value that divided pieces read block by block.
+    pub in_blocks: Vec<bool>,
+}
+
+/// Looks at all pieces before they are gathered.
+pub fn small(graph: &Graph, pieces: &[Piece]) -> Small {
+    let divided = divided(graph, pieces);
+    let mut readers: BTreeMap<Source, Vec<(usize, &Access)>> = BTreeMap::new();
+    for (nth, piece) in pieces.iter().enumerate() {
+        piece.reads.iter().for_each(|read| readers.entry(read.source).or_default().push((nth, read)));
+    }
+    let [mut for_each, mut in_blocks] = [vec![false; pieces.len()], vec![false; pieces.len()]];
+    // Turns of the greatest piece that needs all of it.
+    let mut asked = vec![0; pieces.len()];
+    for (nth, piece) in pieces.iter().enumerate().rev() {
+        let (What::Value(id) | What::Joined(id)) = piece.what else { continue };
+        let readers = readers.get(&Source::Node(id)).map_or(&[][..], |all| all);
+        let by_blocks = |(reader, read): &(usize, &Access)| {
+            let owned = pieces[*reader].ownable.first();
+            divided[*reader] && owned.is_some_and(|axis| read.along.contains(&Some(*axis)))
+        };
+        let asks = |of: &(usize, &Access)| match pieces[of.0].what {
+            _ if for_each[of.0] => asked[of.0],
+            What::Loop(..) => 1,
+            _ if divided[of.0] && !by_blocks(of) => pieces[of.0].turns(),
+            _ => 0,
+        };
+        asked[nth] = readers.iter().map(asks).max().unwrap_or(0);
+        let cheap =
+            is_small(graph, piece) || (piece.turns() <= SMALL_FOR_EACH && piece.turns() <= asked[nth] / PART);
+        for_each[nth] = asked[nth] > 0 && cheap && !divided[nth] && !piece.checks;
+        in_blocks[nth] = !readers.is_empty() && readers.iter().all(by_blocks);
+    }
+    Small { for_each, in_blocks }
+}
+
+/// Whether a piece is divided among the threads: it is large, or reads along an axis what is divided there.
+fn divided(graph: &Graph, pieces: &[Piece]) -> Vec<bool> {
+    let mut homes: BTreeMap<Source, usize> = BTreeMap::new();
+    let mut divided = vec![false; pieces.len()];
+    for (nth, piece) in pieces.iter().enumerate() {
+        let with = |read: &Access| {
+            let home = homes.get(&read.source).filter(|home| divided[**home]);
+            let axis = home.and_then(|home| pieces[*home].ownable.first().copied());
+            let here = axis.and_then(|axis| read.along.get(axis).copied().flatten());
+            here.is_some_and(|axis| piece.ownable.contains(&axis))
+        };
+        let large = !is_small(graph, piece) && piece.turns() > SMALL_FOR_EACH && !piece.ownable.is_empty();
+        divided[nth] = large || piece.reads.iter().any(with);
+        if let What::Value(id) | What::Joined(id) = piece.what {
+            homes.insert(Source::Node(id), nth);
+        }
+    }
+    divided
+}
