@@ -207,6 +207,10 @@ impl Machine {
             Home::Place(at) => whole(&mut arrays.places[at]),
             Home::Resident(at) => whole(&mut arrays.residents[at]),
             Home::Arena(at) => part(&mut self.arena, at),
+            Home::Alternate(even, odd) => {
+                let bytes = self.arena.len().saturating_sub(even.max(odd));
+                Base { address: self.arena.address() + even, stride: odd.wrapping_sub(even), bytes }
+            }
             Home::Own(at) | Home::Scratch(at) => part(&mut self.scratch[thread], at),
             Home::Run => still(run, 4),
             Home::Report(at) => slot(&mut held.slots[at], &job.reports[at], 0),

@@ -21,6 +21,7 @@ pub fn cluster(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Result<(Vec<Pi
     for nth in 0..pieces.len() {
         at.place(&mut pieces, nth);
     }
+    at.gather_late(&pieces);
     let clusters = at.in_order();
     Ok((pieces, clusters))
 }
@@ -243,13 +244,45 @@ impl Gathering<'_> {
         (phase, within, cluster)
     }
 
+    /// What each thread does early of arguments alone, and what nobody needs before others of its kind are due, is done with
+    /// these.
+    fn gather_late(&mut self, pieces: &[Piece]) {
+        for early in 0..self.clusters.len() {
+            let Cluster { share: Share::Each, phase, pieces: own, .. } = self.clusters[early].clone() else {
+                continue;
+            };
+            let of_arguments = |source: Source| match source {
+                Source::Leaf(leaf) => self.graph.leaves[leaf].kind == LeafKind::Arg,
+                Source::Node(_) | Source::Partial(_) => {
+                    self.homes.get(&source).is_some_and(|home| own.contains(home))
+                }
+            };
+            let reads =
+                |p: &usize, of: &dyn Fn(Source) -> bool| pieces[*p].reads.iter().all(|r| of(r.source));
+            if !own.iter().all(|p| reads(p, &of_arguments) && !pieces[*p].checks) {
+                continue;
+            }
+            let of_others = |source: Source| !self.homes.get(&source).is_some_and(|home| own.contains(home));
+            let readers = (0..pieces.len()).filter(|p| !own.contains(p) && !reads(p, &of_others));
+            let Some(first) = readers.map(|p| self.clusters[self.of[p]].phase).min() else { continue };
+            let same = |c: &Cluster| c.share == Share::Each && c.phase == first && first > phase;
+            if let Some(late) = self.clusters.iter().position(same) {
+                self.clusters[late].pieces.splice(0..0, own.iter().copied());
+                own.iter().for_each(|p| self.of[*p] = late);
+                self.clusters[early].pieces.clear();
+            }
+        }
+    }
+
     /// The clusters in the order they run in.
     fn in_order(self) -> Vec<Cluster> {
         let mut order: Vec<usize> = (0..self.clusters.len()).collect();
+        order.retain(|cluster| !self.clusters[*cluster].pieces.is_empty());
         order.sort_by_key(|cluster| self.rank(*cluster));
-        let place = |cluster: usize| order.iter().position(|c| *c == cluster).expect("each has its place");
+        let place = |cluster: usize| order.iter().position(|c| *c == cluster);
         let moved = |cluster: &usize| {
-            let apart = self.clusters[*cluster].apart.iter().map(|(c, reason)| (place(*c), *reason));
+            let apart =
+                self.clusters[*cluster].apart.iter().filter_map(|(c, reason)| Some((place(*c)?, *reason)));
             Cluster { apart: apart.collect(), ..self.clusters[*cluster].clone() }
         };
         order.iter().map(moved).collect()

@@ -2,7 +2,7 @@
 //! one thread does both parts, one after the other.
 
 use super::access::Source;
-use super::{Apart, Fused, Piece, Share, What};
+use super::{Apart, Cluster, Fused, Piece, Share, What};
 use crate::ir::{Graph, LeafKind, Op};
 
 /// A meeting of a piece with an earlier one.
@@ -42,7 +42,8 @@ impl Meeting {
         (later, axis): (Share, Option<usize>),
     ) -> bool {
         match (earlier, later) {
-            _ if self.reason == Apart::Checked => false,
+            // Each thread that finds a fault by itself does nothing more.
+            _ if self.reason == Apart::Checked => earlier == Share::Each && later != Share::Each,
             (Share::First, Share::First) | (Share::Each, Share::Each) => true,
             (Share::Each, Share::First | Share::Blocks(_)) => self.value,
             (Share::Blocks(a), Share::Blocks(b)) => {
@@ -62,27 +63,59 @@ fn turned(along: &[Option<usize>]) -> Vec<(usize, usize)> {
     along.iter().enumerate().filter_map(|(axis, at)| at.map(|at| (at, axis))).collect()
 }
 
-/// Whether all threads must wait for all before the next call of a step: its first phase meets the last one of
-/// the call before.
-pub fn closed(graph: &Graph, fused: &Fused) -> bool {
+/// Elements of a value that may lie in two places by turns.
+const TWICE: usize = 1 << 14;
+
+/// Whether all threads must wait for all before the next call of a step, because its first phase meets the last one of
+/// the call before; and what values must lie in two places by turns so that they need not.
+pub fn next_call(graph: &Graph, fused: &Fused) -> (bool, Vec<Source>) {
     let last = fused.clusters.last().map_or(0, |cluster| cluster.phase);
-    let of_phase = |phase: usize| fused.clusters.iter().filter(move |cluster| cluster.phase == phase);
     let pieces = |phase: usize| {
-        of_phase(phase)
-            .flat_map(|c| c.pieces.iter().map(|p| (&fused.pieces[*p], c.share)))
-            .collect::<Vec<_>>()
+        let clusters = fused.clusters.iter().filter(|cluster| cluster.phase == phase);
+        let of = |c: &Cluster| c.pieces.iter().map(|p| (&fused.pieces[*p], c.share)).collect::<Vec<_>>();
+        clusters.flat_map(of).collect::<Vec<_>>()
     };
     let (ends, begins) = (pieces(last), pieces(0));
-    // A fault must be known in the call that it belongs to.
-    let unsettled = ends.iter().any(|(piece, share)| piece.checks || *share == Share::Turns)
-        || begins.iter().any(|(_, share)| *share == Share::Turns);
-    unsettled || ends.iter().any(|end| begins.iter().any(|begin| calls_meet(graph, *end, *begin)))
+    // A fault must be known in the call that it belongs to; in what each does, each knows it.
+    let unsettled = ends.iter().any(|(piece, share)| piece.checks && *share != Share::Each);
+    let turns = ends.iter().chain(&begins).any(|(_, share)| *share == Share::Turns);
+    if unsettled || turns {
+        return (true, Vec::new());
+    }
+    let mut alternate = Vec::new();
+    for end in &ends {
+        for begin in &begins {
+            for met in calls_meet(graph, *end, *begin) {
+                match met.filter(|_| last > 0 && written(begin.0) <= TWICE) {
+                    Some(source) => alternate.push(source),
+                    None => return (true, Vec::new()),
+                }
+            }
+        }
+    }
+    alternate.sort_unstable();
+    alternate.dedup();
+    (false, alternate)
 }
 
-/// Whether a piece of one call must be done before another one of the next call begins.
-fn calls_meet(graph: &Graph, (earlier, before): (&Piece, Share), (later, after): (&Piece, Share)) -> bool {
+/// How many elements a piece writes.
+fn written(piece: &Piece) -> usize {
+    let blocks = match piece.what {
+        What::Partial(_) => super::owner::blocks(piece.extents[piece.split()]),
+        _ => 1,
+    };
+    blocks * piece.extents[..piece.outer].iter().product::<usize>()
+}
+
+/// Where a piece of one call must be done before another one of the next call begins; the value, if it is one that the
+/// first reads and the second writes.
+fn calls_meet(
+    graph: &Graph,
+    (earlier, before): (&Piece, Share),
+    (later, after): (&Piece, Share),
+) -> Vec<Option<Source>> {
     let place = |piece: &Piece| piece.over.filter(|leaf| graph.leaves[*leaf].kind == LeafKind::Place);
-    let mut meetings: Vec<Vec<(usize, usize)>> = Vec::new();
+    let mut meetings: Vec<(Vec<(usize, usize)>, Option<Source>)> = Vec::new();
     let source = match later.what {
         What::Value(id) | What::Joined(id) => Some(Source::Node(id)),
         What::Partial(id) => Some(Source::Partial(id)),
@@ -94,29 +127,31 @@ fn calls_meet(graph: &Graph, (earlier, before): (&Piece, Share), (later, after):
             && *graph.op(id) == Op::Result(*carried)
             && graph.inputs(id) == [*scan]
         {
-            meetings.push(turned(&read.along));
+            meetings.push((turned(&read.along), None));
         }
         // What each thread has for itself, it writes again itself.
         if Some(read.source) == source && after != Share::Each {
             let whole = matches!(read.source, Source::Node(_));
-            meetings.push(if whole { turned(&read.along) } else { Vec::new() });
+            meetings.push((if whole { turned(&read.along) } else { Vec::new() }, source));
         }
         if place(later).is_some_and(|leaf| read.source == Source::Leaf(leaf)) {
-            meetings.push(turned(&read.along));
+            meetings.push((turned(&read.along), None));
         }
     }
     if let Some(leaf) = place(earlier) {
         for read in later.reads.iter().filter(|read| read.source == Source::Leaf(leaf)) {
             let axes = read.along.iter().enumerate();
-            meetings.push(axes.filter_map(|(axis, at)| at.map(|at| (axis, at))).collect());
+            meetings.push((axes.filter_map(|(axis, at)| at.map(|at| (axis, at))).collect(), None));
         }
         if place(later) == Some(leaf) {
-            meetings.push((0..graph.leaves[leaf].ty.rank()).map(|axis| (axis, axis)).collect());
+            let axes = 0..graph.leaves[leaf].ty.rank();
+            meetings.push((axes.map(|axis| (axis, axis)).collect(), None));
         }
     }
-    let shares = ((before, earlier.owner), (after, later.owner));
-    meetings.into_iter().any(|together| {
+    let unsettled = |(together, value): (Vec<(usize, usize)>, Option<Source>)| {
         let meeting = Meeting { reason: Apart::OtherAxis, together, value: false };
-        !meeting.in_one_thread(shares.0, shares.1)
-    })
+        let one = meeting.in_one_thread((before, earlier.owner), (after, later.owner));
+        (!one).then_some(value)
+    };
+    meetings.into_iter().filter_map(unsettled).collect()
 }

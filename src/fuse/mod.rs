@@ -33,7 +33,7 @@ pub use access::{Access, Source};
 pub use sinks::{Sink, Target};
 pub use stored::{by_strips, may_fail};
 
-use crate::ir::{Graph, NodeId};
+use crate::ir::{Graph, NodeId, Op};
 
 /// A graph's work, divided.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,8 @@ pub struct Fused {
     pub stored: Vec<bool>,
     /// Whether all wait for all before the next call begins, or the next turn of the scan whose body it is.
     pub closed: bool,
+    /// Values that lie in two places by turns, as the next call begins while they are still read.
+    pub alternate: Vec<Source>,
 }
 
 /// What a piece computes.
@@ -174,19 +176,47 @@ pub enum Apart {
 
 /// Divides a graph's work.
 pub fn fuse(graph: &Graph) -> Fused {
-    let mut fused = fuse_sinks(graph, sinks::of_step(graph));
-    fused.closed = meeting::closed(graph, &fused);
-    fused
+    let divided = |copied: Vec<NodeId>| {
+        let mut fused = fuse_sinks(graph, sinks::of_step(graph), copied);
+        (fused.closed, fused.alternate) = meeting::next_call(graph, &fused);
+        fused
+    };
+    let plain = divided(Vec::new());
+    let places = read_and_changed(graph, &plain);
+    if places.is_empty() {
+        return plain;
+    }
+    let copied = divided(places);
+    let barriers =
+        |fused: &Fused| fused.clusters.last().map_or(0, |cluster| cluster.phase) + usize::from(fused.closed);
+    if barriers(&copied) < barriers(&plain) { copied } else { plain }
 }
 
-/// Divides the work of a graph with these sinks. A place whose new value cannot be written while old
+/// The places that each thread reads for itself, behind a barrier, and that the first one changes. It must wait until
+/// all have read, unless it has made a copy for them.
+fn read_and_changed(graph: &Graph, fused: &Fused) -> Vec<NodeId> {
+    let pieces = |share: Share| {
+        let of = fused.clusters.iter().filter(move |cluster| cluster.share == share);
+        of.flat_map(|cluster| cluster.pieces.iter().map(|p| (cluster.phase, &fused.pieces[*p])))
+    };
+    let is_read = |leaf: usize| {
+        let reads = |piece: &Piece| piece.reads.iter().any(|read| read.source == Source::Leaf(leaf));
+        pieces(Share::Each).any(|(phase, piece)| phase > 0 && reads(piece))
+    };
+    let changed = |(_, piece): (usize, &Piece)| piece.over.filter(|leaf| is_read(*leaf));
+    let places: Vec<usize> = pieces(Share::First).filter_map(changed).collect();
+    graph.ids().filter(|id| matches!(graph.op(*id), Op::Leaf(leaf) if places.contains(leaf))).collect()
+}
+
+/// Divides the work of a graph with these sinks, some values being kept in any case. A place whose new value cannot be written while old
 /// values are still read gets it from memory at the end; that is found out on the way.
-fn fuse_sinks(graph: &Graph, sinks: Vec<Sink>) -> Fused {
-    let mut forced = Vec::new();
+fn fuse_sinks(graph: &Graph, sinks: Vec<Sink>, mut forced: Vec<NodeId>) -> Fused {
     loop {
         let stored = stored::stored(graph, &sinks, &forced);
         match cluster::cluster(graph, &sinks, &stored) {
-            Ok((pieces, clusters)) => return Fused { pieces, clusters, sinks, stored, closed: true },
+            Ok((pieces, clusters)) => {
+                return Fused { pieces, clusters, sinks, stored, closed: true, alternate: Vec::new() };
+            }
             Err(node) => {
                 assert!(!forced.contains(&node), "a kept value can always be written at the end");
                 forced.push(node);

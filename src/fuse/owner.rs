@@ -68,5 +68,15 @@ pub fn read_once(results: usize, data: usize, examples: usize) -> bool {
     data >= LARGE_DATA && blocks(examples) > 1 && 2 * results * blocks(examples) <= data
 }
 
+/// Terms from which a sum of products is divided although it is short.
+const BEHIND: usize = 256;
+/// Sums of blocks that each thread can add up for itself.
+const SMALL_BLOCKS: usize = 8192;
+
+/// Whether the sums of the blocks of so many terms are few enough for each thread to add them up for itself.
+pub fn small_behind(results: usize, terms: usize) -> bool {
+    terms >= BEHIND && results * blocks(terms) <= SMALL_BLOCKS
+}
+
 /// Extent from which the innermost of the axes that are summed over is taken by 16 strided sums.
 pub const STRIDED: usize = 64;

@@ -120,7 +120,8 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);
             let split = owner::split(shape, &reduced)
                 .or_else(|| across(graph, id, &reduced))
-                .or_else(|| at_once(graph, id, &reduced));
+                .or_else(|| at_once(graph, id, &reduced))
+                .or_else(|| behind(graph, id, &reduced));
             sum(
                 id,
                 shape,
@@ -255,6 +256,34 @@ fn at_once(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
     (0..2).any(data).then_some(0)
 }
 
+/// The summed axis that is the owner's of a computed factor, where the product with a place gives so little that each
+/// thread can have it all: its blocks' sums need no waiting for the other blocks of the factor.
+fn behind(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
+    let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
+    let shape = &graph.ty(id).shape;
+    let results: usize = shape.iter().product();
+    // Along the summed axis of a factor, which comes behind those of the result.
+    let along = |operand: usize, axis_of: &dyn Fn(&[usize]) -> Option<usize>| {
+        let input = graph.inputs(id)[operand];
+        let owned = axis_of(&graph.ty(input).shape);
+        let at = operand_at(spec, operand);
+        let plain = |position: &Position| position.as_ref().and_then(super::access::plain);
+        owned.is_some_and(|axis| plain(&at[axis]) == Some(shape.len()))
+    };
+    let place = |operand: usize| {
+        let below = below_views(graph, graph.inputs(id)[operand]);
+        let matrix = graph.ty(below).shape.iter().filter(|e| **e > 1).count() == 2;
+        let of_places = |leaf: &usize| graph.leaves[*leaf].kind == LeafKind::Place;
+        matches!(graph.op(below), Op::Leaf(leaf) if of_places(leaf)) && matrix && along(operand, &|_| Some(0))
+    };
+    let computed = |operand: usize| {
+        let below = below_views(graph, graph.inputs(id)[operand]);
+        !matches!(graph.op(below), Op::Leaf(_) | Op::Const(_)) && along(operand, &owner_axis)
+    };
+    let found = (0..2).any(|operand| place(operand) && computed(1 - operand));
+    (found && owner::small_behind(results, *terms)).then_some(0)
+}
+
 /// A sum or another reduction: whole, or its blocks and what joins them and adds them to `start`.
 fn sum(
     id: NodeId,
@@ -297,7 +326,7 @@ fn scan_piece(graph: &Graph, stored: &[bool], needed: &[bool], id: NodeId) -> Pi
     for input in &graph.inputs(id)[scan.carried..] {
         walk.read(*input, &vec![None; graph.ty(*input).rank()]);
     }
-    let body = fuse_sinks(&scan.body, sinks::of_body(scan, &read_results(graph, needed, id)));
+    let body = fuse_sinks(&scan.body, sinks::of_body(scan, &read_results(graph, needed, id)), Vec::new());
     let checks = body.pieces.iter().any(|p| p.checks);
     let what = What::Loop(id, Box::new(body));
     Piece { checks, ..finish(what, Vec::new(), 0, Vec::new(), walk) }

@@ -30,8 +30,8 @@ pub fn is_small(graph: &Graph, piece: &Piece) -> bool {
 
 /// What becomes of each piece, as far as shapes tell.
 pub struct Small {
-    /// Whether each thread computes it for itself, if that saves a barrier: it is small, cannot fail, and pieces that are
-    /// divided among the threads read it whole.
+    /// Whether each thread computes it for itself, if that saves a barrier: it is small, and pieces that are divided among
+    /// the threads read it whole, or it may fail.
     pub for_each: Vec<bool>,
     /// Whether it is a small value that divided pieces read block by block.
     pub in_blocks: Vec<bool>,
@@ -63,7 +63,11 @@ pub fn small(graph: &Graph, pieces: &[Piece]) -> Small {
         asked[nth] = readers.iter().map(asks).max().unwrap_or(0);
         let cheap =
             is_small(graph, piece) || (piece.turns() <= SMALL_FOR_EACH && piece.turns() <= asked[nth] / PART);
-        for_each[nth] = asked[nth] > 0 && cheap && !divided[nth] && !piece.checks;
+        // The copy of a place is for all.
+        let copy = matches!(graph.op(id), Op::Leaf(_));
+        // Where each thread knows of a fault by itself, places need not wait for all to know.
+        let wanted = asked[nth] > 0 || piece.checks;
+        for_each[nth] = wanted && cheap && !divided[nth] && !copy;
         in_blocks[nth] = !readers.is_empty() && readers.iter().all(by_blocks);
     }
     Small { for_each, in_blocks }

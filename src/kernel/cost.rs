@@ -39,7 +39,8 @@ pub fn of_kernel(step: &Step, kernel: usize) -> Cost {
                 | Home::Resident(_)
                 | Home::Report(_)
                 | Home::Run
-                | Home::Arena(_) => (high - low + 1).max(0) as u64 * buffer.dtype.size() as u64,
+                | Home::Arena(_)
+                | Home::Alternate(..) => (high - low + 1).max(0) as u64 * buffer.dtype.size() as u64,
             }
         });
         sizes.fold(0, u64::saturating_add)

@@ -100,6 +100,9 @@ pub enum Home {
     Run,
     /// At that byte of the arena.
     Arena(usize),
+    /// At the first byte of the arena in the calls of even number in a run of calls, at the second one in the others:
+    /// what a call writes stays for those who still read it while the next call has begun.
+    Alternate(usize, usize),
     /// At that byte of the thread's own memory, where what [`Share::Each`] kernels write stays for the call.
     Own(usize),
     /// At that byte of the thread's own memory too; nothing survives from block to block.
@@ -441,4 +444,18 @@ impl Terms {
             Terms::Table(pairs) => pairs.len(),
         }
     }
+}
+
+/// Whether a check stands among statements.
+pub fn has_check(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        Stmt::Check { .. } => true,
+        Stmt::Let { op: Op::Fold(fold), .. } => has_check(&fold.body),
+        Stmt::For { body, .. } | Stmt::Lanes { body, .. } => has_check(body),
+        Stmt::Let { .. }
+        | Stmt::Store { .. }
+        | Stmt::Strip { .. }
+        | Stmt::Random { .. }
+        | Stmt::Product(_) => false,
+    })
 }

@@ -9,13 +9,18 @@ pub struct Occurrence {
     pub kernel: usize,
     /// Counters of the loops around it, each with a number for the turn: equal numbers are one turn.
     pub turns: Vec<(usize, usize)>,
+    /// In which call.
+    pub call: usize,
 }
 
 /// The kernels between one barrier and the next in so many calls. Two turns stand for all those of a loop: what is
 /// beside the first or the last one, and what turns follow each other, shows in two.
 pub fn phases(step: &Step, calls: usize) -> Vec<Vec<Occurrence>> {
-    let mut walk = Walk { phases: vec![Vec::new()], around: Vec::new(), turns: 0 };
-    (0..calls).for_each(|_| walk.items(&step.order));
+    let mut walk = Walk { phases: vec![Vec::new()], around: Vec::new(), turns: 0, call: 0 };
+    for call in 0..calls {
+        walk.call = call;
+        walk.items(&step.order);
+    }
     walk.phases
 }
 
@@ -49,6 +54,7 @@ struct Walk {
     phases: Vec<Vec<Occurrence>>,
     around: Vec<(usize, usize)>,
     turns: usize,
+    call: usize,
 }
 
 impl Walk {
@@ -56,7 +62,7 @@ impl Walk {
         for item in items {
             match item {
                 Item::Kernel(kernel) => {
-                    let here = Occurrence { kernel: *kernel, turns: self.around.clone() };
+                    let here = Occurrence { kernel: *kernel, turns: self.around.clone(), call: self.call };
                     if let Some(phase) = self.phases.last_mut() {
                         phase.push(here);
                     }

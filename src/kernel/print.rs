@@ -134,6 +134,7 @@ fn home(home: Home) -> String {
         Home::Report(at) => format!("report {at}"),
         Home::Run => "run".to_owned(),
         Home::Arena(at) => format!("arena {at}"),
+        Home::Alternate(even, odd) => format!("alternate {even} {odd}"),
         Home::Own(at) => format!("own {at}"),
         Home::Scratch(at) => format!("scratch {at}"),
     }

@@ -65,6 +65,8 @@ pub struct Storage {
 pub enum Memory {
     /// Shared by the team.
     Arena(usize),
+    /// Shared by the team too; the second byte is for every other call.
+    Alternate(usize, usize),
     /// A thread's own, for the call.
     Own(usize),
     /// A thread's own, for a block; the byte behind all that stays for the call.
@@ -167,6 +169,13 @@ impl Memories {
         Storage { memory: Memory::Arena(number), ..storage }
     }
 
+    /// The same twice, each for every other call: while the next one writes, this is still read.
+    fn alternate(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
+        let half = storage.bytes().next_multiple_of(LINE);
+        let number = self.arena.take(Interval { from, to, bytes: 2 * half });
+        Storage { memory: Memory::Alternate(number, half), ..storage }
+    }
+
     /// One that each thread has for itself.
     fn own(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
         let number = self.own.take(Interval { from, to, bytes: storage.bytes() });
@@ -223,6 +232,9 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                 };
                 let share = fused.clusters[home].share;
                 let storage = match (share.owner(), piece.owner) {
+                    _ if fused.alternate.contains(&source) => {
+                        all.alternate(whole, moments[home].0, moments[last].1)
+                    }
                     _ if share == Share::Each => all.own(whole, moments[home].0, moments[last].1),
                     (Some(owner), Some(axis)) if last == home && axis < piece.outer => {
                         let mut held = ty.shape.clone();
@@ -251,7 +263,12 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                 let inner = columns(graph, *id, &piece.extents[..piece.outer]).map(|axis| axis + 1);
                 let memory = Memory::Arena(0);
                 let whole = Storage { memory, dtype, held, block: None, tile: None, inner, gap: 0 };
-                plan.values.insert(source, all.arena(whole, moments[home].0, moments[last].1));
+                let (from, to) = (moments[home].0, moments[last].1);
+                let storage = match fused.alternate.contains(&source) {
+                    true => all.alternate(whole, from, to),
+                    false => all.arena(whole, from, to),
+                };
+                plan.values.insert(source, storage);
             }
             What::Loop(id, _) => results(graph, fused, *id, &cluster_of, &moments, all, &mut plan),
             What::Sink(_) | What::Enter(..) => {}
@@ -337,7 +354,7 @@ fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
             let (What::Value(id) | What::Joined(id)) = piece.what else { continue };
             let source = Source::Node(id);
             let Some(storage) = plan.values.get(&source) else { continue };
-            if let Memory::Arena(_) | Memory::Own(_) = storage.memory {
+            if let Memory::Arena(_) | Memory::Alternate(..) | Memory::Own(_) = storage.memory {
                 continue;
             }
             let reads = |q: &usize| fused.pieces[*q].reads.iter().any(|r| r.source == source);
@@ -365,6 +382,10 @@ fn settle(plan: &mut Plan, arena: &[usize], own: &[usize], behind: usize) {
     for storage in plan.values.values_mut().chain(plan.carried.values_mut()) {
         match &mut storage.memory {
             Memory::Arena(number) => *number = arena[*number],
+            Memory::Alternate(number, other) => {
+                *number = arena[*number];
+                *other += *number;
+            }
             Memory::Own(number) => *number = own[*number],
             Memory::Scratch(byte) => *byte += behind,
         }

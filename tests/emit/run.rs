@@ -63,22 +63,38 @@ fn laid_out(step: &Step, place: usize, value: &Tensor) -> Array {
 pub fn interpreted(step: &Step, start: &Start, calls: usize, team: Team) -> Left {
     let mut left = Left { places: start.places.clone(), reports: Vec::new(), fault: false };
     for call in 0..calls {
-        let mut memory = Memory::new(step);
-        memory.args = start.args.iter().map(|t| t.data.clone()).collect();
-        memory.residents = start.residents.iter().map(|t| t.data.clone()).collect();
-        memory.places = left.places.iter().enumerate().map(|(at, t)| laid_out(step, at, t)).collect();
-        memory.run = start.run.wrapping_add(call as u32) as i32;
-        if interp::run(step, &mut memory, team) {
+        let here = Start {
+            args: start.args.clone(),
+            places: left.places.clone(),
+            residents: start.residents.clone(),
+            run: start.run.wrapping_add(call as u32),
+        };
+        let next = in_a_row(step, &here, 1, team);
+        if next.fault {
             left.fault = true;
             return left;
         }
-        let tensor = |(array, ty): (Array, &Type)| Tensor::new(ty.shape.clone(), array);
-        let types: Vec<Type> = left.places.iter().map(|t| t.ty.clone()).collect();
-        let places = memory.places.iter().zip(&types).enumerate();
-        let places = places.map(|(at, (a, ty))| (layout(step, at).row_major(&ty.shape, a).into_owned(), ty));
-        left.places = places.map(tensor).collect();
-        left.reports.push(memory.reports.into_iter().zip(&report_types(step)).map(tensor).collect());
+        left.places = next.places;
+        left.reports.extend(next.reports);
     }
+    left
+}
+
+/// Calls through the interpreter as they follow each other by their barriers; the reports are the last one's.
+pub fn in_a_row(step: &Step, start: &Start, calls: usize, team: Team) -> Left {
+    let mut left = Left { places: start.places.clone(), reports: Vec::new(), fault: false };
+    let mut memory = Memory::new(step);
+    memory.args = start.args.iter().map(|t| t.data.clone()).collect();
+    memory.residents = start.residents.iter().map(|t| t.data.clone()).collect();
+    memory.places = start.places.iter().enumerate().map(|(at, t)| laid_out(step, at, t)).collect();
+    memory.run = start.run as i32;
+    left.fault = interp::run_in_a_row(step, &mut memory, team, calls);
+    let tensor = |(array, ty): (Array, &Type)| Tensor::new(ty.shape.clone(), array);
+    let types: Vec<Type> = left.places.iter().map(|t| t.ty.clone()).collect();
+    let places = memory.places.iter().zip(&types).enumerate();
+    let places = places.map(|(at, (a, ty))| (layout(step, at).row_major(&ty.shape, a).into_owned(), ty));
+    left.places = places.map(tensor).collect();
+    left.reports.push(memory.reports.into_iter().zip(&report_types(step)).map(tensor).collect());
     left
 }
 

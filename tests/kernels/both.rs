@@ -72,10 +72,8 @@ pub fn near(graph: &Graph, step: &Step, values: &[Tensor], bound: f64) -> Result
         let equal = |a: &[Tensor], b: &[Tensor]| a.iter().zip(b).all(|(a, b)| run::same(a, b));
         let reports = found.reports.iter().zip(&other.reports).all(|(a, b)| equal(a, b));
         // Two calls in a row, as they follow each other without all waiting for all.
-        let mut twice = step.clone();
-        twice.order.extend(step.order.iter().cloned());
-        let [one, several] = [alone, team].map(|team| run::interpreted(&twice, &start, 1, team));
-        if !equal(&one.places, &several.places) {
+        let [one, several] = [alone, team].map(|team| run::in_a_row(step, &start, 2, team));
+        if one.fault != several.fault || !equal(&one.places, &several.places) {
             return Err(format!("{team:?}: other bits than one thread's in two calls"));
         }
         if found.fault != other.fault || !reports || !equal(&found.places, &other.places) {

@@ -7,7 +7,7 @@ use crate::ir::DType;
 use crate::ir::op::Unary;
 use crate::kernel::{BufferId, Extent, Index, Val};
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, Type, Value};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value};
 use cranelift_codegen::isa::CallConv;
 
 impl Emitter<'_, '_> {
@@ -178,8 +178,7 @@ impl Emitter<'_, '_> {
         self.b.ins().brif(outside, raise, &[], on, &[]);
         self.b.switch_to_block(raise);
         self.b.seal_block(raise);
-        let (one, word) = (self.b.ins().iconst(I32, 1), self.fault());
-        self.b.ins().store(MemFlagsData::new().with_notrap(), one, word, 0);
+        self.raise();
         self.b.ins().jump(on, &[]);
         self.b.switch_to_block(on);
         self.b.seal_block(on);

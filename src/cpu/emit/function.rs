@@ -6,7 +6,7 @@ use super::side::Lane;
 use super::target::Target;
 use crate::ir::DType;
 use crate::ir::types::Scalar;
-use crate::kernel::{BufferId, Home, Index, IndexVar, Kernel, Op, Owner, Product, Step, Stmt, Val};
+use crate::kernel::{BufferId, Home, Index, IndexVar, Kernel, Op, Owner, Product, Share, Step, Stmt, Val};
 use crate::source::Span;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I32, I64};
@@ -112,6 +112,7 @@ fn regions(b: &mut FunctionBuilder<'_>, step: &Step) -> Vec<AliasRegion> {
         Home::Place(at) => (1, at, at + 1),
         Home::Report(at) => (2, at, at + 1),
         Home::Arena(at) => (3, at, at + bytes),
+        Home::Alternate(even, odd) => (3, even.min(odd), even.max(odd) + bytes),
         Home::Own(at) | Home::Scratch(at) => (4, at, at + bytes),
     };
     let spans: Vec<(usize, usize, usize)> =
@@ -318,9 +319,15 @@ impl<'a> Emitter<'a, '_> {
         self.bases[buffer.0 as usize].expect("the head has loaded the bases")
     }
 
-    /// Address of the fault word.
-    pub fn fault(&self) -> Value {
-        self.fault.expect("the head has loaded the fault word's address")
+    /// Raises the fault word, and where each thread does the same, the thread's own.
+    pub fn raise(&mut self) {
+        let one = self.b.ins().iconst(I32, 1);
+        let word = self.fault.expect("the head has loaded the fault word's address");
+        self.b.ins().store(MemFlagsData::new().with_notrap(), one, word, 0);
+        if self.kernel.share == Share::Each {
+            let own = layout::offset(layout::OWN_FAULT);
+            self.b.ins().store(MemFlagsData::trusted(), one, self.context, own);
+        }
     }
 
     /// A buffer's declaration.

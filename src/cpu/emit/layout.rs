@@ -1,7 +1,7 @@
 //! The context: what compiled code is handed, a row of 8-byte words for each thread.
 //!
 //! ```text
-//!  0 fault word   1 barrier   2 thread   3 threads   4 run
+//!  0 fault word   1 barrier   2 thread   3 threads   4 run   5 own fault
 //!  counters…   addresses of kernels…   bases of buffers…   bytes that a base moves from call to call…
 //! ```
 
@@ -17,7 +17,9 @@ pub const THREAD: usize = 2;
 pub const THREADS: usize = 3;
 /// Word whose lower half is the run count.
 pub const RUN: usize = 4;
-const FIXED: usize = 5;
+/// Word that a check makes non-zero in a kernel that each thread does.
+pub const OWN_FAULT: usize = 5;
+const FIXED: usize = 6;
 
 /// Where things lie in the contexts of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl Layout {
         self.bases + buffer
     }
 
-    /// Word of how many bytes that address goes up by after a call.
+    /// Word of how many bytes that address moves by after a call; for what alternates back after the next.
     pub fn stride(&self, buffer: usize) -> usize {
         self.strides + buffer
     }

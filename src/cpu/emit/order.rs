@@ -4,7 +4,7 @@
 use super::host;
 use super::layout::{self, Layout};
 use super::target::Target;
-use crate::kernel::{Home, Item, Kernel, Share, Step};
+use crate::kernel::{Home, Item, Kernel, Share, Step, has_check};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{AbiParam, Block, BlockArg, InstBuilder, MemFlagsData, SigRef, Signature, Value};
@@ -153,7 +153,15 @@ impl Order<'_, '_> {
         self.b.seal_block(run);
         let address = self.fixed(self.layout.kernel(at));
         self.b.ins().call_indirect(self.kernel, address, &[self.context, from, to]);
-        self.b.ins().jump(on, &[]);
+        let of = &self.step.kernels[at];
+        if of.share == Share::Each && has_check(&of.body) {
+            // Every thread finds the same fault, and leaves by itself.
+            let word = layout::offset(layout::OWN_FAULT);
+            let fault = self.b.ins().load(I64, MemFlagsData::trusted(), self.context, word);
+            self.b.ins().brif(fault, self.left, &[BlockArg::Value(self.done)], on, &[]);
+        } else {
+            self.b.ins().jump(on, &[]);
+        }
         self.b.switch_to_block(on);
         self.b.seal_block(on);
     }
@@ -214,6 +222,13 @@ impl Order<'_, '_> {
                 | Home::Arena(_)
                 | Home::Own(_)
                 | Home::Scratch(_) => {}
+                Home::Alternate(..) => {
+                    let words = [self.layout.base(at), self.layout.stride(at)].map(layout::offset);
+                    let [base, by] = words.map(|word| self.b.ins().load(I64, flags, self.context, word));
+                    let [base, back] = [self.b.ins().iadd(base, by), self.b.ins().ineg(by)];
+                    self.b.ins().store(flags, base, self.context, words[0]);
+                    self.b.ins().store(flags, back, self.context, words[1]);
+                }
             }
         }
         let word = layout::offset(layout::RUN);

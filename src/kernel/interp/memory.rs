@@ -17,7 +17,7 @@ pub struct Memory {
     pub residents: Vec<Arc<Array>>,
     /// The call's reports.
     pub reports: Vec<Array>,
-    /// How often the step's family has run before.
+    /// How often the step's family has run before the first call.
     pub run: i32,
     /// The arena.
     pub arena: Vec<u8>,
@@ -25,6 +25,8 @@ pub struct Memory {
     /// What each thread has for itself, and whose turn it is.
     own: Vec<Vec<u8>>,
     thread: usize,
+    /// The number of the call in its run.
+    call: usize,
 }
 
 /// The reals that products are of.
@@ -116,6 +118,7 @@ impl Memory {
             scratch: vec![UNWRITTEN; step.scratch],
             own: vec![vec![UNWRITTEN; step.scratch]],
             thread: 0,
+            call: 0,
         };
         for buffer in &step.buffers {
             let zeros = || Array::filled(buffer.dtype, Scalar::Int(0), buffer.elements());
@@ -124,18 +127,23 @@ impl Memory {
                 Home::Place(at) => put(&mut memory.places, at, zeros()),
                 Home::Resident(at) => put(&mut memory.residents, at, Arc::new(zeros())),
                 Home::Report(at) => put(&mut memory.reports, at, zeros()),
-                Home::Run | Home::Arena(_) | Home::Own(_) | Home::Scratch(_) => {}
+                Home::Run | Home::Arena(_) | Home::Alternate(..) | Home::Own(_) | Home::Scratch(_) => {}
             }
         }
         memory
     }
 
-    /// From now on a thread's own memory is meant.
-    pub(super) fn turn_to(&mut self, thread: usize) {
+    /// From now on a thread's own memory in a call of a run is meant.
+    pub(super) fn turn_to(&mut self, thread: usize, call: usize) {
+        self.call = call;
         while self.own.len() <= thread {
             self.own.push(vec![UNWRITTEN; self.scratch.len()]);
         }
         self.thread = thread;
+    }
+
+    fn half(&self, even: usize, odd: usize) -> usize {
+        if self.call.is_multiple_of(2) { even } else { odd }
     }
 
     /// Forgets what the scratch holds.
@@ -151,8 +159,9 @@ impl Memory {
             Home::Place(p) => of_array(&self.places[p], at),
             Home::Resident(r) => of_array(&self.residents[r], at),
             Home::Report(r) => of_array(&self.reports[r], at),
-            Home::Run => Value::I32(self.run),
+            Home::Run => Value::I32(self.run.wrapping_add(self.call as i32)),
             Home::Arena(first) => of_bytes(&self.arena, first, buffer.dtype, at),
+            Home::Alternate(even, odd) => of_bytes(&self.arena, self.half(even, odd), buffer.dtype, at),
             Home::Own(first) => of_bytes(&self.own[self.thread], first, buffer.dtype, at),
             Home::Scratch(first) => of_bytes(&self.scratch, first, buffer.dtype, at),
         }
@@ -168,6 +177,7 @@ impl Memory {
             Home::Report(r) => View::Array(T::of(&self.reports[r])),
             Home::Run => panic!("the run is no real"),
             Home::Arena(first) => View::Bytes(&self.arena[first..first + size]),
+            Home::Alternate(even, odd) => View::Bytes(&self.arena[self.half(even, odd)..][..size]),
             Home::Own(first) => View::Bytes(&self.own[self.thread][first..first + size]),
             Home::Scratch(first) => View::Bytes(&self.scratch[first..first + size]),
         }
@@ -180,6 +190,10 @@ impl Memory {
             Home::Place(p) => to_array(&mut self.places[p], at, value),
             Home::Report(r) => to_array(&mut self.reports[r], at, value),
             Home::Arena(first) => to_bytes(&mut self.arena, first, at, value),
+            Home::Alternate(even, odd) => {
+                let first = self.half(even, odd);
+                to_bytes(&mut self.arena, first, at, value);
+            }
             Home::Own(first) => to_bytes(&mut self.own[self.thread], first, at, value),
             Home::Scratch(first) => to_bytes(&mut self.scratch, first, at, value),
             Home::Arg(_) | Home::Resident(_) | Home::Run => panic!("{} is read only", buffer.name),

@@ -38,31 +38,51 @@ impl Team {
 }
 
 /// Runs one call of a step. Gives whether a `check` raised the fault word: then the call ended at the next
-/// barrier.
+/// barrier, or for each thread after the kernel that each does.
 pub fn run(step: &Step, memory: &mut Memory, team: Team) -> bool {
-    let mut call =
-        Call { step, memory, team, counters: vec![0; step.counters], due: Vec::new(), fault: false };
-    call.items(&step.order);
-    call.barrier();
-    call.fault
+    run_in_a_row(step, memory, team, 1)
 }
 
-/// A call under way.
-struct Call<'a> {
+/// Runs calls with the same arguments, one after another as far as their barriers say. The reports are those of the last.
+pub fn run_in_a_row(step: &Step, memory: &mut Memory, team: Team, calls: usize) -> bool {
+    let (counters, due) = (vec![0; step.counters], Vec::new());
+    let mut run = Run { step, memory, team, counters, call: 0, due, fault: false };
+    for call in 0..calls {
+        run.call = call;
+        run.items(&step.order);
+    }
+    run.barrier();
+    run.fault
+}
+
+/// A kernel that is to be run.
+struct Due {
+    kernel: usize,
+    call: usize,
+    /// The counters it sees.
+    counters: Vec<usize>,
+}
+
+/// Calls under way.
+struct Run<'a> {
     step: &'a Step,
     memory: &'a mut Memory,
     team: Team,
     counters: Vec<usize>,
-    /// Kernels since the last barrier, with the counters they see.
-    due: Vec<(usize, Vec<usize>)>,
+    call: usize,
+    /// Kernels since the last barrier.
+    due: Vec<Due>,
     fault: bool,
 }
 
-impl Call<'_> {
+impl Run<'_> {
     fn items(&mut self, items: &[Item]) {
         for item in items {
             match item {
-                Item::Kernel(kernel) => self.due.push((*kernel, self.counters.clone())),
+                Item::Kernel(kernel) => {
+                    let counters = self.counters.clone();
+                    self.due.push(Due { kernel: *kernel, call: self.call, counters });
+                }
                 Item::Barrier => self.barrier(),
                 Item::Loop { counter, turns, reverse, body } => {
                     for turn in 0..*turns {
@@ -85,22 +105,29 @@ impl Call<'_> {
         }
         for turn in 0..self.team.threads {
             let thread = if self.team.backwards { self.team.threads - 1 - turn } else { turn };
-            for (kernel, counters) in &due {
-                self.part(*kernel, counters, thread);
+            for due in &due {
+                let fault = self.part(due, thread);
+                self.fault |= fault;
+                if fault && self.step.kernels[due.kernel].share == Share::Each {
+                    break;
+                }
             }
         }
     }
 
-    fn part(&mut self, kernel: usize, counters: &[usize], thread: usize) {
-        let kernel = &self.step.kernels[kernel];
+    /// A thread's part of a kernel; gives whether a check failed.
+    fn part(&mut self, due: &Due, thread: usize) -> bool {
+        let kernel = &self.step.kernels[due.kernel];
         let blocks = match &kernel.share {
             Share::Blocks(owner) => self.team.blocks(owner.extent.div_ceil(owner.unit), thread),
             Share::First => 0..usize::from(thread == 0),
             Share::Each => 0..1,
         };
-        self.memory.turn_to(thread);
+        self.memory.turn_to(thread, due.call);
+        let mut fault = false;
         for block in blocks {
-            self.fault |= block::run(self.step, kernel, self.memory, counters, self.team.backwards, block);
+            fault |= block::run(self.step, kernel, self.memory, &due.counters, self.team.backwards, block);
         }
+        fault
     }
 }

@@ -130,6 +130,7 @@ impl<'a> Reader<'a> {
             "report" => Home::Report(line.number()?),
             "run" => Home::Run,
             "arena" => Home::Arena(line.number()?),
+            "alternate" => Home::Alternate(line.number()?, line.number()?),
             "own" => Home::Own(line.number()?),
             "scratch" => Home::Scratch(line.number()?),
             other => return Err(format!("`{other}` is no place for a buffer")),

@@ -240,6 +240,7 @@ pub fn held(
 ) -> (BufferId, Index) {
     let home = match storage.memory {
         plan::Memory::Arena(byte) => Home::Arena(byte),
+        plan::Memory::Alternate(even, odd) => Home::Alternate(even, odd),
         plan::Memory::Own(byte) => Home::Own(byte),
         plan::Memory::Scratch(byte) => Home::Scratch(byte),
     };

@@ -55,7 +55,7 @@ impl Of<'_> {
                 return Some(format!("each thread writes {}, which is all threads'", buffer.name));
             }
             Home::Report(_) => (!self.access.written).then_some("written"),
-            Home::Place(_) | Home::Arena(_) => {
+            Home::Place(_) | Home::Arena(_) | Home::Alternate(..) => {
                 let own = self.access.written && self.kernel.share == Share::Each;
                 return own.then(|| format!("each thread writes {}, which is all threads'", buffer.name));
             }
@@ -148,18 +148,21 @@ fn span(ranges: &Ranges, buffer: &Buffer, access: &Access) -> (Home, i64, i64) {
         true => whole,
         false => (low.saturating_add(access.range.0), high.saturating_add(access.range.1)),
     };
-    let (home, start) = match buffer.home {
-        Home::Arena(at) => (Home::Arena(0), at as i64),
-        Home::Own(at) | Home::Scratch(at) => (Home::Scratch(0), at as i64),
-        Home::Arg(_) | Home::Place(_) | Home::Resident(_) | Home::Report(_) | Home::Run => (buffer.home, 0),
+    let (home, first, last) = match buffer.home {
+        Home::Arena(at) => (Home::Arena(0), at as i64, at as i64),
+        Home::Alternate(even, odd) => (Home::Arena(0), even.min(odd) as i64, even.max(odd) as i64),
+        Home::Own(at) | Home::Scratch(at) => (Home::Scratch(0), at as i64, at as i64),
+        Home::Arg(_) | Home::Place(_) | Home::Resident(_) | Home::Report(_) | Home::Run => {
+            (buffer.home, 0, 0)
+        }
     };
-    let byte = |position: i64| position.saturating_mul(size).saturating_add(start);
-    (home, byte(low), byte(high.saturating_add(1)))
+    let byte = |position: i64, start: i64| position.saturating_mul(size).saturating_add(start);
+    (home, byte(low, first), byte(high.saturating_add(1), last))
 }
 
 fn is_shared(home: Home) -> bool {
     match home {
-        Home::Place(_) | Home::Report(_) | Home::Arena(_) => true,
+        Home::Place(_) | Home::Report(_) | Home::Arena(_) | Home::Alternate(..) => true,
         Home::Arg(_) | Home::Resident(_) | Home::Run | Home::Own(_) | Home::Scratch(_) => false,
     }
 }

@@ -15,6 +15,10 @@ pub fn check(step: &Step) -> Vec<String> {
             Home::Run => (buffer.dtype != DType::I32 || count(buffer) != Some(1))
                 .then(|| "the run is one i32".to_owned()),
             Home::Arena(at) => within(buffer, at, step.arena, "arena"),
+            Home::Alternate(even, odd) => {
+                let one = |at| within(buffer, at, step.arena, "arena");
+                one(even).or_else(|| one(odd))
+            }
             Home::Own(at) | Home::Scratch(at) => within(buffer, at, step.scratch, "scratch"),
         };
         found.extend(wrong.map(|wrong| format!("buffer {}: {wrong}", buffer.name)));

@@ -4,7 +4,7 @@ use super::blocks::{alike, touch};
 use crate::kernel::access::{Access, accesses};
 use crate::kernel::order::{Occurrence, phases, turns};
 use crate::kernel::ranges::Ranges;
-use crate::kernel::{Home, Op, Share, Step, Stmt};
+use crate::kernel::{Home, Share, Step, has_check};
 
 /// What is wrong with the order's barriers.
 pub fn check(step: &Step) -> Vec<String> {
@@ -13,14 +13,22 @@ pub fn check(step: &Step) -> Vec<String> {
     let mut found = Vec::new();
     let mut changed: Option<usize> = None;
     for phase in phases(step, 1) {
+        let before = changed.is_some();
         let writes = |here: &&Occurrence| all[here.kernel].iter().any(|access| writes_place(step, access));
         changed = changed.or(phase.iter().find(writes).map(|here| here.kernel));
-        for kernel in phase.iter().map(|here| &step.kernels[here.kernel]) {
-            if let Some(changed) = changed.filter(|_| has_check(&kernel.body)) {
+        for (at, kernel) in phase.iter().map(|here| &step.kernels[here.kernel]).enumerate() {
+            // A thread that finds a fault in what each does leaves before it does anything else, as all do.
+            let leaves = kernel.share == Share::Each && !phase[..at].iter().any(|here| writes(&here));
+            let leaves = leaves && !before;
+            if let Some(changed) = changed.filter(|_| has_check(&kernel.body) && !leaves) {
                 let earlier = &step.kernels[changed].name;
                 found.push(format!("{} checks, when {earlier} may have written a place", kernel.name));
             }
         }
+    }
+    let alternate = step.buffers.iter().find(|b| matches!(b.home, Home::Alternate(..)));
+    if let Some(buffer) = alternate.filter(|_| phases(step, 1).len() == 1) {
+        found.push(format!("no barrier keeps calls apart that use the same half of {}", buffer.name));
     }
     // Of two calls, what of one runs beside what of the next shows.
     for phase in phases(step, 2) {
@@ -58,24 +66,16 @@ fn conflict(step: &Step, all: &[Vec<Access>], a: &Occurrence, b: &Occurrence) ->
     let blocks = |kernel: usize| step.kernels[kernel].owner().map(|owner| (owner.extent, owner.unit));
     let divided = blocks(a.kernel).is_some() && blocks(a.kernel) == blocks(b.kernel);
     let in_thread = |x: &Access, y: &Access| divided && alike(step, x, y);
-    let mut writing = pairs.filter(|(x, y)| (x.written || y.written) && !in_thread(x, y));
+    // Two calls in a row have each their own half.
+    let halves = |x: &Access, y: &Access| {
+        let [x, y] = [x, y].map(|access| step.buffers[access.buffer.0 as usize].home);
+        a.call != b.call && x == y && matches!(x, Home::Alternate(..))
+    };
+    let mut writing = pairs.filter(|(x, y)| (x.written || y.written) && !in_thread(x, y) && !halves(x, y));
     let (x, _) = writing.find(|pair| touch(step, &ranges, *pair, &shared))?;
     Some(step.buffers[x.buffer.0 as usize].name.clone())
 }
 
 fn writes_place(step: &Step, access: &Access) -> bool {
     access.written && matches!(step.buffers[access.buffer.0 as usize].home, Home::Place(_))
-}
-
-fn has_check(body: &[Stmt]) -> bool {
-    body.iter().any(|stmt| match stmt {
-        Stmt::Check { .. } => true,
-        Stmt::Let { op: Op::Fold(fold), .. } => has_check(&fold.body),
-        Stmt::For { body, .. } | Stmt::Lanes { body, .. } => has_check(body),
-        Stmt::Let { .. }
-        | Stmt::Store { .. }
-        | Stmt::Strip { .. }
-        | Stmt::Random { .. }
-        | Stmt::Product(_) => false,
-    })
 }
