@@ -94,6 +94,28 @@ fn a_perceptron_learns_in_few_kernels_without_a_gradient_in_memory() {
     }
 }
 
+/// What waiting is left: a perceptron's threads meet when all columns of the hidden layer are there, an autoencoder's before and
+/// after its decoder, a Gibbs chain's at each of its products.
+#[test]
+fn threads_meet_seldom() {
+    for (model, step, form, most) in [
+        ("models/logistic_regression.dl", "learn", "", 2),
+        ("models/mlp.dl", "learn", "", 1),
+        ("models/lenet.dl", "learn", "", 2),
+        ("models/da.dl", "trials[0].learn", "", 2),
+        ("models/sda.dl", "pretrain", "dae = daes[0]", 2),
+        ("models/sda.dl", "pretrain", "dae = daes[1]", 3),
+        ("models/sda.dl", "pretrain", "dae = daes[2]", 4),
+        ("models/rbm.dl", "learn", "", 31),
+    ] {
+        let built = built(model, Precision::F32, &[]);
+        let mut of = built.steps.iter().zip(&built.program.steps);
+        let found = of.find(|(s, declared)| s.name == step && declared.form.contains(form));
+        let found = cost::barriers(found.expect("the step").0);
+        assert!(found <= most, "{model}, {step}: {found} barriers");
+    }
+}
+
 #[test]
 fn lenet_learns_in_four_kernels() {
     let built = built("models/lenet.dl", Precision::F32, &[]);

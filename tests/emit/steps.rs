@@ -6,8 +6,8 @@ use dlc::cpu::{asm, emit};
 use dlc::ir::op::{Binary, Reduce, Unary};
 use dlc::ir::{DType, Tensor};
 use dlc::kernel::{
-    BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Op, Order, Product, Start as Sums, Step, Stmt,
-    Terms, Var,
+    BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Op, Order, Product, Share, Start as Sums,
+    Step, Stmt, Terms, Var,
 };
 
 fn rest(size: usize, var: Var, limit: usize) -> Extent {
@@ -235,9 +235,26 @@ fn gather() -> Step {
     step("gather", buffers, vec![gather, keep], 128, 0)
 }
 
+/// The same where each thread gathers for itself, and nobody waits for anybody.
+fn gather_for_each() -> Step {
+    let mut step = gather();
+    let [gather, _] = &mut step.kernels[..] else { panic!("two kernels") };
+    let Share::Blocks(owner) = std::mem::replace(&mut gather.share, Share::Each) else { panic!("an owner") };
+    gather.body = vec![ascending(owner.var, Extent::fixed(owner.extent), gather.body.clone())];
+    step.buffers[2].home = Home::Own(0);
+    (step.arena, step.scratch) = (0, 128);
+    step.order = vec![Item::Kernel(0), Item::Kernel(1)];
+    step
+}
+
 #[test]
 fn a_fault_leaves_the_places_as_before_its_call() {
-    let step = gather();
+    for step in [gather(), gather_for_each()] {
+        leaves_the_places(&step);
+    }
+}
+
+fn leaves_the_places(step: &Step) {
     let start = Start {
         args: vec![Tensor::from_i32(vec![6], vec![2, 0, 5, 1, 3, 2])],
         places: vec![Tensor::from_f64s(DType::F32, vec![6, 5], &noise(30, 7))],
@@ -245,12 +262,12 @@ fn a_fault_leaves_the_places_as_before_its_call() {
         run: 0,
     };
     // The greatest index is 5 + run: the fourth call has the fault, on whichever thread it comes up.
-    agree(&step, &start, 3).expect("no fault yet");
+    agree(step, &start, 3).expect("no fault yet");
     for isa in isas() {
-        let code = emit::emit(&step, isa).expect("it compiles");
+        let code = emit::emit(step, isa).expect("it compiles");
         for threads in 1..=3 {
-            let three = crate::run::compiled(&step, &code, &start, 3, threads);
-            let six = crate::run::compiled(&step, &code, &start, 6, threads);
+            let three = crate::run::compiled(step, &code, &start, 3, threads);
+            let six = crate::run::compiled(step, &code, &start, 6, threads);
             assert!(six.fault && !three.fault);
             assert_eq!(six.reports.len(), 3);
             assert_eq!(six.places, three.places);
