@@ -63,6 +63,7 @@ fn products() {
                 n,
                 k,
                 start,
+                known: std::ptr::null_mut(),
                 scale: 1.0,
             };
             // SAFETY: the vectors have the extents of the product.

@@ -21,6 +21,22 @@ const AT_ONCE: i64 = 64;
 /// Accumulators of [`Order::Strided`].
 const PARTIALS: usize = 16;
 
+/// A strided reduction under way.
+struct Strided<'a> {
+    fold: &'a Fold,
+    inner: Var,
+    totals: Vec<Variable>,
+    /// Its loop in vectors, where it qualifies.
+    lane: Option<Lane>,
+    /// Memory for the accumulators.
+    slot: StackSlot,
+}
+
+/// Whether a reduction has 16 accumulators. Of truth values, any order gives the same.
+pub(super) fn is_strided(fold: &Fold, dtype: DType) -> bool {
+    fold.order == Order::Strided && dtype != DType::Bool && !fold.loops.is_empty()
+}
+
 impl<'a> Emitter<'a, '_> {
     /// A loop whose turns are independent: vectors of them where it qualifies, the rest one by one.
     pub fn lanes(&mut self, var: Var, extent: &Extent, body: &'a [Stmt]) -> Result<(), String> {
@@ -35,13 +51,9 @@ impl<'a> Emitter<'a, '_> {
 
     /// A reduction.
     pub fn fold(&mut self, fold: &'a Fold, dtype: DType, lane: Option<&Lane>) -> Result<Num, String> {
-        // Of truth values, any order gives the same.
-        if fold.order == Order::Strided
-            && dtype != DType::Bool
-            && let Some(((inner, extent), outer)) = fold.loops.split_last()
-        {
+        if is_strided(fold, dtype) {
             // Nothing in it varies from lane to lane, or the loop would not have qualified.
-            return Ok(Num::One(self.strided(fold, dtype, outer, (*inner, extent))?));
+            return Ok(Num::One(self.strided(&[fold], dtype)?[0]));
         }
         let start = self.start(fold.op, dtype);
         let many = lane.filter(|lane| lane.varies(fold.item));
@@ -107,32 +119,22 @@ impl<'a> Emitter<'a, '_> {
         self.constant(dtype, scalar)
     }
 
-    /// 16 accumulators in vectors; what does not fill 16 turns goes through memory one by one.
-    fn strided(
-        &mut self,
-        fold: &'a Fold,
-        dtype: DType,
-        outer: &[(Var, Extent)],
-        (inner, extent): (Var, &Extent),
-    ) -> Result<Value, String> {
+    /// Reductions over the same loops at once: each has 16 accumulators in vectors; what does not fill 16 turns goes through
+    /// memory one by one.
+    pub fn strided(&mut self, folds: &[&'a Fold], dtype: DType) -> Result<Vec<Value>, String> {
         let width = if dtype == DType::F64 { 2 } else { 4 };
-        let ty = self.vector_type(dtype, width);
-        let start = self.start(fold.op, dtype);
-        let start = self.b.ins().splat(ty, start);
-        let totals: Vec<Variable> = (0..PARTIALS / width).map(|_| self.b.declare_var(ty)).collect();
-        for total in &totals {
-            self.b.def_var(*total, start);
-        }
-        let lane = Lane::of(self.step, self.kernel, self.target, inner, &fold.body)
-            .filter(|lane| lane.width == width);
-        let slot = self.slot(PARTIALS * dtype.size());
+        let all: Vec<Strided> = folds.iter().map(|fold| self.accumulators(fold, dtype, width)).collect();
+        let ((_, extent), outer) = folds[0].loops.split_last().expect("a fold has a loop");
         self.nest(outer, &mut |e| {
+            for fold in &folds[1..] {
+                outer.iter().zip(&fold.loops).for_each(|((var, _), (other, _))| e.also(*var, *other));
+            }
             let count = e.count(extent);
-            let Some(lane) = &lane else {
-                return e.through_memory(&totals, slot, |e| {
-                    e.turns(count, 1, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
+            if all.iter().any(|of| of.lane.is_none()) {
+                return all.iter().try_for_each(|of| {
+                    e.through_memory(of, |e| e.turns(count, 1, |e, at| e.scalar_turn(of, dtype, at)))
                 });
-            };
+            }
             let sixteen = PARTIALS as i64;
             let whole = match count {
                 Count::Fixed(n) => Count::Fixed(n.max(0) / sixteen * sixteen),
@@ -142,8 +144,10 @@ impl<'a> Emitter<'a, '_> {
                 }
             };
             let sixteen_turns = |e: &mut Self, at| {
-                let mut parts = totals.iter().enumerate();
-                parts.try_for_each(|(part, total)| e.vector_turn(fold, dtype, lane, at, *total, part))
+                let parts = |of: &Strided<'a>| (0..of.totals.len()).collect::<Vec<_>>();
+                all.iter().try_for_each(|of| {
+                    parts(of).into_iter().try_for_each(|part| e.vector_turn(of, dtype, at, part))
+                })
             };
             match whole {
                 Count::Fixed(n) if n <= AT_ONCE => {
@@ -155,62 +159,71 @@ impl<'a> Emitter<'a, '_> {
                 Count::Fixed(_) | Count::At(_) => e.turns(whole, sixteen, sixteen_turns)?,
             }
             let start = e.counted(whole);
-            match (count, whole) {
-                (Count::Fixed(n), Count::Fixed(whole)) => {
-                    let left = (n.max(0) - whole) as usize;
-                    let (parts, lanes) = (left / width, left % width);
-                    for (part, total) in totals.iter().enumerate().take(parts) {
-                        e.vector_turn(fold, dtype, lane, start, *total, part)?;
+            for of in &all {
+                match (count, whole) {
+                    (Count::Fixed(n), Count::Fixed(whole)) => {
+                        let left = (n.max(0) - whole) as usize;
+                        let (parts, lanes) = (left / width, left % width);
+                        for part in 0..parts {
+                            e.vector_turn(of, dtype, start, part)?;
+                        }
+                        for at in 0..lanes {
+                            let turn = e.int(whole + (parts * width + at) as i64);
+                            e.lane_turn(of, dtype, turn, of.totals[parts], at)?;
+                        }
                     }
-                    for at in 0..lanes {
-                        let turn = e.int(whole + (parts * width + at) as i64);
-                        e.lane_turn(fold, dtype, inner, turn, totals[parts], at)?;
+                    (Count::Fixed(_) | Count::At(_), _) => {
+                        let end = e.counted(count);
+                        let any = e.b.ins().icmp(IntCC::SignedLessThan, start, end);
+                        e.when(any, |e| {
+                            e.through_memory(of, |e| {
+                                e.looped(start, end, 1, true, |e, at| e.scalar_turn(of, dtype, at))
+                            })
+                        })?;
                     }
-                    Ok(())
-                }
-                (Count::Fixed(_) | Count::At(_), _) => {
-                    let end = e.counted(count);
-                    let any = e.b.ins().icmp(IntCC::SignedLessThan, start, end);
-                    e.when(any, |e| {
-                        e.through_memory(&totals, slot, |e| {
-                            e.looped(start, end, 1, true, |e, at| e.scalar_turn(fold, dtype, inner, slot, at))
-                        })
-                    })
                 }
             }
+            Ok(())
         })?;
-        Ok(self.joined(fold.op, dtype, &totals, width))
+        Ok(all.iter().map(|of| self.joined(of.fold.op, dtype, &of.totals, width)).collect())
+    }
+
+    fn accumulators(&mut self, fold: &'a Fold, dtype: DType, width: usize) -> Strided<'a> {
+        let ty = self.vector_type(dtype, width);
+        let start = self.start(fold.op, dtype);
+        let start = self.b.ins().splat(ty, start);
+        let totals: Vec<Variable> = (0..PARTIALS / width).map(|_| self.b.declare_var(ty)).collect();
+        for total in &totals {
+            self.b.def_var(*total, start);
+        }
+        let (inner, _) = *fold.loops.last().expect("a fold has a loop");
+        let lane = Lane::of(self.step, self.kernel, self.target, inner, &fold.body);
+        let lane = lane.filter(|lane| lane.width == width);
+        Strided { fold, inner, totals, lane, slot: self.slot(PARTIALS * dtype.size()) }
     }
 
     /// As many turns as a vector has lanes, into the accumulators of a part.
-    fn vector_turn(
-        &mut self,
-        fold: &'a Fold,
-        dtype: DType,
-        lane: &Lane,
-        at: Value,
-        total: Variable,
-        part: usize,
-    ) -> Result<(), String> {
+    fn vector_turn(&mut self, of: &Strided<'a>, dtype: DType, at: Value, part: usize) -> Result<(), String> {
+        let lane = of.lane.as_ref().expect("the loop has lanes");
         let by = self.int((part * lane.width) as i64);
         let at = if part == 0 { at } else { self.b.ins().iadd(at, by) };
-        self.bind(lane.var, at, None, |e| e.body_of(fold, Some(lane)))?;
-        let item = self.many(fold.item, lane);
-        self.add(fold.op, dtype, total, item);
+        self.bind(lane.var, at, None, |e| e.body_of(of.fold, Some(lane)))?;
+        let item = self.many(of.fold.item, lane);
+        self.add(of.fold.op, dtype, of.totals[part], item);
         Ok(())
     }
 
     /// One turn, into the accumulator in one lane.
     fn lane_turn(
         &mut self,
-        fold: &'a Fold,
+        of: &Strided<'a>,
         dtype: DType,
-        inner: Var,
         at: Value,
         total: Variable,
         lane: usize,
     ) -> Result<(), String> {
-        self.bind(inner, at, None, |e| e.body_of(fold, None))?;
+        let fold = of.fold;
+        self.bind(of.inner, at, None, |e| e.body_of(fold, None))?;
         let (item, totals) = (self.one(fold.item), self.b.use_var(total));
         let old = self.b.ins().extractlane(totals, lane as u8);
         let new = self.binary(function(fold.op), dtype, old, item, None);
@@ -220,15 +233,9 @@ impl<'a> Emitter<'a, '_> {
     }
 
     /// One turn in memory: accumulator `at mod 16` takes the item.
-    fn scalar_turn(
-        &mut self,
-        fold: &'a Fold,
-        dtype: DType,
-        inner: Var,
-        slot: StackSlot,
-        at: Value,
-    ) -> Result<(), String> {
-        self.bind(inner, at, None, |e| e.body_of(fold, None))?;
+    fn scalar_turn(&mut self, of: &Strided<'a>, dtype: DType, at: Value) -> Result<(), String> {
+        let Strided { fold, slot, .. } = *of;
+        self.bind(of.inner, at, None, |e| e.body_of(fold, None))?;
         let item = self.one(fold.item);
         let low = self.int(PARTIALS as i64 - 1);
         let which = self.b.ins().band(at, low);
@@ -245,16 +252,16 @@ impl<'a> Emitter<'a, '_> {
     /// Has the accumulators in memory while `body` runs.
     fn through_memory(
         &mut self,
-        totals: &[Variable],
-        slot: StackSlot,
+        of: &Strided<'a>,
         body: impl FnOnce(&mut Self) -> Result<(), String>,
     ) -> Result<(), String> {
-        for (part, total) in totals.iter().enumerate() {
+        let slot = of.slot;
+        for (part, total) in of.totals.iter().enumerate() {
             let value = self.b.use_var(*total);
             self.b.ins().stack_store(I64, value, slot, part as i32 * 16);
         }
         body(self)?;
-        for (part, total) in totals.iter().enumerate() {
+        for (part, total) in of.totals.iter().enumerate() {
             let old = self.b.use_var(*total);
             let ty = self.b.func.dfg.value_type(old);
             let value = self.b.ins().stack_load(I64, ty, slot, part as i32 * 16);

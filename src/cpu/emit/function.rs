@@ -6,7 +6,9 @@ use super::side::Lane;
 use super::target::Target;
 use crate::ir::DType;
 use crate::ir::types::Scalar;
-use crate::kernel::{BufferId, Home, Index, IndexVar, Kernel, Op, Owner, Product, Share, Step, Stmt, Val};
+use crate::kernel::{
+    Buffer, BufferId, Home, Index, IndexVar, Kernel, Op, Owner, Product, Share, Step, Stmt, Val,
+};
 use crate::source::Span;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I32, I64};
@@ -42,7 +44,7 @@ pub(super) struct Emitter<'a, 'f> {
     pub depths: Vec<usize>,
     pub known: Vec<Option<Known>>,
     pub depth: usize,
-    values: Vec<Option<Num>>,
+    pub values: Vec<Option<Num>>,
     /// Values known now.
     pub constants: Vec<Option<Scalar>>,
     /// Argument structs of the products.
@@ -107,16 +109,7 @@ pub(super) fn fill(
 
 /// An alias region for each buffer; buffers whose memory may overlap share one.
 fn regions(b: &mut FunctionBuilder<'_>, step: &Step) -> Vec<AliasRegion> {
-    let class = |home: Home, bytes: usize| match home {
-        Home::Arg(_) | Home::Resident(_) | Home::Run => (0, 0, usize::MAX),
-        Home::Place(at) => (1, at, at + 1),
-        Home::Report(at) => (2, at, at + 1),
-        Home::Arena(at) => (3, at, at + bytes),
-        Home::Alternate(even, odd) => (3, even.min(odd), even.max(odd) + bytes),
-        Home::Own(at) | Home::Scratch(at) => (4, at, at + bytes),
-    };
-    let spans: Vec<(usize, usize, usize)> =
-        step.buffers.iter().map(|f| class(f.home, f.elements() * f.dtype.size())).collect();
+    let spans: Vec<(usize, usize, usize)> = step.buffers.iter().map(span).collect();
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_by_key(|at| spans[*at]);
     let mut ids = vec![0u32; spans.len()];
@@ -134,6 +127,19 @@ fn regions(b: &mut FunctionBuilder<'_>, step: &Step) -> Vec<AliasRegion> {
         b.func.dfg.alias_regions.insert(region)
     };
     ids.iter().map(insert).collect()
+}
+
+/// A kind of memory, and where in it a buffer begins and ends.
+fn span(buffer: &Buffer) -> (usize, usize, usize) {
+    let bytes = buffer.elements() * buffer.dtype.size();
+    match buffer.home {
+        Home::Arg(_) | Home::Resident(_) | Home::Run => (0, 0, usize::MAX),
+        Home::Place(at) => (1, at, at + 1),
+        Home::Report(at) => (2, at, at + 1),
+        Home::Arena(at) => (3, at, at + bytes),
+        Home::Alternate(even, odd) => (3, even.min(odd), even.max(odd) + bytes),
+        Home::Own(at) | Home::Scratch(at) => (4, at, at + bytes),
+    }
 }
 
 impl<'a> Emitter<'a, '_> {
@@ -233,7 +239,20 @@ impl<'a> Emitter<'a, '_> {
 
     /// Statements outside of lanes.
     pub fn stmts(&mut self, stmts: &'a [Stmt]) -> Result<(), String> {
-        stmts.iter().try_for_each(|stmt| self.stmt(stmt, None))
+        let mut done = Vec::new();
+        for (at, stmt) in stmts.iter().enumerate() {
+            if done.contains(&at) {
+                continue;
+            }
+            match self.twin(stmts, at) {
+                Some(twin) => {
+                    self.folds_at_once(stmt, &stmts[twin])?;
+                    done.push(twin);
+                }
+                None => self.stmt(stmt, None)?,
+            }
+        }
+        Ok(())
     }
 
     /// One statement, for one turn or for the turns of `lane` side by side.
@@ -312,6 +331,12 @@ impl<'a> Emitter<'a, '_> {
     /// How a buffer's memory is accessed: it is there, and only buffers of its region overlap it.
     pub fn flags(&self, buffer: BufferId) -> MemFlagsData {
         MemFlagsData::new().with_notrap().with_alias_region(Some(self.regions[buffer.0 as usize]))
+    }
+
+    /// Whether two buffers may share memory.
+    pub fn overlap(&self, a: BufferId, b: BufferId) -> bool {
+        let [a, b] = [a, b].map(|buffer| span(&self.step.buffers[buffer.0 as usize]));
+        a.0 == b.0 && a.1 < b.2 && b.1 < a.2
     }
 
     /// Address of a buffer's first element.

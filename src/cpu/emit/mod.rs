@@ -24,6 +24,7 @@ mod order;
 mod product;
 mod side;
 mod target;
+mod twins;
 
 pub use layout::Layout;
 

@@ -1,12 +1,15 @@
 //! Sums of products: the arguments of a micro-kernel, and its call.
 
 use super::function::Emitter;
-use crate::cpu::micro::{DECAYED, Dot, Lanes, OLD, PLUS, SCALED, ZERO};
+use crate::cpu::micro::{DECAYED, Dot, Known, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::ir::DType;
-use crate::kernel::{Extent, Form, Product, Start, Terms};
-use cranelift_codegen::ir::InstBuilder;
+use crate::kernel::{BufferId, Extent, Form, IndexVar, Product, Start, Stmt, Terms};
 use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{InstBuilder, Value};
 use std::mem::{offset_of, size_of};
+
+/// Bytes of the stack for what is known of a left operand.
+const KEPT: usize = 1 << 15;
 
 /// Where the fields of an argument struct lie.
 struct Fields {
@@ -104,6 +107,7 @@ impl<'a> Emitter<'a, '_> {
                 (DOT, fixed)
             }
         };
+        let known = self.known(product);
         let slot = self.slot(fields.size);
         for (field, value) in rest {
             let value = self.int(value);
@@ -115,8 +119,42 @@ impl<'a> Emitter<'a, '_> {
                 self.b.ins().stack_store(I64, value, slot, field as i32);
             }
         }
+        if let Form::Lanes { .. } = product.form {
+            let known = known.unwrap_or_else(|| self.int(0));
+            self.b.ins().stack_store(I64, known, slot, offset_of!(Lanes<f32>, known) as i32);
+        }
         self.arguments.push((product, slot));
         Ok(())
+    }
+
+    /// Memory for which numbers of a left operand are zero, if the operand is the same whenever the product is done.
+    fn known(&mut self, product: &Product) -> Option<Value> {
+        let Form::Lanes { terms: Terms::Strided { count, .. }, sparse: true } = &product.form else {
+            return None;
+        };
+        let (buffer, index) = &product.a;
+        let still = index.terms.iter().all(|(var, _)| matches!(var, IndexVar::Counter(_)));
+        let fixed = still && index.dynamic.is_empty() && count.rest.is_none() && product.m.rest.is_none();
+        let bytes = 8 * Known::words(product.m.size, count.size);
+        if !fixed || bytes > KEPT || self.writes(&self.kernel.body, *buffer) {
+            return None;
+        }
+        let slot = self.slot(bytes);
+        let none = self.int(0);
+        self.b.ins().stack_store(I64, none, slot, 0);
+        Some(self.b.ins().stack_addr(I64, slot, 0))
+    }
+
+    /// Whether statements write to memory in which a buffer lies.
+    pub fn writes(&self, body: &[Stmt], buffer: BufferId) -> bool {
+        let meets = |other: BufferId| self.overlap(buffer, other);
+        body.iter().any(|stmt| match stmt {
+            Stmt::Let { .. } | Stmt::Check { .. } => false,
+            Stmt::Store { buffer: to, .. } => meets(*to),
+            Stmt::For { body, .. } | Stmt::Lanes { body, .. } => self.writes(body, buffer),
+            Stmt::Strip { dst, .. } | Stmt::Random { dst, .. } => meets(dst.0),
+            Stmt::Product(product) => meets(product.c.0),
+        })
     }
 
     /// Addresses of the term tables, or 0, and the steps from term to term.

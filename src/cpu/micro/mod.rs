@@ -14,6 +14,7 @@ mod tiled;
 use super::isa::Isa;
 #[cfg(doc)]
 use crate::kernel::zeros;
+use crate::kernel::zeros::BLOCK;
 
 /// Operands of a product with the outputs as lanes:
 ///
@@ -52,6 +53,9 @@ pub struct Lanes<T> {
     pub k: i64,
     /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`], [`SCALED`] or [`DECAYED`].
     pub start: i64,
+    /// Where the routine that leaves out zeros keeps which they are, for the next product with the same left operand:
+    /// [`Known::words`] words of which the first is 0 until it has. Null: nowhere.
+    pub known: *mut u64,
     /// By what the old value is multiplied.
     pub scale: T,
 }
@@ -97,6 +101,23 @@ pub struct Dot<T> {
     pub start: i64,
     /// By what the old value is multiplied.
     pub scale: T,
+}
+
+/// Which numbers of a block of a left operand are not zero.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// How many.
+    pub count: usize,
+    /// For each row, a bit a term.
+    pub marks: [u64; BLOCK],
+}
+
+impl Known {
+    /// 8-byte words for all blocks of so many rows and terms, and the one before them.
+    pub fn words(rows: usize, terms: usize) -> usize {
+        1 + rows.div_ceil(BLOCK) * terms.div_ceil(BLOCK) * (size_of::<Known>() / 8)
+    }
 }
 
 /// The old value is lost.

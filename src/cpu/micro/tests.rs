@@ -1,7 +1,9 @@
 //! Every product on every available instruction set against the contract written as a loop over
 //! indices, bit for bit: shapes with every tail, strides, tables of offsets, every way to start.
 
-use super::{DECAYED, Dot, Lanes, OLD, PARTIALS, PLUS, Products, SCALED, ZERO, products_f32, products_f64};
+use super::{
+    DECAYED, Dot, Known, Lanes, OLD, PARTIALS, PLUS, Products, SCALED, ZERO, products_f32, products_f64,
+};
 use crate::cpu::Isa;
 use crate::kernel::zeros::{BLOCK, adds_nothing, left_out};
 use proptest::prelude::*;
@@ -181,6 +183,7 @@ fn lanes<T: Real>(case: Case) {
             n: n as i64,
             k: k as i64,
             start: case.start,
+            known: std::ptr::null_mut(),
             scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides and tables reach.
@@ -244,11 +247,21 @@ fn sparse<T: Real>(case: Case) {
             n: n as i64,
             k: k as i64,
             start: case.start,
+            known: std::ptr::null_mut(),
             scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides reach.
         unsafe { (T::kernels(isa).sparse)(&args) };
         same(isa, case, &got, &want);
+        // With what the first product has found out of the left operand.
+        let mut known = vec![0; Known::words(m, k)];
+        for _ in 0..2 {
+            let mut got = before.clone();
+            let args = Lanes { c: got[20..].as_mut_ptr(), known: known.as_mut_ptr(), ..args };
+            // SAFETY: as above, and the words are as many as it takes.
+            unsafe { (T::kernels(isa).sparse)(&args) };
+            same(isa, case, &got, &want);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::lanes::{self, Kernel, Thin, ended, load, store, widest};
 use super::register::Register;
-use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED, ZERO};
+use crate::cpu::micro::{Known, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::kernel::zeros::{BLOCK, left_out};
 
 /// What an instruction set has for it.
@@ -214,9 +214,11 @@ pub(super) unsafe fn product<T: Copy + Default>(
     }
     let side = BLOCK as i64;
     let whole = s.start != ZERO && s.start != OLD;
+    let mut found = Found::of(s);
     if !whole || s.k <= side {
         // SAFETY: the caller's promise.
-        return unsafe { blocks(s, width, dense, sparse) };
+        unsafe { blocks(s, &mut found, width, dense, sparse) };
+        return found.keep();
     }
     // What is added at the end is added to the whole sum, which is found aside.
     let mut aside = [[T::default(); BLOCK]; BLOCK];
@@ -230,20 +232,81 @@ pub(super) unsafe fn product<T: Copy + Default>(
                 n: (s.n - column).min(side),
                 ..*s
             };
+            found.row = row;
             let sums = aside.as_mut_ptr().cast();
             // SAFETY: a part of the caller's product, for which there is room aside.
             unsafe {
-                blocks(&Lanes { c: sums, c_row: side, start: ZERO, ..part }, width, dense, sparse);
+                blocks(
+                    &Lanes { c: sums, c_row: side, start: ZERO, ..part },
+                    &mut found,
+                    width,
+                    dense,
+                    sparse,
+                );
                 (sparse.ends)(&Lanes { a: sums, ..part });
             }
+        }
+    }
+    found.keep();
+}
+
+/// What is known of a left operand, or found out.
+struct Found {
+    /// The word that says whether it is known, and the blocks behind it.
+    kept: *mut u64,
+    known: bool,
+    /// Blocks of a row of them.
+    across: usize,
+    /// The row of the operand from which a part begins.
+    row: i64,
+    /// The block that was looked at last, where none are kept.
+    one: Known,
+}
+
+impl Found {
+    fn of<T>(s: &Lanes<T>) -> Found {
+        // SAFETY: the caller's memory begins with a word.
+        let known = !s.known.is_null() && unsafe { *s.known != 0 };
+        let one = Known { count: 0, marks: [0; BLOCK] };
+        Found { kept: s.known, known, across: (s.k as usize).div_ceil(BLOCK), row: 0, one }
+    }
+
+    /// A block, which may have to be looked at by `look`.
+    ///
+    /// # Safety
+    /// What is kept has room for all blocks of the operand.
+    unsafe fn block(&mut self, row: i64, term: i64, look: impl FnOnce(&mut [u64; BLOCK]) -> usize) -> &Known {
+        let nth = (self.row + row) as usize / BLOCK * self.across + term as usize / BLOCK;
+        let block = if self.kept.is_null() {
+            &mut self.one
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { &mut *self.kept.add(1).cast::<Known>().add(nth) }
+        };
+        if !self.known {
+            block.count = look(&mut block.marks);
+        }
+        block
+    }
+
+    /// All has been looked at.
+    fn keep(self) {
+        if !self.kept.is_null() {
+            // SAFETY: as of `of`.
+            unsafe { *self.kept = 1 };
         }
     }
 }
 
 /// A product whose sums need not be whole before they are added to the old values, or are so after one block.
-unsafe fn blocks<T: Copy>(s: &Lanes<T>, width: usize, dense: Dense<'_, T>, sparse: &Sparse<T>) {
+unsafe fn blocks<T: Copy>(
+    s: &Lanes<T>,
+    found: &mut Found,
+    width: usize,
+    dense: Dense<'_, T>,
+    sparse: &Sparse<T>,
+) {
     let side = BLOCK as i64;
-    let mut marks = [0; BLOCK];
     for row in (0..s.m).step_by(BLOCK) {
         let mut term = 0;
         loop {
@@ -258,9 +321,9 @@ unsafe fn blocks<T: Copy>(s: &Lanes<T>, width: usize, dense: Dense<'_, T>, spars
             };
             // SAFETY: a part of the caller's product.
             unsafe {
-                let count = (sparse.marks)(&part, &mut marks);
-                if left_out(count, part.m as usize, part.k as usize) {
-                    few(&part, &marks, width, sparse.rows);
+                let known = found.block(row, term, |marks| (sparse.marks)(&part, marks));
+                if left_out(known.count, part.m as usize, part.k as usize) {
+                    few(&part, &known.marks, width, sparse.rows);
                 } else {
                     lanes::product(&part, width, dense.0, dense.1);
                 }
