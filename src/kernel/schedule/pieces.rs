@@ -36,6 +36,9 @@ impl Range {
 /// Lanes from which a strip is worth a call of its own.
 const LONG_ROW: usize = 64;
 
+/// Elements of the last axis that are turned at a time.
+const TURNED: usize = 32;
+
 /// Blocks of a divided sum that are added up as one expression: a power of two, so that the groups are
 /// whole parts of the tree.
 const AT_ONCE: usize = 64;
@@ -145,6 +148,7 @@ impl Kernel<'_, '_> {
                 Node::RandomBits { .. } => self.random(*id, ranges),
                 Node::Concat { .. } => self.concat(*id, ranges),
                 Node::Pad { .. } => self.pad(*id, ranges),
+                Node::Transpose { .. } => self.turned(&piece.what, ranges),
                 _ => self.elementwise(&piece.what, ranges),
             },
             What::Joined(id) => self.joined(*id, &ranges[..piece.outer]),
@@ -289,6 +293,20 @@ impl Kernel<'_, '_> {
             true => self.nest_of(id, ranges, true, &mut one),
             false => self.nest(ranges, true, &mut one),
         }
+    }
+
+    /// An array laid out anew with its axes in another order: by parts of the last axis, as what is read lies along another
+    /// one and should be in the cache for the neighbours too.
+    fn turned(&mut self, what: &What, ranges: &[Range]) {
+        let (whole, others) = ranges.split_last().expect("an array that is turned has axes");
+        let size = whole.extent.size;
+        if *whole != Range::whole(size) || size <= TURNED {
+            return self.elementwise(what, ranges);
+        }
+        let var = self.out.open();
+        let part = Range::part(var, TURNED, size);
+        self.elementwise(what, &[others, &[part]].concat());
+        self.out.close_for(var, Extent::fixed(size), TURNED);
     }
 
     /// A function of reals: its operand is written to where the result goes, and the function applied

@@ -168,13 +168,14 @@ pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, parts: usize, table: &[Kernel<
             let columns = kernel.columns as isize;
             [0, columns * b_row, columns * c_col]
         };
-        let args = Dot {
-            a: s.a.wrapping_offset(row * a_row),
-            b: s.b.wrapping_offset(column * b_row),
-            c: s.c.wrapping_offset(row * c_row + column * c_col),
-            ..*s
-        };
-        // SAFETY: the caller's promise; every tile lies in the result.
-        unsafe { (kernel.run)(&Run { args, tiles: stretch.count, next }) }
+        let b = s.b.wrapping_offset(column * b_row);
+        let mut run = Run { args: Dot { b, ..*s }, tiles: stretch.count, next };
+        for time in 0..stretch.times as isize {
+            let row = row + time * kernel.rows as isize;
+            run.args.a = s.a.wrapping_offset(row * a_row);
+            run.args.c = s.c.wrapping_offset(row * c_row + column * c_col);
+            // SAFETY: the caller's promise; every tile lies in the result.
+            unsafe { (kernel.run)(&run) }
+        }
     });
 }

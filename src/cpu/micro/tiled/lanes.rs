@@ -338,20 +338,25 @@ pub(super) unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: 
         }
         let across = if stretch.down { 1 } else { stretch.count };
         let end = stretch.column * lanes + across * width;
-        // SAFETY: the caller's promise; tiles lie in the result, but for lanes that are masked out.
-        unsafe {
-            if end <= n {
-                kernel.run[tables][0](&run);
-            } else if stretch.down {
-                run.tail = lanes - (end - n);
-                kernel.run[tables][1](&run);
-            } else {
-                run.tiles -= 1;
-                kernel.run[tables][0](&run);
-                run.skip(run.tiles);
-                run.tiles = 1;
-                run.tail = lanes - (end - n);
-                kernel.run[tables][1](&run);
+        let (a, b, c, below) = (run.args.a, run.args.b, run.args.c, kernel.rows as isize);
+        for time in 0..stretch.times as isize {
+            run.args.a = a.wrapping_offset(time * below * s.a_row as isize);
+            run.args.c = c.wrapping_offset(time * below * s.c_row as isize);
+            // SAFETY: the caller's promise; tiles lie in the result, but for lanes that are masked out.
+            unsafe {
+                if end <= n {
+                    kernel.run[tables][0](&run);
+                } else if stretch.down {
+                    run.tail = lanes - (end - n);
+                    kernel.run[tables][1](&run);
+                } else {
+                    run.args.b = b;
+                    (run.tiles, run.tail) = (stretch.count - 1, lanes);
+                    kernel.run[tables][0](&run);
+                    run.skip(run.tiles);
+                    (run.tiles, run.tail) = (1, lanes - (end - n));
+                    kernel.run[tables][1](&run);
+                }
             }
         }
     });

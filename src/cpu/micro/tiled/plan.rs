@@ -57,6 +57,8 @@ pub(super) struct Stretch {
     pub count: usize,
     /// Whether they follow each other down the rows, or else along the columns.
     pub down: bool,
+    /// How often, each time a tile further down.
+    pub times: usize,
 }
 
 /// Accumulators that have to be under way to hide the latency of a multiply-add.
@@ -83,9 +85,15 @@ pub(super) fn cut<T: Tile>(
         for (height, start, count) in groups(heights, m, rows) {
             let widths = sizes(table.iter().filter(|t| t.rows() == height).map(T::columns));
             let most = if height == rows { columns } else { largest(widths) };
+            let mut along = groups(widths, n, most);
+            if let (Some((width, column, across)), None) = (along.next(), along.next()) {
+                let tile = find(height, width);
+                each(Stretch { tile, row: start, column, count: across, down: false, times: count });
+                continue;
+            }
             for row in (0..count).map(|i| start + i * height) {
                 for (width, column, count) in groups(widths, n, most) {
-                    each(Stretch { tile: find(height, width), row, column, count, down: false });
+                    each(Stretch { tile: find(height, width), row, column, count, down: false, times: 1 });
                 }
             }
         }
@@ -96,7 +104,7 @@ pub(super) fn cut<T: Tile>(
             let most = if width == columns { rows } else { largest(heights) };
             for column in (0..count).map(|i| start + i * width) {
                 for (height, row, count) in groups(heights, m, most) {
-                    each(Stretch { tile: find(height, width), row, column, count, down: true });
+                    each(Stretch { tile: find(height, width), row, column, count, down: true, times: 1 });
                 }
             }
         }
@@ -189,8 +197,8 @@ mod tests {
             let mut seen = vec![0; m * n];
             cut(&table, [m, n], (1, 9), m > 4, |s| {
                 let (rows, columns) = table[s.tile];
-                for t in 0..s.count {
-                    let (down, along) = if s.down { (t, 0) } else { (0, t) };
+                for (time, t) in (0..s.times).flat_map(|time| (0..s.count).map(move |t| (time, t))) {
+                    let (down, along) = if s.down { (t, 0) } else { (time, t) };
                     for i in 0..rows {
                         for j in 0..columns {
                             seen[(s.row + down * rows + i) * n + s.column + along * columns + j] += 1;
