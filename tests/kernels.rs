@@ -15,6 +15,8 @@ mod models;
 mod pictures;
 #[path = "emit/run.rs"]
 mod run;
+#[path = "kernels/together.rs"]
+mod together;
 #[path = "kernels/updates.rs"]
 mod updates;
 #[path = "kernels/zeros.rs"]

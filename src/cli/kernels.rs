@@ -119,7 +119,8 @@ fn about(text: &mut String, step: &Step, kernel: usize, graph: &Graph, fused: &F
         Share::Blocks(o) => {
             format!("each thread owns a run of blocks of {} along an axis of {}", o.unit, o.extent)
         }
-        Share::First | Share::Turns => "one thread does it alone".to_owned(),
+        Share::First => "one thread does it alone".to_owned(),
+        Share::Turns => "all threads go through its turns".to_owned(),
         Share::Each => "each thread does it for itself".to_owned(),
     };
     let _ = writeln!(text, "# {}: {owner}", step.kernels[kernel].name);

@@ -99,7 +99,7 @@ impl Gathering<'_> {
         let mut apart = Vec::new();
         for cluster in order {
             if !worthwhile((share, phase), &self.clusters[cluster], self.small.in_blocks[nth]) {
-                let large = self.clusters[cluster].share == Share::First && share != Share::Each;
+                let large = self.clusters[cluster].share == Share::First && share.owner().is_some();
                 apart.extend(large.then_some((cluster, Apart::Large)));
                 continue;
             }

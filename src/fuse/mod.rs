@@ -121,7 +121,7 @@ pub struct Cluster {
     pub share: Share,
     /// Between which barriers it stands.
     pub phase: usize,
-    /// For each cluster before this one that its first piece could have joined, why it did not.
+    /// For clusters that its first piece was tried with, why it did not join them.
     pub apart: Vec<(usize, Apart)>,
 }
 

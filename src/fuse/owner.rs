@@ -75,8 +75,12 @@ const SMALL_BLOCKS: usize = 8192;
 
 /// Whether the sums of the blocks of so many terms are few enough for each thread to add them up for itself.
 pub fn small_behind(results: usize, terms: usize) -> bool {
-    terms >= BEHIND && results * blocks(terms) <= SMALL_BLOCKS
+    terms >= BEHIND && blocks(terms) <= JOINED_AT_ONCE && results * blocks(terms) <= SMALL_BLOCKS
 }
+
+/// Blocks of a divided sum that are added up as one expression; of more, groups are added up where they lie. A power of
+/// two, so that the groups are whole parts of the tree.
+pub const JOINED_AT_ONCE: usize = 64;
 
 /// Extent from which the innermost of the axes that are summed over is taken by 16 strided sums.
 pub const STRIDED: usize = 64;

@@ -67,7 +67,10 @@ pub fn small(graph: &Graph, pieces: &[Piece]) -> Small {
         let copy = matches!(graph.op(id), Op::Leaf(_));
         // Where each thread knows of a fault by itself, places need not wait for all to know.
         let wanted = asked[nth] > 0 || piece.checks;
-        for_each[nth] = wanted && cheap && !divided[nth] && !copy;
+        // Many blocks are added up where they lie, which is all threads' memory.
+        let blocks = piece.extents[piece.outer..].iter().product::<usize>();
+        let joined = matches!(piece.what, What::Joined(_)) && blocks > super::owner::JOINED_AT_ONCE;
+        for_each[nth] = wanted && cheap && !divided[nth] && !copy && !joined;
         in_blocks[nth] = !readers.is_empty() && readers.iter().all(by_blocks);
     }
     Small { for_each, in_blocks }
@@ -84,7 +87,11 @@ fn divided(graph: &Graph, pieces: &[Piece]) -> Vec<bool> {
             let here = axis.and_then(|axis| read.along.get(axis).copied().flatten());
             here.is_some_and(|axis| piece.ownable.contains(&axis))
         };
-        let large = !is_small(graph, piece) && piece.turns() > SMALL_FOR_EACH && !piece.ownable.is_empty();
+        let most = match piece.what {
+            What::Value(_) | What::Joined(_) => SMALL_FOR_EACH,
+            What::Partial(_) | What::Sink(_) | What::Enter(..) | What::Loop(..) => 0,
+        };
+        let large = !is_small(graph, piece) && piece.turns() > most && !piece.ownable.is_empty();
         divided[nth] = large || piece.reads.iter().any(with);
         if let What::Value(id) | What::Joined(id) = piece.what {
             homes.insert(Source::Node(id), nth);

@@ -103,7 +103,7 @@ pub enum Home {
     /// At the first byte of the arena in the calls of even number in a run of calls, at the second one in the others:
     /// what a call writes stays for those who still read it while the next call has begun.
     Alternate(usize, usize),
-    /// At that byte of the thread's own memory, where what [`Share::Each`] kernels write stays for the call.
+    /// At that byte of the thread's own memory: what [`Share::Each`] kernels write, for other kernels of the same call.
     Own(usize),
     /// At that byte of the thread's own memory too; nothing survives from block to block.
     Scratch(usize),

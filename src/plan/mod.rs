@@ -67,7 +67,7 @@ pub enum Memory {
     Arena(usize),
     /// Shared by the team too; the second byte is for every other call.
     Alternate(usize, usize),
-    /// A thread's own, for the call.
+    /// A thread's own, for other clusters of the call.
     Own(usize),
     /// A thread's own, for a block; the byte behind all that stays for the call.
     Scratch(usize),
@@ -145,7 +145,7 @@ pub fn plan(graph: &Graph, fused: &Fused) -> Plan {
     let own = all.own.bytes();
     settle(&mut plan, &all.arena.offsets(), &all.own.offsets(), own);
     plan.arena = all.arena.bytes();
-    plan.scratch = scratch(&plan).max(own);
+    plan.scratch = scratch(&plan);
     plan
 }
 

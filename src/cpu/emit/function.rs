@@ -244,7 +244,7 @@ impl<'a> Emitter<'a, '_> {
             if done.contains(&at) {
                 continue;
             }
-            match self.twin(stmts, at) {
+            match self.twin(stmts, at, &done) {
                 Some(twin) => {
                     self.folds_at_once(stmt, &stmts[twin])?;
                     done.push(twin);

@@ -2,12 +2,14 @@
 
 use super::fold::is_strided;
 use super::function::{Emitter, Num};
+use super::side::Lane;
 use crate::kernel::{Fold, Op, Stmt, Val, Var};
 
 impl<'a> Emitter<'a, '_> {
     /// The position of a later statement that reduces over the same loops as the one at a position, and needs nothing of
     /// what stands between.
-    pub fn twin(&self, stmts: &[Stmt], at: usize) -> Option<usize> {
+    /// Those that are `done` are left out.
+    pub fn twin(&self, stmts: &[Stmt], at: usize, done: &[usize]) -> Option<usize> {
         let (value, fold) = reduction(&stmts[at])?;
         let dtype = self.kernel.values[value.0 as usize];
         if !is_strided(fold, dtype) || !is_plain(fold) {
@@ -16,12 +18,20 @@ impl<'a> Emitter<'a, '_> {
         (at + 1..stmts.len()).find(|later| {
             let Some((other, twin)) = reduction(&stmts[*later]) else { return false };
             let extents = |fold: &Fold| fold.loops.iter().map(|(_, extent)| *extent).collect::<Vec<_>>();
-            is_strided(twin, dtype)
+            !done.contains(later)
+                && is_strided(twin, dtype)
                 && self.kernel.values[other.0 as usize] == dtype
                 && extents(fold) == extents(twin)
                 && is_plain(twin)
+                && self.has_lanes(fold) == self.has_lanes(twin)
                 && !reads(twin).any(|buffer| self.writes(&stmts[at + 1..*later], buffer))
         })
+    }
+
+    /// Whether a reduction's innermost loop is taken in vectors.
+    fn has_lanes(&self, fold: &Fold) -> bool {
+        let inner = fold.loops.last().map(|(var, _)| *var);
+        inner.is_some_and(|var| Lane::of(self.step, self.kernel, self.target, var, &fold.body).is_some())
     }
 
     /// Both reductions.
@@ -53,7 +63,7 @@ fn reduction(stmt: &Stmt) -> Option<(Val, &Fold)> {
 /// Whether a reduction computes all that it needs from elements and constants, and cannot fail.
 fn is_plain(fold: &Fold) -> bool {
     let mut own: Vec<Val> = Vec::new();
-    fold.body.iter().all(|stmt| {
+    let plain = fold.body.iter().all(|stmt| {
         let Stmt::Let { value, op, .. } = stmt else { return false };
         let known = |of: &[Val]| of.iter().all(|value| own.contains(value));
         let plain = match op {
@@ -66,7 +76,8 @@ fn is_plain(fold: &Fold) -> bool {
         };
         own.push(*value);
         plain
-    })
+    });
+    plain && own.contains(&fold.item)
 }
 
 fn reads(fold: &Fold) -> impl Iterator<Item = crate::kernel::BufferId> {

@@ -22,8 +22,9 @@ pub struct Memory {
     /// The arena.
     pub arena: Vec<u8>,
     scratch: Vec<u8>,
-    /// What each thread has for itself, and whose turn it is.
+    /// What each thread has for itself in a call, and whose turn it is.
     own: Vec<Vec<u8>>,
+    own_call: Vec<usize>,
     thread: usize,
     /// The number of the call in its run.
     call: usize,
@@ -117,6 +118,7 @@ impl Memory {
             arena: vec![UNWRITTEN; step.arena],
             scratch: vec![UNWRITTEN; step.scratch],
             own: vec![vec![UNWRITTEN; step.scratch]],
+            own_call: vec![0],
             thread: 0,
             call: 0,
         };
@@ -138,6 +140,11 @@ impl Memory {
         self.call = call;
         while self.own.len() <= thread {
             self.own.push(vec![UNWRITTEN; self.scratch.len()]);
+            self.own_call.push(call);
+        }
+        if self.own_call[thread] != call {
+            self.own[thread].fill(UNWRITTEN);
+            self.own_call[thread] = call;
         }
         self.thread = thread;
     }

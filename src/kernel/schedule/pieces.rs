@@ -3,6 +3,7 @@
 use super::scope::{Parts, Scope, Step, fixed_index, sum, var_index};
 use super::value::Kernel;
 use super::writer::Writer;
+use crate::fuse::owner::JOINED_AT_ONCE as AT_ONCE;
 use crate::fuse::{self, Cluster, Source, What};
 use crate::ir::op::{Binary, Reduce, Unary};
 use crate::ir::types::Scalar;
@@ -38,10 +39,6 @@ const LONG_ROW: usize = 64;
 
 /// Elements of the last axis that are turned at a time.
 const TURNED: usize = 32;
-
-/// Blocks of a divided sum that are added up as one expression: a power of two, so that the groups are
-/// whole parts of the tree.
-const AT_ONCE: usize = 64;
 
 /// A cluster as a kernel.
 pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluster) -> super::Kernel {

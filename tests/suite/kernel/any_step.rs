@@ -25,6 +25,7 @@ pub fn any_step(seed: u64) -> Step {
             Home::Report(at),
             Home::Run,
             Home::Arena(64 * at),
+            Home::Alternate(64 * at, 64),
             Home::Own(64 * at),
             Home::Scratch(64 * at),
         ])
