@@ -5,13 +5,15 @@ use super::access::Source;
 use super::{Apart, Cluster, Fused, Piece, Share, What};
 use crate::ir::{Graph, LeafKind, Op};
 
+/// Axes of an earlier and of a later piece along which both are at the same index of what they share.
+type Together = Vec<(usize, usize)>;
+
 /// A meeting of a piece with an earlier one.
 #[derive(Clone, Debug)]
 pub struct Meeting {
     /// Why they stand apart, if they do.
     pub reason: Apart,
-    /// Axes of the earlier and of the later piece along which both are at the same index of what they share.
-    together: Vec<(usize, usize)>,
+    together: Together,
     /// Whether the later one reads a value that the earlier one computes; each thread may have its own.
     value: bool,
 }
@@ -59,7 +61,7 @@ impl Meeting {
 }
 
 /// Axes of an earlier piece that reads, and of a later one that writes.
-fn turned(along: &[Option<usize>]) -> Vec<(usize, usize)> {
+fn turned(along: &[Option<usize>]) -> Together {
     along.iter().enumerate().filter_map(|(axis, at)| at.map(|at| (at, axis))).collect()
 }
 
@@ -115,7 +117,7 @@ fn calls_meet(
     (later, after): (&Piece, Share),
 ) -> Vec<Option<Source>> {
     let place = |piece: &Piece| piece.over.filter(|leaf| graph.leaves[*leaf].kind == LeafKind::Place);
-    let mut meetings: Vec<(Vec<(usize, usize)>, Option<Source>)> = Vec::new();
+    let mut meetings: Vec<(Together, Option<Source>)> = Vec::new();
     let source = match later.what {
         What::Value(id) | What::Joined(id) => Some(Source::Node(id)),
         What::Partial(id) => Some(Source::Partial(id)),
@@ -148,7 +150,7 @@ fn calls_meet(
             meetings.push((axes.map(|axis| (axis, axis)).collect(), None));
         }
     }
-    let unsettled = |(together, value): (Vec<(usize, usize)>, Option<Source>)| {
+    let unsettled = |(together, value): (Together, Option<Source>)| {
         let meeting = Meeting { reason: Apart::OtherAxis, together, value: false };
         let one = meeting.in_one_thread((before, earlier.owner), (after, later.owner));
         (!one).then_some(value)
