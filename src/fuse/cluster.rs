@@ -182,9 +182,10 @@ impl Gathering<'_> {
             if is_place && earlier.checks {
                 all.push((other, Meeting::of_all(Apart::Checked)));
             }
-            let reads =
-                earlier.reads.iter().filter(|r| leaf.is_some_and(|leaf| r.source == Source::Leaf(leaf)));
-            all.extend(reads.map(|r| (other, Meeting::over(leaf.unwrap_or(0), &r.along))));
+            if let Some(leaf) = leaf {
+                let reads = earlier.reads.iter().filter(|r| r.source == Source::Leaf(leaf));
+                all.extend(reads.map(|r| (other, Meeting::over(leaf, &r.along))));
+            }
         }
         let phases = all.iter().map(|(other, _)| self.clusters[self.of[*other]].phase);
         let floor = phases.fold(floor, usize::max);

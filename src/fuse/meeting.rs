@@ -22,8 +22,7 @@ impl Meeting {
     /// A piece reads, so along its axes, what an earlier one computes.
     pub fn read(earlier: &Piece, source: Source, along: &[Option<usize>]) -> Meeting {
         let whole = matches!(source, Source::Node(_)) && !matches!(earlier.what, What::Loop(..));
-        let axes = along.iter().take(earlier.outer).enumerate().filter(|_| whole);
-        let together = axes.filter_map(|(axis, at)| at.map(|at| (axis, at))).collect();
+        let together = if whole { straight(&along[..earlier.outer.min(along.len())]) } else { Vec::new() };
         Meeting { reason: Apart::Across(source), together, value: true }
     }
 
@@ -58,6 +57,11 @@ impl Meeting {
             | (Share::Blocks(_), Share::First | Share::Each) => false,
         }
     }
+}
+
+/// Axes of an earlier piece that writes, and of a later one that reads.
+fn straight(along: &[Option<usize>]) -> Together {
+    along.iter().enumerate().filter_map(|(axis, at)| at.map(|at| (axis, at))).collect()
 }
 
 /// Axes of an earlier piece that reads, and of a later one that writes.
@@ -142,8 +146,7 @@ fn calls_meet(
     }
     if let Some(leaf) = place(earlier) {
         for read in later.reads.iter().filter(|read| read.source == Source::Leaf(leaf)) {
-            let axes = read.along.iter().enumerate();
-            meetings.push((axes.filter_map(|(axis, at)| at.map(|at| (axis, at))).collect(), None));
+            meetings.push((straight(&read.along), None));
         }
         if place(later) == Some(leaf) {
             let axes = 0..graph.leaves[leaf].ty.rank();

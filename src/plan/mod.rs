@@ -2,9 +2,9 @@
 //!
 //! [`plan`] gives each value that pieces keep a [`Storage`]. What only its own cluster reads lies in the
 //! scratch of the thread, a block at a time; the value of a product that one other piece turns into
-//! something of the same shape, a tile at a time. What each thread computes for itself lies in its own memory as long as the
-//! call lasts. All else lies whole in one arena, from which parts are taken again once their last reader is done. A place is written over in place; the division into
-//! clusters has seen to it that nobody reads the old value later.
+//! something of the same shape, a tile at a time. What each thread computes for itself lies in its own memory, all else
+//! whole in one arena; of both, parts are taken again once their last reader is done. A place is written over in
+//! place; the division into clusters has seen to it that nobody reads the old value later.
 
 mod arena;
 mod in_place;
@@ -37,7 +37,7 @@ pub struct Plan {
     pub loops: BTreeMap<NodeId, Plan>,
     /// Bytes of the arena.
     pub arena: usize,
-    /// Bytes of each thread's own memory: first what stays for a call, then scratch.
+    /// Bytes of each thread's own memory: first what other clusters read, then scratch.
     pub scratch: usize,
 }
 
@@ -69,7 +69,7 @@ pub enum Memory {
     Alternate(usize, usize),
     /// A thread's own, for other clusters of the call.
     Own(usize),
-    /// A thread's own, for a block; the byte behind all that stays for the call.
+    /// A thread's own, for a block; behind all that other clusters read.
     Scratch(usize),
 }
 

@@ -144,9 +144,8 @@ impl<'a> Emitter<'a, '_> {
                 }
             };
             let sixteen_turns = |e: &mut Self, at| {
-                let parts = |of: &Strided<'a>| (0..of.totals.len()).collect::<Vec<_>>();
                 all.iter().try_for_each(|of| {
-                    parts(of).into_iter().try_for_each(|part| e.vector_turn(of, dtype, at, part))
+                    (0..of.totals.len()).try_for_each(|part| e.vector_turn(of, dtype, at, part))
                 })
             };
             match whole {

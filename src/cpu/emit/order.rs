@@ -65,20 +65,17 @@ pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target) {
     order.items(&step.order);
     order.advance();
     let one = order.b.ins().iconst(I64, 1);
-    let next = order.b.ins().iadd(done, one);
-    let more = order.b.ins().icmp(IntCC::SignedLessThan, next, calls);
+    let after = order.b.ins().iadd(done, one);
+    let more = order.b.ins().icmp(IntCC::SignedLessThan, after, calls);
     let end = order.b.create_block();
-    let next = BlockArg::Value(next);
+    let next = BlockArg::Value(after);
     order.b.ins().brif(more, call, &[next], end, &[]);
     order.b.seal_block(call);
     order.b.switch_to_block(end);
     order.b.seal_block(end);
     // What comes after may touch anything.
     if step.order.last() != Some(&Item::Barrier) {
-        order.done = match next {
-            BlockArg::Value(next) => next,
-            _ => unreachable!("it was just made"),
-        };
+        order.done = after;
         order.barrier();
     }
     order.b.ins().jump(left, &[next]);
