@@ -89,6 +89,10 @@ fn a_perceptron_learns_in_few_kernels_without_a_gradient_in_memory() {
     for precision in [Precision::F32, Precision::F64] {
         let built = built("models/mlp.dl", precision, &[]);
         let [learn] = steps(&built, "learn")[..] else { panic!("one form of learn") };
+        // Two go through weights: forward, and back. Beside them stand only what each thread does with the few results of
+        // the last layer, and what the first does with sums and a bias.
+        let divided = learn.kernels.iter().filter(|kernel| kernel.owner().is_some()).count();
+        assert!(divided <= 2, "{divided} kernels that the team divides");
         assert!(learn.kernels.len() <= 5, "{} kernels", learn.kernels.len());
         assert_eq!(whole_gradients(learn, &[&[784, 500], &[500, 10]]), [""; 0]);
     }

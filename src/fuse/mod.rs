@@ -208,8 +208,8 @@ fn read_and_changed(graph: &Graph, fused: &Fused) -> Vec<NodeId> {
     graph.ids().filter(|id| matches!(graph.op(*id), Op::Leaf(leaf) if places.contains(leaf))).collect()
 }
 
-/// Divides the work of a graph with these sinks, some values being kept in any case. A place whose new value cannot be written while old
-/// values are still read gets it from memory at the end; that is found out on the way.
+/// Divides the work of a graph with these sinks, some values being kept in any case. A place whose new value cannot
+/// be written while old values are still read gets it from memory at the end; that is found out on the way.
 fn fuse_sinks(graph: &Graph, sinks: Vec<Sink>, mut forced: Vec<NodeId>) -> Fused {
     loop {
         let stored = stored::stored(graph, &sinks, &forced);

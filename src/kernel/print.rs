@@ -21,8 +21,9 @@
 //! Buffers and kernels are called by their names where these are plain words that no earlier one has;
 //! otherwise by a label like it, and the name in quotes follows the label. Loop variables are i to z, a to h,
 //! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
-//! flat buffer. `+=` is an accumulating product. A kernel without an owner is the first thread's, or, with `each`, every
-//! thread's for itself. In the order, `|` is a barrier and `backwards` a loop whose counter goes down. What follows `#` is the place in the source.
+//! flat buffer. `+=` is an accumulating product. A kernel without an owner is the first thread's, or, with `each`,
+//! every thread's for itself. In the order, `|` is a barrier and `backwards` a loop whose counter goes down. What
+//! follows `#` is the place in the source.
 //!
 //! [`super::read`] reads this form back to an equal step.
 

@@ -18,8 +18,8 @@ pub fn check(step: &Step) -> Vec<String> {
         changed = changed.or(phase.iter().find(writes).map(|here| here.kernel));
         for (at, kernel) in phase.iter().map(|here| &step.kernels[here.kernel]).enumerate() {
             // A thread that finds a fault in what each does leaves before it does anything else, as all do.
-            let leaves = kernel.share == Share::Each && !phase[..at].iter().any(|here| writes(&here));
-            let leaves = leaves && !before;
+            let nothing_changed = !before && !phase[..at].iter().any(|here| writes(&here));
+            let leaves = kernel.share == Share::Each && nothing_changed;
             if let Some(changed) = changed.filter(|_| has_check(&kernel.body) && !leaves) {
                 let earlier = &step.kernels[changed].name;
                 found.push(format!("{} checks, when {earlier} may have written a place", kernel.name));
