@@ -51,10 +51,13 @@ pub fn product_reach(product: &Product) -> [Vec<Reach>; 3] {
             let [x, y] = terms_reach(terms);
             [c, vec![Reach::Run(*a_row, *m), x], vec![Reach::Run(1, *n), y]]
         }
-        Form::Dot { b_row, k, outer } => {
+        Form::Dot { b_row, k, outer, bands } => {
             let [x, y] = terms_reach(outer);
             let inner = Reach::Run(1, *k);
-            [c, vec![Reach::Run(*a_row, *m), x, inner.clone()], vec![Reach::Run(*b_row, *n), y, inner]]
+            let band = |step: i64| Reach::Run(step, Extent::fixed(bands.count));
+            let c = [c, vec![band(bands.c)]].concat();
+            let b = vec![Reach::Run(*b_row, *n), band(bands.b), y, inner.clone()];
+            [c, vec![Reach::Run(*a_row, *m), x, inner], b]
         }
     }
 }

@@ -142,7 +142,9 @@ impl Count {
         let terms = match &product.form {
             Form::Lanes { terms: Terms::Strided { count, .. }, .. } => self.turns(count),
             Form::Lanes { terms: Terms::Table(pairs), .. } => pairs.len() as u64,
-            Form::Dot { k, outer, .. } => (outer.count() as u64).saturating_mul(self.turns(k)),
+            Form::Dot { k, outer, bands, .. } => {
+                ((bands.count * outer.count()) as u64).saturating_mul(self.turns(k))
+            }
         };
         let elements = self.turns(&product.m).saturating_mul(self.turns(&product.n));
         elements.saturating_mul(terms).saturating_mul(2)

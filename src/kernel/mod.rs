@@ -409,7 +409,8 @@ pub enum Form {
         sparse: bool,
     },
     /// `a[i * a_row + x(o) + t] * b[j * b_row + y(o) + t]` for the pairs (x, y) in order and t from 0 to
-    /// `k - 1`, one fused multiply-add a term into accumulator t mod 16, from +0, joined as in [`Order::Strided`].
+    /// `k - 1`, one fused multiply-add a term into accumulator t mod 16, from +0, joined as in [`Order::Strided`];
+    /// and that in all bands of columns.
     Dot {
         /// Distance between columns in b.
         b_row: i64,
@@ -417,7 +418,25 @@ pub enum Form {
         k: Extent,
         /// x and y of each run.
         outer: Terms,
+        /// How often, and how far apart.
+        bands: Bands,
     },
+}
+
+/// The columns of a dot over again, each time further on in the right operand and the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bands {
+    /// How many.
+    pub count: usize,
+    /// From one to the next in the right operand.
+    pub b: i64,
+    /// The same in the result.
+    pub c: i64,
+}
+
+impl Bands {
+    /// All columns are in one.
+    pub const ONE: Bands = Bands { count: 1, b: 0, c: 0 };
 }
 
 /// Pairs of offsets into two operands.

@@ -21,7 +21,7 @@
 //! Buffers and kernels are called by their names where these are plain words that no earlier one has;
 //! otherwise by a label like it, and the name in quotes follows the label. Loop variables are i to z, a to h,
 //! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
-//! flat buffer. `+=` is an accumulating product. A kernel without an owner is the first thread's, or, with `each`,
+//! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns. A kernel without an owner is the first thread's, or, with `each`,
 //! every thread's for itself. In the order, `|` is a barrier and `backwards` a loop whose counter goes down. What
 //! follows `#` is the place in the source.
 //!
@@ -29,8 +29,8 @@
 
 use super::names::{Labels, index_variable, variable};
 use super::{
-    BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Share, Start, Step,
-    Stmt, Terms, Val, Var,
+    Bands, BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Share, Start,
+    Step, Stmt, Terms, Val, Var,
 };
 use crate::ir::op::Reduce;
 use crate::ir::print::{is_plain, quoted, scalar};
@@ -264,8 +264,11 @@ impl Printer<'_> {
             Form::Lanes { terms, .. } => {
                 let _ = write!(out, " terms={}", terms_text(terms));
             }
-            Form::Dot { b_row, k, outer } => {
+            Form::Dot { b_row, k, outer, bands } => {
                 let _ = write!(out, " b_row={b_row} k={} outer={}", extent(k), terms_text(outer));
+                if let Bands { count: 2.., b, c } = bands {
+                    let _ = write!(out, " bands={} by ({b}, {c})", bands.count);
+                }
             }
         }
         out

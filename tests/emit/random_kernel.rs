@@ -9,8 +9,8 @@ use dlc::ir::op::{Binary, Compare, Reduce, Unary};
 use dlc::ir::types::Scalar;
 use dlc::ir::{DType, Tensor};
 use dlc::kernel::{
-    BufferId, Extent, Fold, Form, Home, Index, IndexVar, Op, Order, Product, Start as Sums, Step, Stmt,
-    Terms, Val, Var,
+    Bands, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Op, Order, Product, Start as Sums, Step,
+    Stmt, Terms, Val, Var,
 };
 use proptest::prelude::*;
 
@@ -305,6 +305,7 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
     let extent = 1 + m.choices.of(37);
     let unit = 1 + m.choices.of(20);
     let rows = 1 + m.choices.of(5);
+    let bands = 1 + m.choices.of(3);
     let i = m.of.var();
     let columns = Extent { size: unit, rest: Some((i, extent)) };
     let first = index(&[(i, 1)], 0);
@@ -346,7 +347,8 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
                 )
             } else {
                 let b_row = m.choices.of(4) as i64;
-                (Form::Dot { b_row, k, outer: terms }, index(&[(i, b_row)], 0))
+                let bands = Bands { count: bands, b: m.choices.of(6) as i64, c: (rows * extent) as i64 };
+                (Form::Dot { b_row, k, outer: terms, bands }, index(&[(i, b_row)], 0))
             };
             body.push(Stmt::Product(Box::new(Product {
                 form,
@@ -364,7 +366,7 @@ fn random_call(real: DType, bytes: &[u8]) -> (Step, Start) {
         }
     }
     let kernel = m.of.kernel("call", Some((i, extent, unit)), body);
-    finish(real, kernel, &[rows, extent])
+    finish(real, kernel, &[bands * rows, extent])
 }
 
 proptest! {

@@ -84,7 +84,7 @@ impl<'a> Emitter<'a, '_> {
                 ];
                 (LANES, fixed)
             }
-            Form::Dot { b_row, k: _, outer } => {
+            Form::Dot { b_row, k: _, outer, bands } => {
                 // The routine has no steps of its own from run to run.
                 let offsets = match outer {
                     Terms::Strided { count: Extent { size: 0 | 1, .. }, .. } => [0, 0],
@@ -100,6 +100,9 @@ impl<'a> Emitter<'a, '_> {
                     (offset_of!(Dot<f32>, outer), outer.count() as i64),
                     (offset_of!(Dot<f32>, a_row), product.a_row),
                     (offset_of!(Dot<f32>, b_row), *b_row),
+                    (offset_of!(Dot<f32>, bands), bands.count as i64),
+                    (offset_of!(Dot<f32>, b_band), bands.b),
+                    (offset_of!(Dot<f32>, c_band), bands.c),
                     (offset_of!(Dot<f32>, c_row), product.c_row),
                     (offset_of!(Dot<f32>, c_col), product.c_col),
                     (offset_of!(Dot<f32>, start), start),

@@ -62,9 +62,9 @@ pub struct Lanes<T> {
 
 /// Operands of a product with the terms as lanes:
 ///
-/// `C[i*c_row + j*c_col] (+)= tree(p)` with 16 partial sums `p[l] = sum over o, then t = l, l+16, ... of
-/// A[i*a_row + a_off[o] + t] * B[j*b_row + b_off[o] + t]`, o below `outer` ascending (its offset is 0
-/// where a table is null), t below `k` ascending.
+/// `C[i*c_row + j*c_col + h*c_band] (+)= tree(p)` with 16 partial sums `p[l] = sum over o, then t = l, l+16, ... of
+/// A[i*a_row + a_off[o] + t] * B[j*b_row + h*b_band + b_off[o] + t]`, o below `outer` ascending, t below `k`
+/// ascending, for h below `bands`. A table is null only where `outer` is at most 1: the offset is then 0.
 ///
 /// Each term is one fused multiply-add, from +0. The tree adds `p[l+8]` to `p[l]` for l below 8, then the
 /// same with 4, 2 and 1. As `start` says, C's old value, or `scale` times that, is added at the end.
@@ -93,8 +93,14 @@ pub struct Dot<T> {
     pub c_col: i64,
     /// Rows of the result.
     pub m: i64,
-    /// Columns of the result.
+    /// Columns of the result in a band.
     pub n: i64,
+    /// Bands of columns.
+    pub bands: i64,
+    /// From band to band in `b`.
+    pub b_band: i64,
+    /// From band to band in `c`.
+    pub c_band: i64,
     /// Terms in a run.
     pub k: i64,
     /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`], [`SCALED`] or [`DECAYED`].

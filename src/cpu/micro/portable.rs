@@ -79,11 +79,11 @@ macro_rules! products {
             unsafe {
                 let s = &*args;
                 for i in 0..s.m {
-                    for j in 0..s.n {
+                    for (h, j) in (0..s.bands).flat_map(|h| (0..s.n).map(move |j| (h, j))) {
                         let mut partials = [0.0; PARTIALS];
                         for o in 0..s.outer {
                             let a = s.a.offset((i * s.a_row) as isize + offset(s.a_off, 0, o));
-                            let b = s.b.offset((j * s.b_row) as isize + offset(s.b_off, 0, o));
+                            let b = s.b.offset((j * s.b_row + h * s.b_band) as isize + offset(s.b_off, 0, o));
                             for t in 0..s.k as usize {
                                 let p = &mut partials[t % PARTIALS];
                                 *p = (*a.add(t)).mul_add(*b.add(t), *p);
@@ -94,7 +94,7 @@ macro_rules! products {
                                 partials[l] += partials[l + half];
                             }
                         }
-                        let c = s.c.offset((i * s.c_row + j * s.c_col) as isize);
+                        let c = s.c.offset((i * s.c_row + j * s.c_col + h * s.c_band) as isize);
                         *c = match s.start {
                             ZERO => partials[0],
                             OLD | PLUS => *c + partials[0],

@@ -267,23 +267,28 @@ fn sparse<T: Real>(case: Case) {
 
 fn dot<T: Real>(case: Case) {
     let Case { m, n, k, slack, outer, .. } = case;
+    let bands = case.seed as usize % 4;
+    let columns = n * bands;
     let mut numbers = Numbers(case.seed);
     let run = k + slack;
     let (a_row, b_row) = (outer * run + slack, outer * run + 2 * slack);
-    let (c_row, c_col) = if case.transposed { (1, m + slack) } else { (n + slack, 1) };
-    let a_off = table(&mut numbers, outer, run, case.a_table);
-    let b_off = table(&mut numbers, outer, run, case.b_table);
+    // Bands overlap in the right operand by all but a term, and lie one behind the other in the result.
+    let b_band = run + 1;
+    let (c_row, c_col, c_band) =
+        if case.transposed { (1, m + slack, n * (m + slack)) } else { (columns + slack, 1, n) };
+    let a_off = table(&mut numbers, outer, run, case.a_table || outer > 1);
+    let b_off = table(&mut numbers, outer, run, case.b_table || outer > 1);
     let a: Vec<T> = numbers.many(m * a_row + k);
-    let b: Vec<T> = numbers.many(n * b_row + k);
-    let before: Vec<T> = numbers.many((m + slack) * (n + slack) + 40);
+    let b: Vec<T> = numbers.many(n * b_row + bands * b_band + k);
+    let before: Vec<T> = numbers.many((m + slack) * (columns + slack) + 40);
     let mut want = before.clone();
     for i in 0..m {
-        for j in 0..n {
+        for (h, j) in (0..bands).flat_map(|h| (0..n).map(move |j| (h, j))) {
             let mut p = [T::of(0.0); PARTIALS];
             for o in 0..outer {
                 for t in 0..k {
                     let x = a[i * a_row + offset(&a_off, 0, o) + t];
-                    let y = b[j * b_row + offset(&b_off, 0, o) + t];
+                    let y = b[j * b_row + h * b_band + offset(&b_off, 0, o) + t];
                     p[t % PARTIALS] = x.fma(y, p[t % PARTIALS]);
                 }
             }
@@ -292,7 +297,7 @@ fn dot<T: Real>(case: Case) {
                     p[l] = p[l] + p[l + half];
                 }
             }
-            let c = &mut want[20 + i * c_row + j * c_col];
+            let c = &mut want[20 + i * c_row + j * c_col + h * c_band];
             let sum = if case.start == OLD { *c + p[0] } else { p[0] };
             *c = case.ended(*c, sum);
         }
@@ -312,6 +317,9 @@ fn dot<T: Real>(case: Case) {
             c_col: c_col as i64,
             m: m as i64,
             n: n as i64,
+            bands: bands as i64,
+            b_band: b_band as i64,
+            c_band: c_band as i64,
             k: k as i64,
             start: case.start,
             scale: T::of(SCALE),
@@ -364,6 +372,9 @@ fn a_sum_of_minus_zero_stays_one() {
             c_col: 1,
             m: 1,
             n: 1,
+            bands: 1,
+            b_band: 0,
+            c_band: 0,
             k: 35,
             start: ZERO,
             scale: 0.0,

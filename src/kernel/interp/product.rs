@@ -6,7 +6,7 @@ use super::value::{Value, tree};
 use crate::ir::op::{Binary, Reduce};
 use crate::ir::types::DType;
 use crate::kernel::zeros::{self, BLOCK, adds_nothing};
-use crate::kernel::{Form, Product, Start, Terms};
+use crate::kernel::{Bands, Form, Product, Start, Terms};
 
 impl Block<'_> {
     /// All elements of a product; it writes nothing that it reads of a and b.
@@ -37,8 +37,14 @@ impl Block<'_> {
         let mut elements = Vec::new();
         {
             let [of_c, left, right] = [&product.c, &product.a, &product.b].map(|at| self.view::<T>(at.0));
-            for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
-                let at = c + i * product.c_row + j * product.c_col;
+            let bands = match product.form {
+                Form::Dot { bands, .. } => bands,
+                Form::Lanes { .. } => Bands::ONE,
+            };
+            let columns = (0..bands.count as i64).flat_map(|h| (0..n).map(move |j| (h, j)));
+            for (i, (h, j)) in (0..m).flat_map(|i| columns.clone().map(move |column| (i, column))) {
+                let at = c + i * product.c_row + j * product.c_col + h * bands.c;
+                let b = b + h * bands.b;
                 let (so_far, old) = match product.start {
                     Start::Zero => (None, None),
                     Start::Old => (Some(of_c.at(at)), None),
@@ -91,7 +97,7 @@ impl<T: Real> Operands<'_, T> {
                 }
                 sum.value()
             }
-            Form::Dot { b_row, k: _, outer } => {
+            Form::Dot { b_row, k: _, outer, bands: _ } => {
                 let mut parts = [zero; 16];
                 for (x, y) in (0..outer.count()).map(|o| pair(outer, o)) {
                     for at in 0..run {

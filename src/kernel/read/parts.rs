@@ -4,7 +4,7 @@ use crate::ir::print::is_plain_char;
 use crate::ir::read::Read;
 use crate::ir::read::line::Line;
 use crate::kernel::names::index_variable_of;
-use crate::kernel::{Extent, Index, IndexVar, Terms, Val, Var};
+use crate::kernel::{Bands, Extent, Index, IndexVar, Terms, Val, Var};
 
 /// A label: a word, perhaps with `~` and a number.
 pub fn label_alone(line: &mut Line) -> Read<String> {
@@ -129,6 +129,18 @@ pub fn terms(line: &mut Line) -> Read<Terms> {
     line.expect("by")?;
     let (a, b) = pair(line)?;
     Ok(Terms::Strided { count, a, b })
+}
+
+/// Nothing, or `bands=5 by (384, 250)`.
+pub fn bands(line: &mut Line) -> Read<Bands> {
+    if !line.found("bands") {
+        return Ok(Bands::ONE);
+    }
+    line.expect("=")?;
+    let count = line.number()?;
+    line.expect("by")?;
+    let (b, c) = pair(line)?;
+    Ok(Bands { count, b, c })
 }
 
 /// What a statement begins with: a word, then no character of a word.

@@ -1,7 +1,7 @@
 //! Statements, and the operations of values.
 
 use super::parts::{
-    bracketed, extent, extent_of, index, keyword, label_alone, signed_of, terms, value, variable,
+    bands, bracketed, extent, extent_of, index, keyword, label_alone, signed_of, terms, value, variable,
 };
 use super::{Body, Reader};
 use crate::ir::op::Reduce;
@@ -141,7 +141,7 @@ impl Reader<'_> {
             "dot" => {
                 let (b_row, k) = (signed_of(line, "b_row")?, extent_of(line, "k")?);
                 line.expect("outer=")?;
-                Form::Dot { b_row, k, outer: terms(line)? }
+                Form::Dot { b_row, k, outer: terms(line)?, bands: bands(line)? }
             }
             other => return Err(format!("`{other}` is no form of a product")),
         };

@@ -5,8 +5,9 @@ use super::pieces::Range;
 use super::product::Place;
 use super::scope::{flat, scaled, sum};
 use super::value::Kernel;
+use crate::fuse::full::Along;
 use crate::ir::DType;
-use crate::kernel::{Extent, Form, Home, Index, Op, Product, Start, Stmt, Terms};
+use crate::kernel::{Bands, Extent, Form, Home, Index, Op, Product, Start, Stmt, Terms};
 use crate::plan::strides;
 use crate::source::Span;
 
@@ -15,6 +16,9 @@ use crate::source::Span;
 const APART: i64 = 16;
 const MANY: usize = 256;
 const TURNS: usize = 4;
+
+/// Bytes of a left operand that are laid out anew for all windows at once.
+const AT_ONCE: usize = 256 << 10;
 
 /// Columns from which zeros of the left operand are worth looking for: each that is found saves so many products.
 const BROAD: usize = 32;
@@ -33,6 +37,8 @@ pub struct Call<'a> {
     pub c: &'a Place,
     /// Axes of the result that are loops.
     pub free: &'a [usize],
+    /// The axis of bands of columns.
+    pub bands: Option<usize>,
     /// Summed axes that are loops.
     pub around: &'a [usize],
     /// Summed axes that the call goes through.
@@ -43,8 +49,8 @@ pub struct Call<'a> {
     pub columns: Extent,
     /// Whether the left operand is of a kind that may have many zeros.
     pub zeros: bool,
-    /// Whether the result has its zeros already.
-    pub cleared: bool,
+    /// Axes whose elements are added up, window by window; the result has its zeros already.
+    pub scattered: &'a [Along],
     /// The first byte of scratch that is free.
     pub scratch: usize,
 }
@@ -65,13 +71,46 @@ impl Call<'_> {
         (self.within.iter().all(far) && far(&m) && numbers >= MANY && turns >= TURNS).then_some(m)
     }
 
+    /// Whether loops over the elements may stand around those over windows, both ascending: each result then has its
+    /// windows in the same order, because what the outer loops hold fixed are the first of the windows' axes.
+    fn elements_first(&self, rows: usize, ranges: &[Range], dtype: DType) -> bool {
+        let mut axes: Vec<&Along> = self.scattered.iter().collect();
+        axes.sort_by_key(|along| along.window);
+        let loops = axes.iter().map(|along| self.free.contains(&along.result));
+        let first = loops.clone().take_while(|free| *free).count();
+        let ordered = axes[..first].is_sorted_by_key(|along| along.result);
+        let ascending = axes[..first].iter().all(|along| along.step > 0);
+        let fixed = self.around.iter().all(|axis| ranges[*axis].extent.rest.is_none());
+        let numbers: usize = self
+            .around
+            .iter()
+            .chain(self.within)
+            .chain([&rows])
+            .map(|axis| ranges[*axis].extent.size)
+            .product();
+        let few = numbers * dtype.size() <= AT_ONCE;
+        !axes.is_empty()
+            && loops.filter(|free| *free).count() == first
+            && ordered
+            && ascending
+            && fixed
+            && few
+    }
+
     fn product(&self, a: &Place, b: &Place, c: &Place, ranges: &[Range], span: Option<Span>) -> Product {
         let along = |place: &Place, axis: Option<usize>| axis.map_or(0, |axis| place.strides[axis]);
         let Choice { m, n, run, .. } = *self.choice;
         let terms = terms(self.within, ranges, a, b);
         assert!(!self.adds_up() || self.start == Start::Zero, "zeros would be written over a place");
         let form = match run {
-            Some(run) => Form::Dot { b_row: along(b, n), k: ranges[run].extent, outer: terms },
+            Some(run) => {
+                let bands = self.bands.map_or(Bands::ONE, |axis| Bands {
+                    count: ranges[axis].extent.size,
+                    b: b.strides[axis],
+                    c: c.strides[axis],
+                });
+                Form::Dot { b_row: along(b, n), k: ranges[run].extent, outer: terms, bands }
+            }
             None => {
                 let strided = matches!(terms, Terms::Strided { .. });
                 let sparse = self.zeros && strided && self.columns.size >= BROAD;
@@ -129,9 +168,22 @@ impl Kernel<'_, '_> {
         let still = |place: &Place| call.free.iter().all(|axis| place.strides[*axis] == 0);
         let once = call.pack.filter(|_| still(call.b) && call.adds_up());
         let gathered = call.scattered_rows(ranges).filter(|_| still(call.a));
+        if let Some(m) = gathered.filter(|m| call.pack.is_none() && call.elements_first(*m, ranges, dtype)) {
+            let mut byte = call.scratch;
+            let summed = [call.around, call.within].concat();
+            let a = self.packed(call.a, &summed, m, ranges, (dtype, span), &mut byte);
+            return self.nest(&of(call.free), false, &mut |kernel, at| {
+                let [a, b, c] = [&a, call.b, call.c].map(|p| moved(p, call.free, at));
+                kernel.nest(&of(call.around), false, &mut |kernel, within| {
+                    let [a, b, c] = [&a, &b, &c].map(|p| moved(p, call.around, within));
+                    let product = call.product(&a, &b, &c, ranges, span);
+                    kernel.out.push(Stmt::Product(Box::new(product)));
+                });
+            });
+        }
         if once.is_some() || gathered.is_some() {
             // Laid out once for all loops over the result.
-            if call.adds_up() && !call.cleared {
+            if call.adds_up() && call.scattered.is_empty() {
                 self.nest(&of(call.free), false, &mut |kernel, at| {
                     kernel.zeros(&moved(call.c, call.free, at), call, ranges, dtype, span);
                 });
@@ -157,7 +209,7 @@ impl Kernel<'_, '_> {
         }
         self.nest(&of(call.free), false, &mut |kernel, at| {
             let [a, b, c] = [call.a, call.b, call.c].map(|p| moved(p, call.free, at));
-            if call.adds_up() && !call.cleared {
+            if call.adds_up() && call.scattered.is_empty() {
                 kernel.zeros(&c, call, ranges, dtype, span);
             }
             kernel.nest(&of(call.around), false, &mut |kernel, within| {

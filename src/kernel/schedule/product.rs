@@ -157,13 +157,20 @@ impl Kernel<'_, '_> {
                 columns = Extent::fixed(columns.size * ranges[free.remove(nth)].extent.size);
             }
         }
+        // What the right operand has beside the columns, the call goes through for each row.
+        let near = |axis: &usize| b.strides[*axis].abs();
+        let bands = free.iter().copied().filter(|axis| {
+            let still = a.strides[*axis] == 0 && b.strides[*axis] != 0;
+            choice.run.is_some() && still && ranges[*axis].extent.rest.is_none() && extents[*axis] > 1
+        });
+        let bands = bands.min_by_key(near);
+        free.retain(|axis| Some(*axis) != bands);
         let mut pack = choice.n.filter(|n| choice.run.is_none() && b.strides[*n] != 1);
         let moves = free.iter().chain(around).any(|axis| b.strides[*axis] != 0);
         if let Some(n) = pack.filter(|_| !moves) {
             b = self.packed(&b, within, n, ranges, (node.ty.dtype, node.span), &mut byte);
             pack = None;
         }
-        let cleared = !scattered.is_empty();
         let left = inputs[usize::from(choice.swap)];
         let zeros = may_be_zero(scope.graph, left, scope.outer.map(|(outer, scan, _)| (outer.graph, scan)));
         let call = Call {
@@ -174,11 +181,12 @@ impl Kernel<'_, '_> {
             b: &b,
             c: &c,
             free: &free,
+            bands,
             around,
             within,
             pack,
             columns,
-            cleared,
+            scattered: &scattered,
             scratch: byte,
         };
         self.calls(&call, ranges, node.ty.dtype, node.span);

@@ -6,6 +6,7 @@ use super::scope::{fixed_index, flat, scaled, sum};
 use super::value::Kernel;
 use crate::fuse::What;
 use crate::ir::op::{Binary, Cells, Compare, Reduce, Ties, Window, Windows};
+use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{Index, Op, Order, Val};
 use crate::plan::strides;
@@ -97,7 +98,8 @@ impl Kernel<'_, '_> {
         });
     }
 
-    /// Zeros, to which the number of each window is added at its chosen cells.
+    /// Zeros, to which the number of each window is added at its chosen cells. Where no cell is in two windows, that is
+    /// known before; where each is in one, no zeros need be written.
     pub(super) fn window_spread(&mut self, id: NodeId, ranges: &[Range]) {
         let graph = self.scope.graph;
         let node = graph.node(id);
@@ -106,19 +108,28 @@ impl Kernel<'_, '_> {
         let leading = rank - windows.size.len();
         let what = What::Value(id);
         let dtype = node.ty.dtype;
-        self.nest_of(id, &ranges[..rank], true, &mut |kernel, at| {
-            let zero = kernel.constant(dtype, 0.0);
-            let to = kernel.target(&what, at);
-            kernel.store(to, zero, node.span);
-        });
         let numbers = *node.inputs.last().expect("the numbers come last");
         let plane = node.ty.shape[leading..].to_vec();
         let counts = graph.ty(numbers).shape[leading..].to_vec();
+        let apart = windows.size.iter().zip(&windows.stride).all(|(size, stride)| size <= stride);
+        let reach = counts.iter().zip(&windows.size).map(|(count, size)| count * size);
+        let everywhere =
+            windows.size == windows.stride && reach.zip(&plane).all(|(reach, extent)| reach >= *extent);
+        if !everywhere {
+            self.nest_of(id, &ranges[..rank], true, &mut |kernel, at| {
+                let zero = kernel.constant(dtype, 0.0);
+                let to = kernel.target(&what, at);
+                kernel.store(to, zero, node.span);
+            });
+        }
         self.windows(id, &ranges[..leading], windows, &plane, &counts, &mut |kernel, at, cells, first| {
             let number = kernel.read(numbers, at);
             let add = |kernel: &mut Self, to: &[Index], condition: Option<Val>| {
                 let to = kernel.target(&what, to);
-                let old = kernel.out.here(dtype, Op::Load(to.0, to.1.clone()), node.span);
+                let old = match apart {
+                    true => kernel.constant(dtype, 0.0),
+                    false => kernel.out.here(dtype, Op::Load(to.0, to.1.clone()), node.span),
+                };
                 let mut new = kernel.out.here(dtype, Op::Binary(Binary::Add, old, number), node.span);
                 if let Some(condition) = condition {
                     new = kernel.out.here(dtype, Op::Select(condition, new, old), node.span);
@@ -126,6 +137,25 @@ impl Kernel<'_, '_> {
                 kernel.store(to, new, node.span);
             };
             match chosen {
+                Cells::Largest(Ties::First) if written_out(cells) => {
+                    let at = &at[..leading];
+                    let largest = kernel.largest(node.inputs[0], at, first, cells, node.span);
+                    let mut before: Option<Val> = None;
+                    kernel.each_cell(cells, &mut |kernel, within| {
+                        let here = cell(at, first, within);
+                        let x = kernel.read(node.inputs[0], &here);
+                        let mut found = kernel.is_extreme(x, largest, node.span);
+                        let so_far = before.map(|before| {
+                            let no = kernel.out.value(DType::Bool, Op::Const(Scalar::Bool(false)), node.span);
+                            let either = Op::Binary(Binary::Or, before, found);
+                            let either = kernel.out.value(DType::Bool, either, node.span);
+                            found = kernel.out.value(DType::Bool, Op::Select(before, no, found), node.span);
+                            either
+                        });
+                        before = Some(so_far.unwrap_or(found));
+                        add(kernel, &here, Some(found));
+                    });
+                }
                 Cells::Largest(Ties::First) => {
                     let at = &at[..leading];
                     let position = kernel.first_largest(node.inputs[0], at, first, cells, &plane, node.span);
@@ -224,10 +254,10 @@ impl Kernel<'_, '_> {
 
     /// Goes through the cells of a window, written out if they are few: then windows can be lanes.
     fn each_cell(&mut self, cells: &[Range], inside: &mut dyn FnMut(&mut Self, &[Index])) {
-        let count: usize = cells.iter().map(|r| r.extent.size).product();
-        if count > FEW_CELLS {
+        if !written_out(cells) {
             return self.nest(cells, false, inside);
         }
+        let count: usize = cells.iter().map(|r| r.extent.size).product();
         for nth in 0..count {
             let steps = strides(&cells.iter().map(|r| r.extent.size).collect::<Vec<_>>());
             let along = cells.iter().zip(&steps).map(|(r, by)| nth / *by as usize % r.extent.size);
@@ -235,6 +265,11 @@ impl Kernel<'_, '_> {
             inside(self, &within);
         }
     }
+}
+
+/// Whether there are so few cells that what is done with each is written out.
+fn written_out(cells: &[Range]) -> bool {
+    cells.iter().map(|r| r.extent.size).product::<usize>() <= FEW_CELLS
 }
 
 /// The cell at a position of a plane of so many axes, all of which lies unbroken in memory.

@@ -6,8 +6,8 @@ use crate::kernel::access::product_reach;
 use crate::kernel::print::print_statement;
 use crate::kernel::ranges::{Ranges, Reach};
 use crate::kernel::{
-    BufferId, Extent, Fold, Form, Index, IndexVar, Kernel, Op, Product, Start, Step, Stmt, Terms, Val, Var,
-    order,
+    Bands, BufferId, Extent, Fold, Form, Index, IndexVar, Kernel, Op, Product, Start, Step, Stmt, Terms, Val,
+    Var, order,
 };
 use std::collections::BTreeSet;
 
@@ -250,6 +250,9 @@ impl Checker<'_> {
             Form::Lanes { terms: Terms::Strided { count, .. }, .. } => self.extent(count)?,
             Form::Dot { outer: Terms::Strided { count: Extent { rest: Some(_), .. }, .. }, .. } => {
                 return Err("a dot has a fixed number of runs".to_owned());
+            }
+            Form::Dot { bands: Bands { count: 0, .. }, .. } => {
+                return Err("a dot has no band of columns".to_owned());
             }
             Form::Dot { k, .. } => self.extent(k)?,
         }

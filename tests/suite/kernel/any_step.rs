@@ -4,8 +4,8 @@ use crate::common::random_graph::Random;
 use dlc::ir::op::{Binary, Compare, Reduce, Unary};
 use dlc::ir::{DType, Scalar};
 use dlc::kernel::{
-    Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op, Order, Owner,
-    Product, Share, Start, Step, Stmt, Terms, Val, Var,
+    Bands, Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op, Order,
+    Owner, Product, Share, Start, Step, Stmt, Terms, Val, Var,
 };
 use dlc::source::{FileId, Span};
 
@@ -150,7 +150,10 @@ impl Kernels<'_> {
     fn product(&mut self, span: Option<Span>) -> Product {
         let form = match self.0.below(2) {
             0 => Form::Lanes { terms: self.terms(), sparse: self.0.below(2) == 0 },
-            _ => Form::Dot { b_row: self.signed(), k: self.extent(), outer: self.terms() },
+            _ => {
+                let bands = self.0.of(&[Bands::ONE, Bands { count: 5, b: 384, c: -250 }]);
+                Form::Dot { b_row: self.signed(), k: self.extent(), outer: self.terms(), bands }
+            }
         };
         let (c, a, b) = (self.at(), self.at(), self.at());
         let (m, n) = (self.extent(), self.extent());

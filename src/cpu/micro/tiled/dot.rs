@@ -1,46 +1,45 @@
 //! The product with the terms as lanes, for any register.
 
-use super::plan::{self, Tile};
+use super::plan::{Stretch, Table};
 use super::register::Register;
-use crate::cpu::micro::portable::offset;
 use crate::cpu::micro::{Dot, OLD, PARTIALS, PLUS, SCALED, ZERO};
 
-/// The time of a tree, and of four at once, in the units of a tile's steps.
-const TREE: usize = 12;
-const FOUR_TREES: usize = 18;
+/// The time of four trees at once, and of one, in the units of a tile's steps.
+pub(super) const TREES: [usize; 2] = [18, 12];
 
-/// A register tile of one instruction set.
-pub(super) struct Kernel<T> {
-    /// Rows of the tile.
-    pub rows: usize,
-    /// Columns of the tile.
-    pub columns: usize,
-    /// Its code.
-    pub run: unsafe fn(&Run<T>),
-}
+/// The code of a register tile of one instruction set.
+pub(super) type Kernel<T> = unsafe fn(&Run<T>);
 
-impl<T> Tile for Kernel<T> {
-    fn rows(&self) -> usize {
-        self.rows
-    }
-
-    fn columns(&self) -> usize {
-        self.columns
-    }
-
-    fn end(&self) -> usize {
-        self.rows * (self.columns / 4 * FOUR_TREES + self.columns % 4 * TREE)
-    }
-}
-
-/// Equal tiles one after another.
+/// Equal tiles: lines of them, one after another.
 pub(super) struct Run<T> {
-    /// The product, with its operands at the first tile.
+    /// The product, with its operands at the first tile, and both tables.
     args: Dot<T>,
-    /// How many tiles.
-    tiles: usize,
-    /// From tile to tile in `a`, `b` and `c`.
-    next: [isize; 3],
+    /// The tiles of a line.
+    tiles: Steps,
+    /// The lines.
+    lines: Steps,
+}
+
+/// How many there are of something, and how far it is from one to the next in `a`, `b` and `c`.
+struct Steps {
+    count: usize,
+    by: [isize; 3],
+}
+
+/// Where a tile's operands lie.
+#[derive(Clone, Copy)]
+struct At<T> {
+    a: *const T,
+    b: *const T,
+    c: *mut T,
+}
+
+impl<T> At<T> {
+    fn step(&mut self, by: [isize; 3]) {
+        self.a = self.a.wrapping_offset(by[0]);
+        self.b = self.b.wrapping_offset(by[1]);
+        self.c = self.c.wrapping_offset(by[2]);
+    }
 }
 
 /// Computes tiles of `ROWS` by `COLUMNS` results, whose partial sums take `PARTS` registers each.
@@ -53,129 +52,242 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
     // SAFETY: the caller's operands hold all that the tiles reach. The pointers that only wander
     // beyond are not read.
     unsafe {
-        let s = &run.args;
-        let whole = s.k as usize / PARTIALS;
-        let left = s.k as usize % PARTIALS;
-        let (a_row, b_row) = (s.a_row as isize, s.b_row as isize);
-        let (mut a, mut b, mut c) = (s.a, s.b, s.c);
-        for _ in 0..run.tiles {
-            let mut sums = [[[V::zero(); PARTS]; COLUMNS]; ROWS];
-            for o in 0..s.outer {
-                let mut at = a.offset(offset(s.a_off, 0, o));
-                let mut bt = b.offset(offset(s.b_off, 0, o));
-                // Runs of the length of a block are many and short.
-                if whole == 2 {
-                    step::<V, PARTS, ROWS, COLUMNS>(&mut sums, (at, a_row), (bt, b_row));
-                    (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
-                    step::<V, PARTS, ROWS, COLUMNS>(&mut sums, (at, a_row), (bt, b_row));
-                    (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
-                } else {
-                    for _ in 0..whole {
-                        step::<V, PARTS, ROWS, COLUMNS>(&mut sums, (at, a_row), (bt, b_row));
-                        (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
-                    }
-                }
-                if left == 0 {
-                    continue;
-                }
+        let s = run.args;
+        let scale = s.scale;
+        let mut line = At { a: s.a, b: s.b, c: s.c };
+        for _ in 0..run.lines.count {
+            let mut at = line;
+            for _ in 0..run.tiles.count {
+                let mut sums = [[[V::zero(); PARTS]; COLUMNS]; ROWS];
                 for part in 0..PARTS {
-                    let start = part * V::LANES;
-                    let mask = V::first(left.saturating_sub(start).min(V::LANES));
-                    let load = |p: *const V::Element| V::load_masked(p.wrapping_add(start), mask);
-                    for (i, row) in sums.iter_mut().enumerate() {
-                        let value = load(at.offset(i as isize * a_row));
-                        for (j, sum) in row.iter_mut().enumerate() {
-                            let column = load(bt.offset(j as isize * b_row));
-                            // A lane without a term keeps its sum: adding 0 would turn -0 to +0.
-                            sum[part] = value.fma_masked(column, sum[part], mask);
+                    let of_part = sums_of_part::<V, ROWS, COLUMNS>(&s, part, (at.a, at.b));
+                    for (row, new) in sums.iter_mut().zip(of_part) {
+                        for (sum, new) in row.iter_mut().zip(new) {
+                            sum[part] = new;
                         }
                     }
                 }
+                let mut joined = [[V::Element::default(); COLUMNS]; ROWS];
+                for (to, row) in joined.iter_mut().zip(sums) {
+                    *to = sums_of_row(row);
+                }
+                let to = (at.c, s.c_row as isize, s.c_col as isize);
+                match s.start {
+                    ZERO => put(to, &joined, |_, sum| sum),
+                    OLD | PLUS => put(to, &joined, |old, sum| V::plus(*old, sum)),
+                    SCALED => put(to, &joined, |old, sum| V::plus(V::product(scale, *old), sum)),
+                    _ => put(to, &joined, |old, sum| V::plus(V::plus(*old, V::product(scale, *old)), sum)),
+                }
+                at.step(run.tiles.by);
             }
-            for (i, row) in sums.into_iter().enumerate() {
-                let mut each = [V::Element::default(); COLUMNS];
-                let (fours, rest) = row.as_chunks::<4>();
-                let (to_fours, to_rest) = each.as_chunks_mut::<4>();
-                for (to, four) in to_fours.iter_mut().zip(fours) {
-                    *to = V::trees(*four);
-                }
-                for (to, parts) in to_rest.iter_mut().zip(rest) {
-                    *to = V::tree(*parts);
-                }
-                for (j, sum) in each.iter().copied().enumerate() {
-                    let to = c.offset(i as isize * s.c_row as isize + j as isize * s.c_col as isize);
-                    *to = match s.start {
-                        ZERO => sum,
-                        OLD | PLUS => V::plus(*to, sum),
-                        SCALED => V::plus(V::product(s.scale, *to), sum),
-                        _ => V::plus(V::plus(*to, V::product(s.scale, *to)), sum),
-                    };
-                }
-            }
-            a = a.wrapping_offset(run.next[0]);
-            b = b.wrapping_offset(run.next[1]);
-            c = c.wrapping_offset(run.next[2]);
+            line.step(run.lines.by);
         }
     }
 }
 
-/// Adds the next 16 terms to the sums of a tile.
+/// The sums of a row of a tile from their partial sums.
 #[inline(always)]
-unsafe fn step<V: Register, const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
-    sums: &mut [[[V; PARTS]; COLUMNS]; ROWS],
+unsafe fn sums_of_row<V: Register, const PARTS: usize, const COLUMNS: usize>(
+    row: [[V; PARTS]; COLUMNS],
+) -> [V::Element; COLUMNS] {
+    let mut sums = [V::Element::default(); COLUMNS];
+    let (fours, rest) = row.as_chunks::<4>();
+    let (to_fours, to_rest) = sums.as_chunks_mut::<4>();
+    // SAFETY: as of `tiles`.
+    unsafe {
+        for (to, four) in to_fours.iter_mut().zip(fours) {
+            *to = V::trees(*four);
+        }
+        for (to, parts) in to_rest.iter_mut().zip(rest) {
+            *to = V::tree(*parts);
+        }
+    }
+    sums
+}
+
+/// Puts a tile's sums where they belong, as what a function makes of them and the old values.
+#[inline(always)]
+unsafe fn put<T: Copy, const ROWS: usize, const COLUMNS: usize>(
+    (c, c_row, c_col): (*mut T, isize, isize),
+    sums: &[[T; COLUMNS]; ROWS],
+    with: impl Fn(&T, T) -> T,
+) {
+    for (i, row) in sums.iter().enumerate() {
+        for (j, sum) in row.iter().enumerate() {
+            // SAFETY: the caller's results reach as far as the tile.
+            unsafe {
+                let to = c.offset(i as isize * c_row + j as isize * c_col);
+                *to = with(&*to, *sum);
+            }
+        }
+    }
+}
+
+/// The partial sums of a tile that are in one register each: those of every 16th term and its neighbours. By itself a
+/// part leaves room for more rows and columns than all together would, of which fewer numbers are loaded.
+#[inline(always)]
+unsafe fn sums_of_part<V: Register, const ROWS: usize, const COLUMNS: usize>(
+    s: &Dot<V::Element>,
+    part: usize,
+    (a, b): (*const V::Element, *const V::Element),
+) -> [[V; COLUMNS]; ROWS] {
+    // SAFETY: as of `tiles`.
+    unsafe {
+        let start = part * V::LANES;
+        let whole = s.k as usize / PARTIALS;
+        let left = (s.k as usize % PARTIALS).saturating_sub(start).min(V::LANES);
+        let (a_row, b_row) = (s.a_row as isize, s.b_row as isize);
+        let (a, b) = (a.wrapping_add(start), b.wrapping_add(start));
+        let mut sums = [[V::zero(); COLUMNS]; ROWS];
+        let (outer, a_off, b_off) = (s.outer as usize, s.a_off, s.b_off);
+        let run =
+            |o: usize| (a.wrapping_offset(*a_off.add(o) as isize), b.wrapping_offset(*b_off.add(o) as isize));
+        // Runs of the length of a block are many and short.
+        if whole == 2 && left == 0 {
+            for o in 0..outer {
+                let (at, bt) = run(o);
+                step(&mut sums, (at, a_row), (bt, b_row));
+                step(&mut sums, (at.wrapping_add(PARTIALS), a_row), (bt.wrapping_add(PARTIALS), b_row));
+            }
+            return sums;
+        }
+        for o in 0..outer {
+            let (mut at, mut bt) = run(o);
+            for _ in 0..whole {
+                step(&mut sums, (at, a_row), (bt, b_row));
+                (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
+            }
+            if left == 0 {
+                continue;
+            }
+            let mask = V::first(left);
+            for (i, row) in sums.iter_mut().enumerate() {
+                let value = V::load_masked(at.offset(i as isize * a_row), mask);
+                for (j, sum) in row.iter_mut().enumerate() {
+                    let column = V::load_masked(bt.offset(j as isize * b_row), mask);
+                    // A lane without a term keeps its sum: adding 0 would turn -0 to +0.
+                    *sum = value.fma_masked(column, *sum, mask);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Adds the next term of each lane to the sums of a tile. The shorter side is kept in registers.
+#[inline(always)]
+unsafe fn step<V: Register, const ROWS: usize, const COLUMNS: usize>(
+    sums: &mut [[V; COLUMNS]; ROWS],
     (a, a_row): (*const V::Element, isize),
     (b, b_row): (*const V::Element, isize),
 ) {
     // SAFETY: as of `tiles`.
     unsafe {
-        for part in 0..PARTS {
-            let load = |p: *const V::Element| V::load(p.add(part * V::LANES));
+        if ROWS < COLUMNS {
+            let mut values = [V::zero(); ROWS];
+            for (i, value) in values.iter_mut().enumerate() {
+                *value = V::load(a.offset(i as isize * a_row));
+            }
+            for j in 0..COLUMNS {
+                let column = V::load(b.offset(j as isize * b_row));
+                for (row, value) in sums.iter_mut().zip(values) {
+                    row[j] = value.fma(column, row[j]);
+                }
+            }
+        } else {
             let mut columns = [V::zero(); COLUMNS];
             for (j, column) in columns.iter_mut().enumerate() {
-                *column = load(b.offset(j as isize * b_row));
+                *column = V::load(b.offset(j as isize * b_row));
             }
             for (i, row) in sums.iter_mut().enumerate() {
-                let value = load(a.offset(i as isize * a_row));
+                let value = V::load(a.offset(i as isize * a_row));
                 for (sum, column) in row.iter_mut().zip(columns) {
-                    sum[part] = value.fma(column, sum[part]);
+                    *sum = value.fma(column, *sum);
                 }
             }
         }
     }
 }
 
-/// Cuts a product into tiles of a table and computes them; an accumulator takes `parts` registers.
+/// Bytes of rows of one operand that are kept in the first cache while those of the other go by.
+const KEPT: usize = 20 << 10;
+
+/// The table of a single run.
+static ONE_RUN: [i32; 1] = [0];
+
+/// Cuts a product into tiles of a table and computes them.
 ///
-/// The operand with more rows is gone through once.
+/// The operand with more rows is gone through once, some rows at a time, which meet all of the other one. Bands of
+/// columns follow each other at every row of tiles, since they have terms in common.
 ///
 /// # Safety
 /// The table's instruction set is available, and the operands hold all that the indices reach.
-pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, parts: usize, table: &[Kernel<T>]) {
+pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>) {
     if s.m <= 0 || s.n <= 0 {
         return;
     }
-    let rows_first = s.m >= s.n;
+    let table_of = |off: *const i32| if off.is_null() { ONE_RUN.as_ptr() } else { off };
+    let s = &Dot { a_off: table_of(s.a_off), b_off: table_of(s.b_off), ..*s };
+    let [m, n] = [s.m as usize, s.n as usize];
     let steps = (s.k as usize).div_ceil(PARTIALS) * s.outer as usize;
-    plan::cut(table, [s.m as usize, s.n as usize], (parts, steps), rows_first, |stretch| {
-        let kernel = &table[stretch.tile];
-        let (row, column) = (stretch.row as isize, stretch.column as isize);
-        let (a_row, b_row) = (s.a_row as isize, s.b_row as isize);
-        let (c_row, c_col) = (s.c_row as isize, s.c_col as isize);
-        let next = if stretch.down {
-            let rows = kernel.rows as isize;
-            [rows * a_row, 0, rows * c_row]
-        } else {
-            let columns = kernel.columns as isize;
-            [0, columns * b_row, columns * c_col]
-        };
-        let b = s.b.wrapping_offset(column * b_row);
-        let mut run = Run { args: Dot { b, ..*s }, tiles: stretch.count, next };
-        for time in 0..stretch.times as isize {
-            let row = row + time * kernel.rows as isize;
-            run.args.a = s.a.wrapping_offset(row * a_row);
-            run.args.c = s.c.wrapping_offset(row * c_row + column * c_col);
-            // SAFETY: the caller's promise; every tile lies in the result.
-            unsafe { (kernel.run)(&run) }
+    let best = table.sizes.choose([m, n], steps);
+    let in_bands = s.bands != 1;
+    let rows_first = m >= n;
+    let (rows, columns) = table.sizes.of(best);
+    let at_once = |tile: usize| (KEPT / (steps * PARTIALS * size_of::<T>()).max(1) / tile).max(1) * tile;
+    let (some_rows, some_columns) = match rows_first {
+        _ if in_bands => (m, n),
+        true => (at_once(rows), n),
+        false => (m, at_once(columns)),
+    };
+    for row in (0..m).step_by(some_rows) {
+        for column in (0..n).step_by(some_columns) {
+            let extents = [some_rows.min(m - row), some_columns.min(n - column)];
+            // Those that are kept are gone through again and again.
+            table.sizes.cut(best, extents, !rows_first, |mut stretch| {
+                stretch.row += row;
+                stretch.column += column;
+                // SAFETY: the caller's promise; every tile lies in the result.
+                unsafe { tiles_of(s, table, &stretch) }
+            });
         }
-    });
+    }
+}
+
+/// Computes a stretch of tiles, in all bands.
+///
+/// # Safety
+/// As of [`product`].
+unsafe fn tiles_of<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>, stretch: &Stretch) {
+    let kernel = table.kernels[stretch.tile];
+    let (rows, columns) = table.sizes.of(stretch.tile);
+    let (rows, columns) = (rows as isize, columns as isize);
+    let [down, along] = [
+        [rows * s.a_row as isize, 0, rows * s.c_row as isize],
+        [0, columns * s.b_row as isize, columns * s.c_col as isize],
+    ];
+    let (down, along) = match stretch.down {
+        true => (Steps { count: stretch.count, by: down }, Steps { count: 1, by: along }),
+        false => (Steps { count: stretch.times, by: down }, Steps { count: stretch.count, by: along }),
+    };
+    let mut first = At { a: s.a, b: s.b, c: s.c };
+    first.step([
+        stretch.row as isize * s.a_row as isize,
+        stretch.column as isize * s.b_row as isize,
+        stretch.row as isize * s.c_row as isize + stretch.column as isize * s.c_col as isize,
+    ]);
+    let args = |at: At<T>| Dot { a: at.a, b: at.b, c: at.c, ..*s };
+    // SAFETY: the caller's promise; every tile lies in the result.
+    unsafe {
+        if s.bands == 1 {
+            return kernel(&Run { args: args(first), tiles: along, lines: down });
+        }
+        let bands = Steps { count: s.bands as usize, by: [0, s.b_band as isize, s.c_band as isize] };
+        let mut run = Run { args: args(first), tiles: bands, lines: down };
+        for _ in 0..along.count {
+            run.args = args(first);
+            kernel(&run);
+            first.step(along.by);
+        }
+    }
 }

@@ -1,32 +1,16 @@
 //! The product with the outputs as lanes, for any register.
 
-use super::plan::{self, Tile};
+use super::plan::Table;
 use super::register::Register;
 use crate::cpu::micro::portable::offset;
 use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED, ZERO};
 
-/// A register tile of one instruction set.
-pub(super) struct Kernel<T> {
-    /// Rows of the tile.
-    pub rows: usize,
-    /// Vectors side by side in a row of it.
-    pub vectors: usize,
-    /// Its code: by strides and by tables of offsets; for whole vectors and for a masked last one.
-    pub run: [[Code<T>; 2]; 2],
-}
+/// The code of a register tile of one instruction set, rows by vectors: by strides and by tables of offsets; for whole
+/// vectors and for a masked last one.
+pub(super) type Kernel<T> = [[Code<T>; 2]; 2];
 
 /// Computes a run of tiles.
 type Code<T> = unsafe fn(&Run<T>);
-
-impl<T> Tile for Kernel<T> {
-    fn rows(&self) -> usize {
-        self.rows
-    }
-
-    fn columns(&self) -> usize {
-        self.vectors
-    }
-}
 
 /// Equal tiles one after another, down the rows or along the columns.
 pub(super) struct Run<T> {
@@ -261,7 +245,7 @@ unsafe fn product_of_few_terms<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Thi
 ///
 /// # Safety
 /// The table's instruction set is available, and the operands hold all that the indices reach.
-pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>], few: &[Thin<T>]) {
+pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &Table<Kernel<T>>, few: &[Thin<T>]) {
     if s.m <= 0 || s.n <= 0 {
         return;
     }
@@ -312,15 +296,17 @@ const FEW_COLUMNS: i64 = 64;
 const NEAR: usize = 64 << 10;
 
 /// A product whose second operand need not be gone through in parts.
-pub(super) unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Kernel<T>]) {
+pub(super) unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &Table<Kernel<T>>) {
     let n = s.n as usize;
     let tables = usize::from(!s.a_off.is_null() || !s.b_off.is_null());
     let (m, vectors) = (s.m as usize, n.div_ceil(lanes));
     let rows_first = m >= vectors * lanes && s.k as usize * n * size_of::<T>() <= NEAR;
-    plan::cut(table, [m, vectors], (1, 1), rows_first, |stretch| {
-        let kernel = &table[stretch.tile];
+    let best = table.sizes.choose([m, vectors], 1);
+    table.sizes.cut(best, [m, vectors], rows_first, |stretch| {
+        let kernel = &table.kernels[stretch.tile];
+        let (rows, vectors) = table.sizes.of(stretch.tile);
         let (row, column) = (stretch.row as isize, (stretch.column * lanes) as isize);
-        let width = kernel.vectors * lanes;
+        let width = vectors * lanes;
         let mut run = Run {
             args: Lanes {
                 a: s.a.wrapping_offset(row * s.a_row as isize),
@@ -333,29 +319,28 @@ pub(super) unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: 
             tail: lanes,
         };
         if stretch.down {
-            let rows = kernel.rows as isize;
-            run.next = [rows * s.a_row as isize, 0, rows * s.c_row as isize];
+            run.next = [rows as isize * s.a_row as isize, 0, rows as isize * s.c_row as isize];
         }
         let across = if stretch.down { 1 } else { stretch.count };
         let end = stretch.column * lanes + across * width;
-        let (a, b, c, below) = (run.args.a, run.args.b, run.args.c, kernel.rows as isize);
+        let (a, b, c, below) = (run.args.a, run.args.b, run.args.c, rows as isize);
         for time in 0..stretch.times as isize {
             run.args.a = a.wrapping_offset(time * below * s.a_row as isize);
             run.args.c = c.wrapping_offset(time * below * s.c_row as isize);
             // SAFETY: the caller's promise; tiles lie in the result, but for lanes that are masked out.
             unsafe {
                 if end <= n {
-                    kernel.run[tables][0](&run);
+                    kernel[tables][0](&run);
                 } else if stretch.down {
                     run.tail = lanes - (end - n);
-                    kernel.run[tables][1](&run);
+                    kernel[tables][1](&run);
                 } else {
                     run.args.b = b;
                     (run.tiles, run.tail) = (stretch.count - 1, lanes);
-                    kernel.run[tables][0](&run);
+                    kernel[tables][0](&run);
                     run.skip(run.tiles);
                     (run.tiles, run.tail) = (1, lanes - (end - n));
-                    kernel.run[tables][1](&run);
+                    kernel[tables][1](&run);
                 }
             }
         }

@@ -5,44 +5,145 @@
 //! cycle; and 8, because a multiply-add takes four cycles and so eight sums have to be under way.
 //! What is left to do with the sums when the loop is done comes on top.
 //! Of an instruction set's tiles that with the least time for the whole product is taken. What it
-//! leaves at the edges goes to smaller ones of about equal size.
+//! leaves at the edges goes to smaller ones of about equal size. A dot's accumulator may take several
+//! registers: so many times it goes through its terms.
 
-/// A register tile: code that computes so many rows and columns at once.
-///
-/// In a table of them, each size of a row or column occurs with 1 on the other side.
-pub(super) trait Tile {
-    /// Rows of the result.
-    fn rows(&self) -> usize;
-    /// Columns of the result, or vectors of them.
-    fn columns(&self) -> usize;
-    /// What is left to do when all steps of the inner loop are done, in the same units as a step.
-    fn end(&self) -> usize {
-        0
+/// Accumulators that have to be under way to hide the latency of a multiply-add.
+const UNDER_WAY: usize = 8;
+
+/// Rows and columns of a tile are fewer.
+const LARGEST: usize = 32;
+
+/// A table of register tiles.
+pub(super) struct Table<K: 'static> {
+    /// Rows and columns of each.
+    pub sizes: Sizes,
+    /// Their code.
+    pub kernels: &'static [K],
+}
+
+/// The sizes of a table of tiles: rows and columns, or vectors of them. Each size occurs with 1 on the other side.
+pub(super) struct Sizes {
+    each: &'static [(usize, usize)],
+    /// For each number of rows and columns the tile's position in the table.
+    at: [[u8; LARGEST]; LARGEST],
+    /// For each number of columns those of rows that there are with it, a bit each.
+    heights: [u32; LARGEST],
+    /// The same for rows.
+    widths: [u32; LARGEST],
+    /// Registers that an accumulator takes.
+    parts: usize,
+    /// How long it takes to add up the lanes of a row's accumulators: four at once, and one.
+    trees: [usize; 2],
+}
+
+impl Sizes {
+    /// Of the tiles of a table in its order.
+    pub const fn new(each: &'static [(usize, usize)], parts: usize, trees: [usize; 2]) -> Sizes {
+        let mut at = [[u8::MAX; LARGEST]; LARGEST];
+        let (mut heights, mut widths) = ([0; LARGEST], [0; LARGEST]);
+        let mut i = 0;
+        while i < each.len() {
+            let (rows, columns) = each[i];
+            at[rows][columns] = i as u8;
+            heights[columns] |= 1 << rows;
+            widths[rows] |= 1 << columns;
+            i += 1;
+        }
+        i = 0;
+        while i < each.len() {
+            assert!(at[each[i].0][1] != u8::MAX && at[1][each[i].1] != u8::MAX);
+            i += 1;
+        }
+        Sizes { each, at, heights, widths, parts, trees }
+    }
+
+    /// Rows and columns of a tile.
+    pub fn of(&self, tile: usize) -> (usize, usize) {
+        self.each[tile]
+    }
+
+    /// The position of the tile with the least time for `m` rows and `n` columns, whose inner loop has so many steps.
+    pub fn choose(&self, [m, n]: [usize; 2], steps: usize) -> usize {
+        let mut best = (usize::MAX, 0);
+        for (tile, (rows, columns)) in self.each.iter().copied().enumerate() {
+            if rows > m || columns > n {
+                continue;
+            }
+            let step = self.parts * (rows * columns).max(rows + columns).max(UNDER_WAY);
+            let end = rows * (columns / 4 * self.trees[0] + columns % 4 * self.trees[1]);
+            let time = (step * steps + end) * groups_of(m, rows) * groups_of(n, columns);
+            if time < best.0 {
+                best = (time, tile);
+            }
+        }
+        best.1
+    }
+
+    /// Cuts `m` rows and `n` columns into stretches of a tile of the table, and of what it leaves at the edges. The
+    /// outer loop goes over rows of tiles, or over columns of them.
+    pub fn cut(&self, best: usize, [m, n]: [usize; 2], rows_first: bool, mut each: impl FnMut(Stretch)) {
+        if m == 0 || n == 0 {
+            return;
+        }
+        let (rows, columns) = self.each[best];
+        let find = |rows: usize, columns: usize| usize::from(self.at[rows][columns]);
+        // Where one row or one column of tiles is all, the run goes along it.
+        if m <= rows || (rows_first && n > columns) {
+            let heights = self.heights[1];
+            for (height, start, count) in groups(heights, m, rows) {
+                let widths = self.widths[height];
+                let most = if height == rows { columns } else { largest(widths) };
+                let mut along = groups(widths, n, most);
+                if let (Some((width, column, across)), None) = (along.next(), along.next()) {
+                    let tile = find(height, width);
+                    each(Stretch { tile, row: start, column, count: across, down: false, times: count });
+                    continue;
+                }
+                for row in (0..count).map(|i| start + i * height) {
+                    for (width, column, count) in groups(widths, n, most) {
+                        each(Stretch {
+                            tile: find(height, width),
+                            row,
+                            column,
+                            count,
+                            down: false,
+                            times: 1,
+                        });
+                    }
+                }
+            }
+        } else {
+            let widths = self.widths[1];
+            for (width, start, count) in groups(widths, n, columns) {
+                let heights = self.heights[width];
+                let most = if width == columns { rows } else { largest(heights) };
+                for column in (0..count).map(|i| start + i * width) {
+                    for (height, row, count) in groups(heights, m, most) {
+                        each(Stretch { tile: find(height, width), row, column, count, down: true, times: 1 });
+                    }
+                }
+            }
+        }
     }
 }
 
-/// Whether a table of tiles has each size with 1 on the other side.
-pub(super) const fn is_complete(table: &[(usize, usize)]) -> bool {
-    let mut i = 0;
-    while i < table.len() {
-        let (rows, columns) = table[i];
-        if !has(table, rows, 1) || !has(table, 1, columns) {
-            return false;
+/// `all` by so many, rounded up.
+fn groups_of(all: usize, by: usize) -> usize {
+    /// 2^32 by each number, rounded up: exact for what is smaller by more bits than the number has.
+    const PARTS: [u64; LARGEST] = {
+        let mut parts = [0; LARGEST];
+        let mut by = 1;
+        while by < LARGEST {
+            parts[by] = (1u64 << 32).div_ceil(by as u64);
+            by += 1;
         }
-        i += 1;
+        parts
+    };
+    match all {
+        0..0x0400_0000 => (((all + by - 1) as u64 * PARTS[by]) >> 32) as usize,
+        _ => all.div_ceil(by),
     }
-    true
-}
-
-const fn has(table: &[(usize, usize)], rows: usize, columns: usize) -> bool {
-    let mut i = 0;
-    while i < table.len() {
-        if table[i].0 == rows && table[i].1 == columns {
-            return true;
-        }
-        i += 1;
-    }
-    false
 }
 
 /// Equal tiles one after another.
@@ -61,82 +162,13 @@ pub(super) struct Stretch {
     pub times: usize,
 }
 
-/// Accumulators that have to be under way to hide the latency of a multiply-add.
-const UNDER_WAY: usize = 8;
-
-/// Cuts `m` rows and `n` columns into stretches. An accumulator is `parts` registers, the inner loop has
-/// `steps` steps; the outer loop goes over rows of tiles, or over columns of them.
-pub(super) fn cut<T: Tile>(
-    table: &[T],
-    [m, n]: [usize; 2],
-    (parts, steps): (usize, usize),
-    rows_first: bool,
-    mut each: impl FnMut(Stretch),
-) {
-    if m == 0 || n == 0 {
-        return;
-    }
-    let best = &table[choose(table, m, n, (parts, steps))];
-    let (rows, columns) = (best.rows(), best.columns());
-    let find = |r, c| table.iter().position(|t| t.rows() == r && t.columns() == c).unwrap_or(0);
-    // Where one row or one column of tiles is all, the run goes along it.
-    if m <= rows || (rows_first && n > columns) {
-        let heights = sizes(table.iter().filter(|t| t.columns() == 1).map(T::rows));
-        for (height, start, count) in groups(heights, m, rows) {
-            let widths = sizes(table.iter().filter(|t| t.rows() == height).map(T::columns));
-            let most = if height == rows { columns } else { largest(widths) };
-            let mut along = groups(widths, n, most);
-            if let (Some((width, column, across)), None) = (along.next(), along.next()) {
-                let tile = find(height, width);
-                each(Stretch { tile, row: start, column, count: across, down: false, times: count });
-                continue;
-            }
-            for row in (0..count).map(|i| start + i * height) {
-                for (width, column, count) in groups(widths, n, most) {
-                    each(Stretch { tile: find(height, width), row, column, count, down: false, times: 1 });
-                }
-            }
-        }
-    } else {
-        let widths = sizes(table.iter().filter(|t| t.rows() == 1).map(T::columns));
-        for (width, start, count) in groups(widths, n, columns) {
-            let heights = sizes(table.iter().filter(|t| t.columns() == width).map(T::rows));
-            let most = if width == columns { rows } else { largest(heights) };
-            for column in (0..count).map(|i| start + i * width) {
-                for (height, row, count) in groups(heights, m, most) {
-                    each(Stretch { tile: find(height, width), row, column, count, down: true, times: 1 });
-                }
-            }
-        }
-    }
-}
-
-/// The position of the tile with the least time.
-fn choose<T: Tile>(table: &[T], m: usize, n: usize, (parts, steps): (usize, usize)) -> usize {
-    let time = |tile: &T| {
-        let (rows, columns) = (tile.rows(), tile.columns());
-        let step = (parts * rows * columns).max(parts * (rows + columns)).max(UNDER_WAY);
-        // Divisions of 32 bits take half as long.
-        let tiles = (m as u32).div_ceil(rows as u32) as usize * (n as u32).div_ceil(columns as u32) as usize;
-        (step * steps + tile.end()) * tiles
-    };
-    let fits = |tile: &T| tile.rows() <= m && tile.columns() <= n;
-    let candidates = (0..table.len()).filter(|i| fits(&table[*i]));
-    candidates.min_by_key(|i| time(&table[*i])).unwrap_or(0)
-}
-
-/// A set of sizes below 64, a bit each.
-fn sizes(of: impl Iterator<Item = usize>) -> u64 {
-    of.fold(0, |set, size| set | 1 << size)
-}
-
-fn largest(set: u64) -> usize {
+fn largest(set: u32) -> usize {
     set.checked_ilog2().unwrap_or(0) as usize
 }
 
 /// Runs of equal sizes (size, start, count) that make up `total`: none above `most`, about equal
 /// ones as far as the set has them. The set has 1.
-fn groups(set: u64, total: usize, most: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+fn groups(set: u32, total: usize, most: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let left = total - start;
@@ -160,13 +192,8 @@ fn groups(set: u64, total: usize, most: usize) -> impl Iterator<Item = (usize, u
 mod tests {
     use super::*;
 
-    impl Tile for (usize, usize) {
-        fn rows(&self) -> usize {
-            self.0
-        }
-        fn columns(&self) -> usize {
-            self.1
-        }
+    fn sizes(of: impl Iterator<Item = usize>) -> u32 {
+        of.fold(0, |set, size| set | 1 << size)
     }
 
     #[test]
@@ -183,20 +210,34 @@ mod tests {
     }
 
     #[test]
+    fn a_division_by_multiplication_is_exact() {
+        for by in 1..LARGEST {
+            for all in (0..3000).chain((1 << 26) - 100..(1 << 26) + 100) {
+                assert_eq!(groups_of(all, by), all.div_ceil(by), "{all} by {by}");
+            }
+        }
+    }
+
+    #[test]
     fn a_tile_fits_and_keeps_the_units_busy() {
-        let table = [(1, 8), (2, 4), (4, 3), (6, 2), (6, 1), (1, 1)];
-        assert_eq!(table[choose(&table, 1, 500, (1, 9))], (1, 8));
-        assert_eq!(table[choose(&table, 600, 2, (1, 9))], (6, 2));
-        assert_eq!(table[choose(&table, 1, 1, (1, 9))], (1, 1));
+        static TABLE: Sizes = Sizes::new(
+            &[(1, 8), (2, 4), (4, 3), (6, 2), (6, 1), (1, 1), (1, 4), (1, 3), (1, 2), (2, 1), (4, 1)],
+            1,
+            [0; 2],
+        );
+        assert_eq!(TABLE.of(TABLE.choose([1, 500], 9)), (1, 8));
+        assert_eq!(TABLE.of(TABLE.choose([600, 2], 9)), (6, 2));
+        assert_eq!(TABLE.of(TABLE.choose([1, 1], 9)), (1, 1));
     }
 
     #[test]
     fn every_cell_is_in_one_tile() {
-        let table = [(1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (4, 1), (5, 1), (4, 2)];
+        static TABLE: Sizes =
+            Sizes::new(&[(1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (4, 1), (5, 1), (4, 2)], 1, [0; 2]);
         for (m, n) in [(1, 1), (7, 3), (3, 7), (20, 9), (9, 20), (0, 4), (4, 0)] {
             let mut seen = vec![0; m * n];
-            cut(&table, [m, n], (1, 9), m > 4, |s| {
-                let (rows, columns) = table[s.tile];
+            TABLE.cut(TABLE.choose([m, n], 9), [m, n], m > 4, |s| {
+                let (rows, columns) = TABLE.of(s.tile);
                 for (time, t) in (0..s.times).flat_map(|time| (0..s.count).map(move |t| (time, t))) {
                     let (down, along) = if s.down { (t, 0) } else { (time, t) };
                     for i in 0..rows {

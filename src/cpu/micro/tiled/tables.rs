@@ -67,19 +67,15 @@ macro_rules! products {
     };
     (@one $name:ident, $t:ty, $v:ty, $parts:literal,
      [$(($m:literal, $n:literal))*], [$(($dot_m:literal, $dot_n:literal))*]) => {
-        const _: () = assert!(super::plan::is_complete(&[$(($m, $n)),*]));
-        const _: () = assert!(super::plan::is_complete(&[$(($dot_m, $dot_n)),*]));
-
         /// See [`Products`](crate::cpu::micro::Products).
         pub(in crate::cpu::micro) const $name: crate::cpu::micro::Products<$t> = {
-            static LANES: &[super::lanes::Kernel<$t>] = &[$(super::lanes::Kernel {
-                rows: $m,
-                vectors: $n,
-                run: [
+            static LANES: super::plan::Table<super::lanes::Kernel<$t>> = super::plan::Table {
+                sizes: super::plan::Sizes::new(&[$(($m, $n)),*], 1, [0; 2]),
+                kernels: &[$([
                     [lanes_tiles::<$v, $m, $n, false, false>, lanes_tiles::<$v, $m, $n, false, true>],
                     [lanes_tiles::<$v, $m, $n, true, false>, lanes_tiles::<$v, $m, $n, true, true>],
-                ],
-            }),*];
+                ]),*],
+            };
             static THIN: &[super::lanes::Thin<$t>] =
                 &[products!(@thin $v, 1), products!(@thin $v, 2), products!(@thin $v, 4)];
             static SPARSE: super::sparse::Sparse<$t> = super::sparse::Sparse {
@@ -89,27 +85,26 @@ macro_rules! products {
                 marks: sparse_marks::<$v>,
                 ends: sparse_ends::<$v>,
             };
-            static DOT: &[super::dot::Kernel<$t>] = &[$(super::dot::Kernel {
-                rows: $dot_m,
-                columns: $dot_n,
-                run: dot_tiles::<$v, $parts, $dot_m, $dot_n>,
-            }),*];
+            static DOT: super::plan::Table<super::dot::Kernel<$t>> = super::plan::Table {
+                sizes: super::plan::Sizes::new(&[$(($dot_m, $dot_n)),*], $parts, super::dot::TREES),
+                kernels: &[$(dot_tiles::<$v, $parts, $dot_m, $dot_n>),*],
+            };
 
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::lanes::product(&*args, width, LANES, THIN) }
+                unsafe { super::lanes::product(&*args, width, &LANES, THIN) }
             }
 
             unsafe extern "C" fn sparse(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::sparse::product(&*args, width, (LANES, THIN), &SPARSE) }
+                unsafe { super::sparse::product(&*args, width, (&LANES, THIN), &SPARSE) }
             }
 
             unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::dot::product(&*args, $parts, DOT) }
+                unsafe { super::dot::product(&*args, &DOT) }
             }
 
             crate::cpu::micro::Products { lanes, sparse, dot }
