@@ -160,12 +160,20 @@ impl<'a> Emitter<'a, '_> {
         })
     }
 
-    /// Addresses of the term tables, or 0, and the steps from term to term.
+    /// Addresses of the term tables, or 0, and the steps from term to term. Even steps need no table.
     fn terms(&mut self, terms: &Terms) -> ([i64; 2], [i64; 2]) {
-        match terms {
-            Terms::Strided { a, b, .. } => ([0, 0], [*a, *b]),
-            Terms::Table(pairs) => (self.table(pairs), [0, 0]),
+        let pairs = match terms {
+            Terms::Strided { a, b, .. } => return ([0, 0], [*a, *b]),
+            Terms::Table(pairs) => pairs,
+        };
+        let (mut offsets, mut steps) = (self.table(pairs), [0, 0]);
+        for (side, of) in [|pair: &(i32, i32)| pair.0, |pair: &(i32, i32)| pair.1].into_iter().enumerate() {
+            let step = pairs.get(1).map_or(0, of).into();
+            if pairs.iter().enumerate().all(|(t, pair)| i64::from(of(pair)) == t as i64 * step) {
+                (offsets[side], steps[side]) = (0, step);
+            }
         }
+        (offsets, steps)
     }
 
     /// Keeps the two columns of a table; their addresses.

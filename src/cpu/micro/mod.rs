@@ -115,7 +115,7 @@ pub struct Dot<T> {
 pub struct Known {
     /// How many.
     pub count: usize,
-    /// For each row, a bit a term.
+    /// For each row, a bit a term; of a single term the first has a bit a row.
     pub marks: [u64; BLOCK],
 }
 

@@ -10,6 +10,9 @@ pub(super) const TREES: [usize; 2] = [18, 12];
 /// The code of a register tile of one instruction set.
 pub(super) type Kernel<T> = unsafe fn(&Run<T>);
 
+/// The code of short sums, for once and twice 16 terms.
+pub(super) type Short<T> = [unsafe fn(&Dot<T>); 2];
+
 /// Equal tiles: lines of them, one after another.
 pub(super) struct Run<T> {
     /// The product, with its operands at the first tile, and both tables.
@@ -103,6 +106,70 @@ unsafe fn sums_of_row<V: Register, const PARTS: usize, const COLUMNS: usize>(
         }
     }
     sums
+}
+
+/// Terms up to which the vectors of a row of the left operand stay in registers, and rows up to which they should.
+const SHORT: usize = 2 * PARTIALS;
+const FEW_ROWS: i64 = 4;
+
+/// Short sums for all columns: `STEPS` times 16 terms, a row of the left operand at a time.
+#[inline(always)]
+pub(super) unsafe fn short<V, const PARTS: usize, const STEPS: usize>(s: &Dot<V::Element>)
+where
+    V: Register,
+{
+    // SAFETY: the caller's operands hold all that the indices reach.
+    unsafe {
+        let (b_row, c_row, c_col) = (s.b_row as isize, s.c_row as isize, s.c_col as isize);
+        let (start, scale, columns) = (s.start, s.scale, s.n as usize);
+        for i in 0..s.m as isize {
+            let mut row = [[V::zero(); PARTS]; STEPS];
+            for (t, values) in row.iter_mut().enumerate() {
+                for (part, value) in values.iter_mut().enumerate() {
+                    *value = V::load(s.a.offset(i * s.a_row as isize).add(t * PARTIALS + part * V::LANES));
+                }
+            }
+            let sums = |b: *const V::Element| {
+                let mut sums = [V::zero(); PARTS];
+                for (t, values) in row.iter().enumerate() {
+                    for (part, sum) in sums.iter_mut().enumerate() {
+                        *sum = values[part].fma(V::load(b.add(t * PARTIALS + part * V::LANES)), *sum);
+                    }
+                }
+                sums
+            };
+            let put = |c: *mut V::Element, sum: V::Element| {
+                *c = match start {
+                    ZERO => sum,
+                    OLD | PLUS => V::plus(*c, sum),
+                    SCALED => V::plus(V::product(scale, *c), sum),
+                    _ => V::plus(V::plus(*c, V::product(scale, *c)), sum),
+                };
+            };
+            let (mut b, mut c) = (s.b, s.c.offset(i * c_row));
+            for _ in 0..columns / 4 {
+                let mut four = [[V::zero(); PARTS]; 4];
+                for (j, of_column) in four.iter_mut().enumerate() {
+                    *of_column = sums(b.wrapping_offset(j as isize * b_row));
+                }
+                let four = V::trees(four);
+                if start == ZERO && c_col == 1 {
+                    c.cast::<[V::Element; 4]>().write_unaligned(four);
+                } else {
+                    for (j, sum) in four.into_iter().enumerate() {
+                        put(c.offset(j as isize * c_col), sum);
+                    }
+                }
+                b = b.wrapping_offset(4 * b_row);
+                c = c.wrapping_offset(4 * c_col);
+            }
+            for _ in 0..columns % 4 {
+                put(c, V::tree(sums(b)));
+                b = b.wrapping_offset(b_row);
+                c = c.wrapping_offset(c_col);
+            }
+        }
+    }
 }
 
 /// Puts a tile's sums where they belong, as what a function makes of them and the old values.
@@ -222,15 +289,20 @@ static ONE_RUN: [i32; 1] = [0];
 ///
 /// # Safety
 /// The table's instruction set is available, and the operands hold all that the indices reach.
-pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>) {
+pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>, short: &Short<T>) {
     if s.m <= 0 || s.n <= 0 {
         return;
+    }
+    let (k, single) = (s.k as usize, s.outer == 1 && s.a_off.is_null() && s.b_off.is_null() && s.bands == 1);
+    if single && s.m <= FEW_ROWS && (1..=SHORT).contains(&k) && k.is_multiple_of(PARTIALS) {
+        // SAFETY: the caller's promise.
+        return unsafe { short[k / PARTIALS - 1](s) };
     }
     let table_of = |off: *const i32| if off.is_null() { ONE_RUN.as_ptr() } else { off };
     let s = &Dot { a_off: table_of(s.a_off), b_off: table_of(s.b_off), ..*s };
     let [m, n] = [s.m as usize, s.n as usize];
     let steps = (s.k as usize).div_ceil(PARTIALS) * s.outer as usize;
-    let best = table.sizes.choose([m, n], steps);
+    let best = table.sizes.choose([m, n], steps, |_| 0);
     let in_bands = s.bands != 1;
     let rows_first = m >= n;
     let (rows, columns) = table.sizes.of(best);

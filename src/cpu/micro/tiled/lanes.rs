@@ -195,6 +195,22 @@ pub(super) unsafe fn thin<V, const TERMS: usize, const VECTORS: usize, const MAS
             }
         }
         let (mut a, mut c) = (s.a, s.c);
+        if s.start == PLUS {
+            // The pass over a weight for each example: nothing but this.
+            let (a_row, a_step, c_row) = (s.a_row as isize, s.a_step as isize, s.c_row as isize);
+            for _ in 0..run.tiles {
+                for v in 0..VECTORS {
+                    let mut sum = V::zero();
+                    for (t, columns) in columns.iter().enumerate() {
+                        sum = V::splat(*a.offset(t as isize * a_step)).fma(columns[v], sum);
+                    }
+                    store::<V, VECTORS, MASKED>(load(c, v).add(sum), c, v, mask);
+                }
+                a = a.wrapping_offset(a_row);
+                c = c.wrapping_offset(c_row);
+            }
+            return;
+        }
         for _ in 0..run.tiles {
             let mut sums = [V::zero(); VECTORS];
             if s.start == OLD {
@@ -295,13 +311,22 @@ const FEW_COLUMNS: i64 = 64;
 /// Bytes of the second operand that may be gone through for each row of tiles.
 const NEAR: usize = 64 << 10;
 
+/// Bytes of the second operand that stay in the first cache, and bytes a cycle that come from the second.
+const FIRST_CACHE: usize = 12 << 10;
+const SECOND_CACHE: usize = 25;
+
 /// A product whose second operand need not be gone through in parts.
 pub(super) unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: &Table<Kernel<T>>) {
     let n = s.n as usize;
     let tables = usize::from(!s.a_off.is_null() || !s.b_off.is_null());
     let (m, vectors) = (s.m as usize, n.div_ceil(lanes));
     let rows_first = m >= vectors * lanes && s.k as usize * n * size_of::<T>() <= NEAR;
-    let best = table.sizes.choose([m, vectors], 1);
+    let (k, bytes) = (s.k as usize, lanes * size_of::<T>());
+    let loads = |columns: usize| {
+        let columns_met = if rows_first { vectors } else { columns };
+        if k * columns_met * bytes <= FIRST_CACHE { 0 } else { columns * bytes * 2 / SECOND_CACHE }
+    };
+    let best = table.sizes.choose([m, vectors], k, loads);
     table.sizes.cut(best, [m, vectors], rows_first, |stretch| {
         let kernel = &table.kernels[stretch.tile];
         let (rows, vectors) = table.sizes.of(stretch.tile);

@@ -2,14 +2,19 @@
 //!
 //! A tile's time for one step of its inner loop is estimated as the largest of three: its fused
 //! multiply-adds, of which two start a cycle; the vectors and broadcasts it loads, likewise two a
-//! cycle; and 8, because a multiply-add takes four cycles and so eight sums have to be under way.
-//! What is left to do with the sums when the loop is done comes on top.
+//! cycle; and 8, because a multiply-add takes four cycles and so eight sums have to be under way; but no
+//! less than columns take that come from the second cache.
+//! What there is to do beside that comes on top: for each step, for each row, and with the sums when the loop is done.
 //! Of an instruction set's tiles that with the least time for the whole product is taken. What it
 //! leaves at the edges goes to smaller ones of about equal size. A dot's accumulator may take several
 //! registers: so many times it goes through its terms.
 
 /// Accumulators that have to be under way to hide the latency of a multiply-add.
 const UNDER_WAY: usize = 8;
+
+/// What a step takes beside them, and a row of a tile beside its steps.
+const STEP: usize = 1;
+const ROW: usize = 8;
 
 /// Rows and columns of a tile are fewer.
 const LARGEST: usize = 32;
@@ -64,14 +69,16 @@ impl Sizes {
     }
 
     /// The position of the tile with the least time for `m` rows and `n` columns, whose inner loop has so many steps.
-    pub fn choose(&self, [m, n]: [usize; 2], steps: usize) -> usize {
+    /// So many columns take at least `loads` a step.
+    pub fn choose(&self, [m, n]: [usize; 2], steps: usize, loads: impl Fn(usize) -> usize) -> usize {
         let mut best = (usize::MAX, 0);
         for (tile, (rows, columns)) in self.each.iter().copied().enumerate() {
             if rows > m || columns > n {
                 continue;
             }
-            let step = self.parts * (rows * columns).max(rows + columns).max(UNDER_WAY);
-            let end = rows * (columns / 4 * self.trees[0] + columns % 4 * self.trees[1]);
+            let units = (rows * columns).max(rows + columns).max(UNDER_WAY);
+            let step = self.parts * (units.max(loads(columns)) + STEP);
+            let end = rows * (ROW + columns / 4 * self.trees[0] + columns % 4 * self.trees[1]);
             let time = (step * steps + end) * groups_of(m, rows) * groups_of(n, columns);
             if time < best.0 {
                 best = (time, tile);
@@ -225,9 +232,12 @@ mod tests {
             1,
             [0; 2],
         );
-        assert_eq!(TABLE.of(TABLE.choose([1, 500], 9)), (1, 8));
-        assert_eq!(TABLE.of(TABLE.choose([600, 2], 9)), (6, 2));
-        assert_eq!(TABLE.of(TABLE.choose([1, 1], 9)), (1, 1));
+        assert_eq!(TABLE.of(TABLE.choose([1, 500], 9, |_| 0)), (1, 8));
+        assert_eq!(TABLE.of(TABLE.choose([600, 2], 9, |_| 0)), (6, 2));
+        assert_eq!(TABLE.of(TABLE.choose([1, 1], 9, |_| 0)), (1, 1));
+        // Many rows for each column that comes from far; few where rows are soon done.
+        assert_eq!(TABLE.of(TABLE.choose([600, 40], 900, |columns| 5 * columns / 2)), (6, 2));
+        assert_eq!(TABLE.of(TABLE.choose([600, 40], 9, |_| 0)), (2, 4));
     }
 
     #[test]
@@ -236,7 +246,7 @@ mod tests {
             Sizes::new(&[(1, 1), (1, 2), (1, 4), (2, 1), (2, 2), (4, 1), (5, 1), (4, 2)], 1, [0; 2]);
         for (m, n) in [(1, 1), (7, 3), (3, 7), (20, 9), (9, 20), (0, 4), (4, 0)] {
             let mut seen = vec![0; m * n];
-            TABLE.cut(TABLE.choose([m, n], 9), [m, n], m > 4, |s| {
+            TABLE.cut(TABLE.choose([m, n], 9, |_| 0), [m, n], m > 4, |s| {
                 let (rows, columns) = TABLE.of(s.tile);
                 for (time, t) in (0..s.times).flat_map(|time| (0..s.count).map(move |t| (time, t))) {
                     let (down, along) = if s.down { (t, 0) } else { (time, t) };

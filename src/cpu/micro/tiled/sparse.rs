@@ -10,7 +10,8 @@ use crate::kernel::zeros::{BLOCK, left_out};
 pub(super) struct Sparse<T: 'static> {
     /// Rows of each width, narrow ones first; the first is of one vector.
     pub rows: &'static [Rows<T>],
-    /// Marks the numbers of a block of the left operand that are not zero, a bit each; says how many they are.
+    /// Marks the numbers of a block of the left operand that are not zero, a bit each; says how many they are. Each row
+    /// has a mark, or all rows of a single term have the first one.
     pub marks: unsafe fn(&Lanes<T>, &mut [u64; BLOCK]) -> usize,
     /// Adds sums, which stand where the left operand is, to the old values.
     pub ends: unsafe fn(&Lanes<T>),
@@ -34,7 +35,7 @@ type Code<T> = unsafe fn(&Run<'_, T>);
 pub(super) struct Run<'a, T> {
     /// The product of the block.
     args: Lanes<T>,
-    /// For each row, the terms that count.
+    /// The terms that count, as [`Sparse::marks`] has them.
     marks: &'a [u64; BLOCK],
     /// Lanes of the last vector that are meant.
     tail: usize,
@@ -50,6 +51,9 @@ where
     // that are meant.
     unsafe {
         let s = &run.args;
+        if s.k == 1 {
+            return of_one_term::<V, VECTORS, MASKED>(run);
+        }
         let (mut a, mut c) = (s.a, s.c);
         let (a_row, c_row) = (s.a_row as isize, s.c_row as isize);
         let (pairs, last) = run.marks[..s.m as usize].as_chunks::<2>();
@@ -60,6 +64,39 @@ where
         }
         if let [marks] = last {
             some_rows::<V, 1, VECTORS, MASKED>(run, a, c, [*marks]);
+        }
+    }
+}
+
+/// The rows of a product of one term: those of which it counts, and the others if something becomes of them.
+#[inline(always)]
+unsafe fn of_one_term<V: Register, const VECTORS: usize, const MASKED: bool>(run: &Run<'_, V::Element>) {
+    // SAFETY: as of `rows`.
+    unsafe {
+        let s = &run.args;
+        let mask = V::first(run.tail);
+        let mut columns = [V::zero(); VECTORS];
+        for (v, column) in columns.iter_mut().enumerate() {
+            *column = load::<V, VECTORS, MASKED>(s.b, v, mask);
+        }
+        let counts = run.marks[0];
+        let mut left = if matches!(s.start, OLD | PLUS) { counts } else { u64::MAX >> (BLOCK as i64 - s.m) };
+        while left != 0 {
+            let i = left.trailing_zeros() as isize;
+            left &= left - 1;
+            let row = s.c.offset(i * s.c_row as isize);
+            let value = V::splat(*s.a.offset(i * s.a_row as isize));
+            for (v, column) in columns.iter().enumerate() {
+                let old = || load::<V, VECTORS, MASKED>(row, v, mask);
+                let mut sum = if s.start == OLD { old() } else { V::zero() };
+                if counts >> i & 1 != 0 {
+                    sum = value.fma(*column, sum);
+                }
+                if s.start != ZERO && s.start != OLD {
+                    sum = ended(s, old(), sum);
+                }
+                store::<V, VECTORS, MASKED>(sum, row, v, mask);
+            }
         }
     }
 }
@@ -130,6 +167,20 @@ pub(super) unsafe fn marks<V: Register>(s: &Lanes<V::Element>, marks: &mut [u64;
     unsafe {
         let (rows, terms) = (s.m as usize, s.k as usize);
         let counts = |value: V::Element| value != V::Element::default();
+        if terms == 1 {
+            // A bit a row, all in one mark.
+            let mut bits = 0_u64;
+            let mut i = 0;
+            while s.a_row == 1 && i + V::LANES <= rows {
+                bits |= V::load(s.a.add(i)).nonzeros() << i;
+                i += V::LANES;
+            }
+            for i in i..rows {
+                bits |= u64::from(counts(*s.a.offset(i as isize * s.a_row as isize))) << i;
+            }
+            marks[0] = bits;
+            return bits.count_ones() as usize;
+        }
         if s.a_step == 1 {
             for (i, mark) in marks.iter_mut().enumerate().take(rows) {
                 let row = s.a.offset(i as isize * s.a_row as isize);
@@ -309,30 +360,34 @@ unsafe fn blocks<T: Copy>(
 ) {
     let side = BLOCK as i64;
     for row in (0..s.m).step_by(BLOCK) {
-        let mut term = 0;
-        loop {
-            let part = Lanes {
-                a: s.a.wrapping_offset((row * s.a_row + term * s.a_step) as isize),
-                b: s.b.wrapping_offset((term * s.b_step) as isize),
-                c: s.c.wrapping_offset((row * s.c_row) as isize),
-                m: (s.m - row).min(side),
-                k: (s.k - term).min(side),
-                start: if term == 0 { s.start } else { OLD },
-                ..*s
-            };
-            // SAFETY: a part of the caller's product.
+        let part = |term: i64, end: i64| Lanes {
+            a: s.a.wrapping_offset((row * s.a_row + term * s.a_step) as isize),
+            b: s.b.wrapping_offset((term * s.b_step) as isize),
+            c: s.c.wrapping_offset((row * s.c_row) as isize),
+            m: (s.m - row).min(side),
+            k: end.min(s.k) - term,
+            start: if term == 0 { s.start } else { OLD },
+            ..*s
+        };
+        // Blocks of which all counts are taken together.
+        let mut whole_from = 0;
+        for term in (0..s.k).step_by(BLOCK) {
+            let block = part(term, term + side);
+            // SAFETY: parts of the caller's product.
             unsafe {
-                let known = found.block(row, term, |marks| (sparse.marks)(&part, marks));
-                if left_out(known.count, part.m as usize, part.k as usize) {
-                    few(&part, &known.marks, width, sparse.rows);
-                } else {
-                    lanes::product(&part, width, dense.0, dense.1);
+                let known = found.block(row, term, |marks| (sparse.marks)(&block, marks));
+                if left_out(known.count, block.m as usize, block.k as usize) {
+                    if whole_from < term {
+                        lanes::product(&part(whole_from, term), width, dense.0, dense.1);
+                    }
+                    few(&block, &known.marks, width, sparse.rows);
+                    whole_from = term + side;
                 }
             }
-            term += side;
-            if term >= s.k {
-                break;
-            }
+        }
+        if whole_from < s.k {
+            // SAFETY: as above.
+            unsafe { lanes::product(&part(whole_from, s.k), width, dense.0, dense.1) };
         }
     }
 }

@@ -64,6 +64,16 @@ macro_rules! products {
             // SAFETY: as of this function.
             unsafe { super::dot::tiles::<V, PARTS, M, N>(run) }
         }
+
+        #[target_feature(enable = $features)]
+        unsafe fn dot_short<V, const PARTS: usize, const STEPS: usize>(
+            args: &crate::cpu::micro::Dot<V::Element>,
+        ) where
+            V: super::register::Register,
+        {
+            // SAFETY: as of this function.
+            unsafe { super::dot::short::<V, PARTS, STEPS>(args) }
+        }
     };
     (@one $name:ident, $t:ty, $v:ty, $parts:literal,
      [$(($m:literal, $n:literal))*], [$(($dot_m:literal, $dot_n:literal))*]) => {
@@ -90,6 +100,8 @@ macro_rules! products {
                 kernels: &[$(dot_tiles::<$v, $parts, $dot_m, $dot_n>),*],
             };
 
+            static SHORT: super::dot::Short<$t> = [dot_short::<$v, $parts, 1>, dot_short::<$v, $parts, 2>];
+
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
@@ -104,7 +116,7 @@ macro_rules! products {
 
             unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::dot::product(&*args, &DOT) }
+                unsafe { super::dot::product(&*args, &DOT, &SHORT) }
             }
 
             crate::cpu::micro::Products { lanes, sparse, dot }
