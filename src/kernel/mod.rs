@@ -465,6 +465,42 @@ impl Terms {
     }
 }
 
+/// Loops around each other, the outermost first: how many turns, and how far a turn goes in two operands.
+pub type Loops = Vec<(usize, i64, i64)>;
+
+/// The offsets that loops go through.
+pub fn pairs_of(loops: &[(usize, i64, i64)]) -> Vec<(i64, i64)> {
+    let far = |from: i64, turn: i64, by: i64| from.saturating_add(turn.saturating_mul(by));
+    let mut pairs = vec![(0, 0)];
+    for (turns, a, b) in loops {
+        let turn = |(x, y): &(i64, i64)| {
+            let (x, y) = (*x, *y);
+            (0..*turns as i64).map(move |t| (far(x, t, *a), far(y, t, *b)))
+        };
+        pairs = pairs.iter().flat_map(turn).collect();
+    }
+    pairs
+}
+
+/// Loops that go through offsets, if there are.
+pub fn loops_of(pairs: &[(i32, i32)]) -> Option<Loops> {
+    let wide = |pair: &(i32, i32)| (i64::from(pair.0), i64::from(pair.1));
+    let mut left: Vec<(i64, i64)> = pairs.iter().map(wide).collect();
+    let mut loops = Vec::new();
+    while let [first, second, ..] = left[..] {
+        let (a, b) = (second.0 - first.0, second.1 - first.1);
+        let from = |start: (i64, i64), t: usize| (start.0 + t as i64 * a, start.1 + t as i64 * b);
+        let turns = left.iter().enumerate().take_while(|(t, pair)| **pair == from(first, *t)).count();
+        let even = |some: &[(i64, i64)]| some.iter().enumerate().all(|(t, pair)| *pair == from(some[0], t));
+        if !left.len().is_multiple_of(turns) || !left.chunks(turns).all(even) {
+            return None;
+        }
+        left = left.into_iter().step_by(turns).collect();
+        loops.insert(0, (turns, a, b));
+    }
+    (left == [(0, 0)]).then_some(loops)
+}
+
 /// Whether a check stands among statements.
 pub fn has_check(body: &[Stmt]) -> bool {
     body.iter().any(|stmt| match stmt {

@@ -21,7 +21,8 @@
 //! Buffers and kernels are called by their names where these are plain words that no earlier one has;
 //! otherwise by a label like it, and the name in quotes follows the label. Loop variables are i to z, a to h,
 //! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
-//! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns. A kernel without an owner is the first thread's, or, with `each`,
+//! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns; its
+//! terms are numbered in order, or in loops around each other: `[5 by (384, 5), 5 by (32, 1)]`. A kernel without an owner is the first thread's, or, with `each`,
 //! every thread's for itself. In the order, `|` is a barrier and `backwards` a loop whose counter goes down. What
 //! follows `#` is the place in the source.
 //!
@@ -30,7 +31,7 @@
 use super::names::{Labels, index_variable, variable};
 use super::{
     Bands, BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Share, Start,
-    Step, Stmt, Terms, Val, Var,
+    Step, Stmt, Terms, Val, Var, loops_of,
 };
 use crate::ir::op::Reduce;
 use crate::ir::print::{is_plain, quoted, scalar};
@@ -299,6 +300,13 @@ fn terms_text(terms: &Terms) -> String {
     match terms {
         Terms::Strided { count, a, b } => format!("{} by ({a}, {b})", extent(count)),
         Terms::Table(pairs) => {
+            if let Some(loops) =
+                loops_of(pairs).filter(|loops| (1..pairs.len().div_ceil(2)).contains(&loops.len()))
+            {
+                let loops: Vec<String> =
+                    loops.iter().map(|(turns, a, b)| format!("{turns} by ({a}, {b})")).collect();
+                return format!("[{}]", loops.join(", "));
+            }
             let pairs: Vec<String> = pairs.iter().map(|(x, y)| format!("({x}, {y})")).collect();
             format!("[{}]", pairs.join(", "))
         }

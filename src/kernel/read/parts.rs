@@ -4,7 +4,7 @@ use crate::ir::print::is_plain_char;
 use crate::ir::read::Read;
 use crate::ir::read::line::Line;
 use crate::kernel::names::index_variable_of;
-use crate::kernel::{Bands, Extent, Index, IndexVar, Terms, Val, Var};
+use crate::kernel::{Bands, Extent, Index, IndexVar, Terms, Val, Var, pairs_of};
 
 /// A label: a word, perhaps with `~` and a number.
 pub fn label_alone(line: &mut Line) -> Read<String> {
@@ -116,14 +116,32 @@ pub fn extent_of(line: &mut Line, key: &str) -> Read<Extent> {
     extent(line)
 }
 
-/// `784 by (1, 500)` or `[(0, 0), (1, 500)]`.
+/// Terms of a table, at most.
+const MOST_TERMS: usize = 1 << 20;
+
+/// `784 by (1, 500)`, `[(0, 0), (1, 500)]` or `[5 by (384, 5), 5 by (32, 1)]`.
 pub fn terms(line: &mut Line) -> Read<Terms> {
     if line.rest.starts_with('[') {
+        let looped = !line.rest.starts_with("[(") && !line.rest.starts_with("[]");
+        let pairs = match looped {
+            true => {
+                let loops = line.list(|line| {
+                    let turns = line.number()?;
+                    line.expect("by")?;
+                    let (a, b) = pair(line)?;
+                    Ok((turns, a, b))
+                })?;
+                let terms = loops.iter().try_fold(1_usize, |all, (turns, ..)| all.checked_mul(*turns));
+                if terms.is_none_or(|terms| terms > MOST_TERMS) {
+                    return Err(format!("a table has more than {MOST_TERMS} terms"));
+                }
+                pairs_of(&loops)
+            }
+            false => line.list(pair)?,
+        };
         let half = |v: i64| i32::try_from(v).map_err(|_| format!("{v} is too great a number"));
-        return Ok(Terms::Table(line.list(|line| {
-            let (x, y) = pair(line)?;
-            Ok((half(x)?, half(y)?))
-        })?));
+        let halves = pairs.into_iter().map(|(x, y)| Ok::<_, String>((half(x)?, half(y)?)));
+        return Ok(Terms::Table(halves.collect::<Result<_, _>>()?));
     }
     let count = extent(line)?;
     line.expect("by")?;

@@ -7,7 +7,7 @@ use super::scope::{flat, scaled, sum};
 use super::value::Kernel;
 use crate::fuse::full::Along;
 use crate::ir::DType;
-use crate::kernel::{Bands, Extent, Form, Home, Index, Op, Product, Start, Stmt, Terms};
+use crate::kernel::{Bands, Extent, Form, Home, Index, Op, Product, Start, Stmt, Terms, pairs_of};
 use crate::plan::strides;
 use crate::source::Span;
 
@@ -138,15 +138,8 @@ fn terms(axes: &[usize], ranges: &[Range], a: &Place, b: &Place) -> Terms {
     if let [axis] = axes {
         return Terms::Strided { count: ranges[*axis].extent, a: a.strides[*axis], b: b.strides[*axis] };
     }
-    let mut pairs: Vec<(i64, i64)> = vec![(0, 0)];
-    for axis in axes {
-        let (by_a, by_b) = (a.strides[*axis], b.strides[*axis]);
-        let turns = 0..ranges[*axis].extent.size as i64;
-        pairs = pairs
-            .iter()
-            .flat_map(|(x, y)| turns.clone().map(move |t| (x + t * by_a, y + t * by_b)))
-            .collect();
-    }
+    let along = |axis: &usize| (ranges[*axis].extent.size, a.strides[*axis], b.strides[*axis]);
+    let pairs = pairs_of(&axes.iter().map(along).collect::<Vec<_>>());
     let (by_a, by_b) = pairs.get(1).copied().unwrap_or((0, 0));
     let even = pairs.iter().enumerate().all(|(t, pair)| *pair == (t as i64 * by_a, t as i64 * by_b));
     if even {

@@ -165,8 +165,13 @@ impl Kernels<'_> {
     }
 
     fn terms(&mut self) -> Terms {
-        match self.0.below(2) {
+        match self.0.below(3) {
             0 => Terms::Strided { count: self.extent(), a: self.signed(), b: self.signed() },
+            1 => {
+                let loops = [(1 + self.0.below(3), 25, -4624), (1 + self.0.below(4), 5, 384), (5, 1, -32)];
+                let pairs = dlc::kernel::pairs_of(&loops[self.0.below(3)..]);
+                Terms::Table(pairs.into_iter().map(|(x, y)| (x as i32, y as i32)).collect())
+            }
             _ => Terms::Table(
                 (0..self.0.below(4)).map(|_| (self.0.below(99) as i32, -(self.0.below(9) as i32))).collect(),
             ),
