@@ -21,9 +21,10 @@
 //! Buffers and kernels are called by their names where these are plain words that no earlier one has;
 //! otherwise by a label like it, and the name in quotes follows the label. Loop variables are i to z, a to h,
 //! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
-//! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns; its
-//! terms are numbered in order, or in loops around each other: `[5 by (384, 5), 5 by (32, 1)]`. A kernel without an owner is the first thread's, or, with `each`,
-//! every thread's for itself. In the order, `|` is a barrier and `backwards` a loop whose counter goes down. What
+//! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns; a table of
+//! its terms lists their offsets, or loops around each other: `[5 by (384, 5), 5 by (32, 1)]`. A kernel without
+//! an owner is the first thread's, or, with `each`, every thread's for itself. In the order, `|` is a barrier and
+//! `backwards` a loop whose counter goes down. What
 //! follows `#` is the place in the source.
 //!
 //! [`super::read`] reads this form back to an equal step.

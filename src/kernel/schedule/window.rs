@@ -98,8 +98,8 @@ impl Kernel<'_, '_> {
         });
     }
 
-    /// Zeros, to which the number of each window is added at its chosen cells. Where no cell is in two windows, that is
-    /// known before; where each is in one, no zeros need be written.
+    /// Zeros, to which the number of each window is added at its chosen cells. Where no cell is in two windows, nothing is
+    /// read for that; where each cell is in one, no zeros are written before.
     pub(super) fn window_spread(&mut self, id: NodeId, ranges: &[Range]) {
         let graph = self.scope.graph;
         let node = graph.node(id);
