@@ -8,7 +8,7 @@ use super::run::IsaName;
 use crate::compile::Built;
 use crate::cpu::{asm, emit};
 use crate::fuse::pieces::summed;
-use crate::fuse::{Cluster, Fused, Piece, Share, What, owner, print as names};
+use crate::fuse::{Cluster, Fused, Piece, Share, What, print as names};
 use crate::ir::{Graph, Op};
 use crate::kernel::{Order, Product, Step, Stmt, cost, print};
 use crate::program::Program;
@@ -141,10 +141,7 @@ fn about(text: &mut String, step: &Step, kernel: usize, graph: &Graph, fused: &F
 
 /// The order in which a piece takes its sum.
 fn order(graph: &Graph, piece: &Piece) -> String {
-    let blocks = || {
-        let along = piece.extents[piece.split()];
-        format!(", in blocks of {} along {along}", owner::unit(along))
-    };
+    let blocks = || format!(", in blocks of {} along {}", piece.unit, piece.extents[piece.split()]);
     match &piece.what {
         What::Value(id) | What::Partial(id) => {
             let within = &piece.extents[piece.outer..];

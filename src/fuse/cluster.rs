@@ -3,7 +3,6 @@
 use super::access::Source;
 use super::chains::move_to_sinks;
 use super::meeting::Meeting;
-use super::owner::unit;
 use super::pieces::pieces;
 use super::sinks::Sink;
 use super::small::{Small, is_small, small};
@@ -124,7 +123,7 @@ impl Gathering<'_> {
             None => (Share::First, None),
             Some(axis) => {
                 let extent = piece.extents[*axis];
-                (Share::Blocks(Owner { extent, unit: unit(extent) }), Some(*axis))
+                (Share::Blocks(Owner { extent, unit: piece.unit }), Some(*axis))
             }
         }
     }

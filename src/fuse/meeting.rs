@@ -107,7 +107,7 @@ pub fn next_call(graph: &Graph, fused: &Fused) -> (bool, Vec<Source>) {
 /// How many elements a piece writes.
 fn written(piece: &Piece) -> usize {
     let blocks = match piece.what {
-        What::Partial(_) => super::owner::blocks(piece.extents[piece.split()]),
+        What::Partial(_) => piece.blocks(),
         _ => 1,
     };
     blocks * piece.extents[..piece.outer].iter().product::<usize>()

@@ -96,6 +96,8 @@ pub struct Piece {
     pub over: Option<usize>,
     /// Whether it may raise a fault.
     pub checks: bool,
+    /// Indices to a block of the first of `ownable`.
+    pub unit: usize,
     /// Which of `extents` is the owner's; set when its cluster is known.
     pub owner: Option<usize>,
 }
@@ -109,6 +111,11 @@ impl Piece {
     /// Of the blocks of a divided sum: the axis that is divided.
     pub fn split(&self) -> usize {
         self.ownable[0]
+    }
+
+    /// How many blocks that makes.
+    pub fn blocks(&self) -> usize {
+        self.extents[self.split()].div_ceil(self.unit).max(1)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::access::{Access, Position, Source, Walk, identity};
 use super::full::full;
-use super::owner::{self, owner_axis};
+use super::owner::{self, Units, owner_axis};
 use super::sinks::{self, Sink, Target};
 use super::stored::{below_views, needed};
 use super::{Piece, What, fuse_sinks};
@@ -12,6 +12,7 @@ use crate::ir::{Graph, LeafKind, NodeId, Op};
 /// All pieces of a graph, operands before users, sinks last.
 pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
     let needed = needed(graph, sinks);
+    let units = Units::of(graph);
     let mut found = Vec::new();
     for id in graph.ids().filter(|id| needed[id.index()] && stored[id.index()]) {
         match graph.op(id) {
@@ -23,7 +24,7 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
                 }
                 found.push(scan_piece(graph, stored, &needed, id));
             }
-            _ => found.extend(value(graph, stored, id)),
+            _ => found.extend(value(graph, stored, &units, id)),
         }
     }
     let carried = |(nth, sink): (usize, &Sink)| {
@@ -31,6 +32,9 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
         Piece { over: over(sink), ..piece }
     };
     found.extend(sinks.iter().enumerate().map(carried));
+    for piece in &mut found {
+        piece.unit = piece.ownable.first().map_or(1, |axis| units.unit(piece.extents[*axis]));
+    }
     found
 }
 
@@ -81,11 +85,11 @@ fn copy(graph: &Graph, stored: &[bool], what: What, value: NodeId) -> Piece {
 
 fn finish(what: What, extents: Vec<usize>, outer: usize, ownable: Vec<usize>, walk: Walk<'_>) -> Piece {
     let (reads, checks) = (walk.found, walk.looks_up);
-    Piece { what, extents, outer, ownable, reads, over: None, checks, owner: None }
+    Piece { what, extents, outer, ownable, reads, over: None, checks, unit: 1, owner: None }
 }
 
 /// The pieces that compute a kept value.
-fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
+fn value(graph: &Graph, stored: &[bool], units: &Units, id: NodeId) -> Vec<Piece> {
     let shape = &graph.ty(id).shape;
     let inputs = graph.inputs(id);
     let rank = shape.len();
@@ -98,7 +102,7 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             let (kept, reduced) = kept_and_reduced(operand, axes);
             walk.read(inputs[0], &reduced_at(operand.len(), axes));
             let split = owner::split(&kept, &reduced);
-            sum(id, shape, None, split, (&kept, &reduced), preferred(shape, |_| true), walk)
+            sum(id, None, split, (&kept, &reduced), preferred(shape, |_| true), walk, units)
         }
         Op::ArgReduce { axis, .. } => {
             let operand = &graph.ty(inputs[0]).shape;
@@ -119,17 +123,17 @@ fn value(graph: &Graph, stored: &[bool], id: NodeId) -> Vec<Piece> {
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);
             let split = owner::split(shape, &reduced)
-                .or_else(|| across(graph, id, &reduced))
-                .or_else(|| at_once(graph, id, &reduced))
-                .or_else(|| behind(graph, id, &reduced));
+                .or_else(|| across(graph, units, id, &reduced))
+                .or_else(|| at_once(graph, units, id, &reduced))
+                .or_else(|| behind(graph, units, id, &reduced));
             sum(
                 id,
-                shape,
                 start,
                 split,
                 (shape, &reduced),
                 preferred(shape, |a| 2 * shape[a] >= wide && !scattered(a)),
                 walk,
+                units,
             )
         }
         Op::WindowReduce { windows, .. } | Op::WindowPick { windows, .. } => {
@@ -207,7 +211,7 @@ fn leading_only(leading: usize, rank: usize) -> Vec<Position> {
 ///
 /// It is looked at through its views, whether or not one of them is kept for others: the order of a sum must not
 /// depend on that.
-fn across(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
+fn across(graph: &Graph, units: &Units, id: NodeId, summed: &[usize]) -> Option<usize> {
     let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
     let shape = &graph.ty(id).shape;
     let results: usize = shape.iter().product();
@@ -223,7 +227,9 @@ fn across(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
         walk.read(input, &operand_at(spec, operand));
         let rows = |read: &Access| match read.along[..] {
             [Some(row), Some(last)] => {
-                row < shape.len() && last == shape.len() && owner::few_rows(results, shape[row], *terms)
+                row < shape.len()
+                    && last == shape.len()
+                    && owner::few_rows(units, results, shape[row], *terms)
             }
             _ => false,
         };
@@ -235,7 +241,7 @@ fn across(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
 /// The summed axis that counts examples, where the sums of blocks of them are small beside the examples: what is
 /// done with a block of data before can be followed by this while the block is in the cache, and data come through
 /// the cache once.
-fn at_once(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
+fn at_once(graph: &Graph, units: &Units, id: NodeId, summed: &[usize]) -> Option<usize> {
     let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
     let results: usize = graph.ty(id).shape.iter().product();
     let rank = graph.ty(id).rank();
@@ -251,14 +257,14 @@ fn at_once(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
             |read: &Access| read.along.first() == Some(&Some(rank)) && read.along.iter().all(Option::is_some);
         leaf.kind == LeafKind::Arg
             && walk.found.iter().all(by_examples)
-            && owner::read_once(results, leaf.ty.elements(), *terms)
+            && owner::read_once(units, results, leaf.ty.elements(), *terms)
     };
     (0..2).any(data).then_some(0)
 }
 
 /// The summed axis that is the owner's of a computed factor, where the product with a place gives so little that each
 /// thread can have it all: its blocks' sums need no waiting for the other blocks of the factor.
-fn behind(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
+fn behind(graph: &Graph, units: &Units, id: NodeId, summed: &[usize]) -> Option<usize> {
     let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
     let shape = &graph.ty(id).shape;
     let results: usize = shape.iter().product();
@@ -281,18 +287,18 @@ fn behind(graph: &Graph, id: NodeId, summed: &[usize]) -> Option<usize> {
         !matches!(graph.op(below), Op::Leaf(_) | Op::Const(_)) && along(operand, &owner_axis)
     };
     let found = (0..2).any(|operand| place(operand) && computed(1 - operand));
-    (found && owner::small_behind(results, *terms)).then_some(0)
+    (found && owner::small_behind(units, results, *terms)).then_some(0)
 }
 
 /// A sum or another reduction: whole, or its blocks and what joins them and adds them to `start`.
 fn sum(
     id: NodeId,
-    shape: &[usize],
     start: Option<NodeId>,
     split: Option<usize>,
     (kept, reduced): (&[usize], &[usize]),
     ownable: Vec<usize>,
     mut walk: Walk<'_>,
+    units: &Units,
 ) -> Vec<Piece> {
     let extents = [kept, reduced].concat();
     let mut begins = Walk::new(walk.graph, walk.stored);
@@ -305,16 +311,17 @@ fn sum(
         return vec![finish(What::Value(id), extents, kept.len(), ownable, walk)];
     };
     let partial = finish(What::Partial(id), extents, kept.len(), vec![kept.len() + split], walk);
-    let blocks = owner::blocks(reduced[split]);
+    let blocks = units.blocks(reduced[split]);
     let along = (0..=kept.len()).map(|a| a.checked_sub(1)).collect();
     let joined = Piece {
         what: What::Joined(id),
         extents: [kept, &[blocks]].concat(),
         outer: kept.len(),
-        ownable: preferred(shape, |_| true),
+        ownable: preferred(kept, |_| true),
         reads: [vec![Access { source: Source::Partial(id), along }], begins.found].concat(),
         over: None,
         checks: begins.looks_up,
+        unit: 1,
         owner: None,
     };
     vec![partial, joined]

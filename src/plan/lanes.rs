@@ -27,7 +27,7 @@ pub fn lanes_of(graph: &Graph, piece: &Piece) -> Option<usize> {
     };
     let operands = at.iter().filter(|of| has(of)).count();
     let wanted = if axis < piece.outer { 1 } else { 2 };
-    let long = owner::unit(piece.extents[axis]).min(piece.extents[axis]) >= MANY;
+    let long = piece.extents[axis] >= owner::WIDE;
     (long && windowed && operands == wanted && at.iter().all(|of| apart(of))).then_some(axis)
 }
 

@@ -1,6 +1,6 @@
 //! How places lie in memory: row by row, or in panels where blocks of their last axis are worked on.
 //!
-//! A block of 32 columns of a weight that lies row by row is a short run of every row, each on another
+//! A block of columns of a weight that lies row by row is a short run of every row, each on another
 //! page. In panels such a block is one unbroken piece of memory. Where anything lies moves no sum; files
 //! and prints have the logical order.
 
@@ -86,8 +86,10 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
     let places: BTreeMap<usize, &Type> = leaves.map(|leaf| (leaf.index, &leaf.ty)).collect();
     for (place, ty) in places {
         let last = ty.shape.last().copied().unwrap_or(0);
-        let width = owner::unit(last);
-        if ty.rank() < 2 || !ty.dtype.is_real() || last < owner::WIDE || last <= width {
+        let owners = steps.iter().flat_map(|(_, fused, _)| &fused.clusters).filter_map(|c| c.share.owner());
+        let width = owners.filter(|owner| owner.extent == last).map(|owner| owner.unit).max();
+        let width = width.unwrap_or(last);
+        if ty.rank() < 2 || !ty.dtype.is_real() || last < owner::WIDE {
             continue;
         }
         let ways: Vec<Way> = steps.iter().map(|(g, f, p)| by_panels(g, f, p, place, width)).collect();
@@ -183,13 +185,12 @@ fn by_panels(graph: &Graph, fused: &Fused, plan: &Plan, place: usize, width: usi
     way
 }
 
-/// The axes, with the width of the panels, along which a piece would go panel by panel were all places in panels.
-fn looped(graph: &Graph, piece: &Piece) -> BTreeSet<(usize, usize)> {
+/// The axes along which a piece would go panel by panel were all places in panels.
+fn looped(graph: &Graph, piece: &Piece) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     for leaf in graph.leaves.iter().filter(|l| l.kind == LeafKind::Place && l.ty.rank() > 1) {
-        let width = leaf.ty.shape.last().map_or(1, |last| owner::unit(*last));
         let axes = last_axes(graph, piece, leaf.index).into_iter().flatten();
-        found.extend(axes.filter(|axis| Some(*axis) != piece.owner).map(|axis| (axis, width)));
+        found.extend(axes.filter(|axis| Some(*axis) != piece.owner));
     }
     found
 }

@@ -15,7 +15,7 @@ mod tiles;
 pub use layout::Layout;
 pub use tiles::Tile;
 
-use crate::fuse::{Fused, Share, Source, What, owner};
+use crate::fuse::{Fused, Share, Source, What};
 use crate::ir::{DType, Graph, NodeId, Op};
 use arena::{Arena, Interval};
 use std::collections::BTreeMap;
@@ -256,8 +256,7 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
             What::Partial(id) => {
                 let source = Source::Partial(*id);
                 let last = last_reader(source, home);
-                let held =
-                    [&[owner::blocks(piece.extents[piece.split()])], &piece.extents[..piece.outer]].concat();
+                let held = [&[piece.blocks()], &piece.extents[..piece.outer]].concat();
                 let dtype = graph.ty(*id).dtype;
                 // The blocks come first.
                 let inner = columns(graph, *id, &piece.extents[..piece.outer]).map(|axis| axis + 1);

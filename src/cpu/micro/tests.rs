@@ -351,6 +351,55 @@ proptest! {
     }
 }
 
+/// Columns around the ends of up to so many vectors, of every width there is.
+fn widths(vectors: usize) -> impl Iterator<Item = usize> {
+    let ends = (1..=vectors).flat_map(|v| [2, 4, 8, 16].map(|lanes| v * lanes));
+    ends.flat_map(|end| [end - 1, end, end + 1]).collect::<std::collections::BTreeSet<_>>().into_iter()
+}
+
+/// Random shapes leave a fifth of the tiles out in a run; these take all of them, and all of the routines for few terms.
+#[test]
+fn every_tile_has_its_turn() {
+    let mut seed = 0;
+    let mut case = |m: usize, n: usize, k: usize, tables: bool| {
+        seed += 1;
+        let flags = (seed % 2 == 0, seed as i64 % 5);
+        Case {
+            m,
+            n,
+            k,
+            slack: 0,
+            transposed: flags.0,
+            a_table: tables,
+            b_table: tables,
+            start: flags.1,
+            outer: 1,
+            seed,
+        }
+    };
+    for (m, n) in (1..=24).flat_map(|m| widths(8).map(move |n| (m, n))) {
+        for case in [case(m, n, 3, false), case(m, n, 3, true)] {
+            lanes::<f32>(case);
+            lanes::<f64>(case);
+        }
+    }
+    for (m, n) in [9, 20].into_iter().flat_map(|m| widths(8).map(move |n| (m, n))) {
+        for (k, start) in [1, 2].into_iter().flat_map(|k| (0..5).map(move |start| (k, start))) {
+            let case = Case { start, ..case(m, n, k, false) };
+            lanes::<f32>(case);
+            lanes::<f64>(case);
+            sparse::<f32>(case);
+            sparse::<f64>(case);
+        }
+    }
+    for (m, n) in (1..=10).flat_map(|m| (1..=10).map(move |n| (m, n))) {
+        for case in [case(m, n, 40, false), case(m, n, 80, true)] {
+            dot::<f32>(case, 1);
+            dot::<f64>(case, 1);
+        }
+    }
+}
+
 /// Sums of one or two terms for each accumulator, of few rows, go their own way.
 #[test]
 fn short_dots_are_the_same_sums() {

@@ -162,7 +162,7 @@ impl Kernel<'_, '_> {
                 let piece =
                     scope.fused.pieces.iter().find(|p| matches!(p.what, What::Partial(of) if of == *id));
                 let piece = piece.expect("the sum has its blocks");
-                let unit = unit_of(piece);
+                let unit = piece.unit;
                 let owner = self.parts.block.clone().expect("blocks of a sum are of the owner's axis");
                 // The block's number: units are powers of two.
                 let first = self.out.value(DType::I32, Op::Index(owner), None);
@@ -472,9 +472,4 @@ fn joining(op: Reduce) -> Binary {
         Reduce::Any => Binary::Or,
         Reduce::All => Binary::And,
     }
-}
-
-/// Indices to a block of the axis along which a piece's sum is divided.
-fn unit_of(piece: &fuse::Piece) -> usize {
-    fuse::owner::unit(piece.extents[piece.split()])
 }

@@ -10,8 +10,8 @@ pub(super) const TREES: [usize; 2] = [18, 12];
 /// The code of a register tile of one instruction set.
 pub(super) type Kernel<T> = unsafe fn(&Run<T>);
 
-/// The code of short sums, for once and twice 16 terms.
-pub(super) type Short<T> = [unsafe fn(&Dot<T>); 2];
+/// The code of short sums, for as many times 16 terms as [`SHORT`] has.
+pub(super) type Short<T> = [unsafe fn(&Dot<T>); SHORT.len()];
 
 /// Equal tiles: lines of them, one after another.
 pub(super) struct Run<T> {
@@ -108,8 +108,9 @@ unsafe fn sums_of_row<V: Register, const PARTS: usize, const COLUMNS: usize>(
     sums
 }
 
-/// Terms up to which the vectors of a row of the left operand stay in registers, and rows up to which they should.
-const SHORT: usize = 2 * PARTIALS;
+/// How many times 16 terms a row of the left operand may have to stay in registers: a block of an axis. And the
+/// rows up to which it should.
+const SHORT: [usize; 3] = [1, 2, 4];
 const FEW_ROWS: i64 = 4;
 
 /// Short sums for all columns: `STEPS` times 16 terms, a row of the left operand at a time.
@@ -294,9 +295,10 @@ pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>, shor
         return;
     }
     let (k, single) = (s.k as usize, s.outer == 1 && s.a_off.is_null() && s.b_off.is_null() && s.bands == 1);
-    if single && s.m <= FEW_ROWS && (1..=SHORT).contains(&k) && k.is_multiple_of(PARTIALS) {
+    let nth = SHORT.iter().position(|steps| k == steps * PARTIALS);
+    if let Some(nth) = nth.filter(|_| single && s.m <= FEW_ROWS) {
         // SAFETY: the caller's promise.
-        return unsafe { short[k / PARTIALS - 1](s) };
+        return unsafe { short[nth](s) };
     }
     let table_of = |off: *const i32| if off.is_null() { ONE_RUN.as_ptr() } else { off };
     let s = &Dot { a_off: table_of(s.a_off), b_off: table_of(s.b_off), ..*s };

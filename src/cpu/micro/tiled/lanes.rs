@@ -244,11 +244,15 @@ pub(super) fn widest<K>(table: &[K], vectors: fn(&K) -> usize, columns: usize, l
     (widest, lanes.min(columns - before))
 }
 
+/// Vectors of the second operand that stay in registers, of which 16 are sure.
+const IN_REGISTERS: usize = 8;
+
 /// Goes through the rows for as many columns at a time as the widest of a table has, or those that are left.
 unsafe fn product_of_few_terms<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Thin<T>]) {
     let mut column = 0;
+    let fits = table.iter().rposition(|thin| thin.vectors * s.k as usize <= IN_REGISTERS).unwrap_or(0);
     while column < s.n as usize {
-        let (thin, tail) = widest(table, |thin| thin.vectors, s.n as usize - column, lanes);
+        let (thin, tail) = widest(&table[..=fits], |thin| thin.vectors, s.n as usize - column, lanes);
         let (b, c) = (s.b.wrapping_add(column), s.c.wrapping_add(column));
         let run = Run { args: Lanes { b, c, ..*s }, tiles: s.m as usize, next: [0; 3], tail };
         // SAFETY: the caller's promise; what lies beyond the last column is masked out.

@@ -3,7 +3,7 @@
 use super::lanes::{self, Kernel, Thin, ended, load, store, widest};
 use super::plan::Table;
 use super::register::Register;
-use crate::cpu::micro::{Known, Lanes, OLD, PLUS, SCALED, ZERO};
+use crate::cpu::micro::{DECAYED, Known, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::kernel::zeros::{BLOCK, left_out};
 
 /// What an instruction set has for it.
@@ -47,23 +47,45 @@ pub(super) unsafe fn rows<V, const VECTORS: usize, const MASKED: bool>(run: &Run
 where
     V: Register,
 {
+    let of = |start| Run { args: Lanes { start, ..run.args }, ..*run };
     // SAFETY: the caller's operands hold all that a block reaches; a masked last vector touches only the lanes
     // that are meant.
+    unsafe {
+        // What becomes of the old values is known in each of these, and not asked again for every row.
+        match run.args.start {
+            ZERO => each_row::<V, VECTORS, MASKED>(&of(ZERO)),
+            OLD => each_row::<V, VECTORS, MASKED>(&of(OLD)),
+            PLUS => each_row::<V, VECTORS, MASKED>(&of(PLUS)),
+            SCALED => each_row::<V, VECTORS, MASKED>(&of(SCALED)),
+            _ => each_row::<V, VECTORS, MASKED>(&of(DECAYED)),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn each_row<V, const VECTORS: usize, const MASKED: bool>(run: &Run<'_, V::Element>)
+where
+    V: Register,
+{
+    // SAFETY: as of `rows`.
     unsafe {
         let s = &run.args;
         if s.k == 1 {
             return of_one_term::<V, VECTORS, MASKED>(run);
         }
         let (mut a, mut c) = (s.a, s.c);
-        let (a_row, c_row) = (s.a_row as isize, s.c_row as isize);
-        let (pairs, last) = run.marks[..s.m as usize].as_chunks::<2>();
+        let marks = &run.marks[..s.m as usize];
+        // Rows that fill half of the registers, of which 16 are sure, go one by one.
+        let (pairs, last) = if VECTORS < 8 { marks.as_chunks::<2>() } else { (&[][..], marks) };
         for marks in pairs {
             some_rows::<V, 2, VECTORS, MASKED>(run, a, c, *marks);
-            a = a.wrapping_offset(2 * a_row);
-            c = c.wrapping_offset(2 * c_row);
+            a = a.wrapping_offset(2 * s.a_row as isize);
+            c = c.wrapping_offset(2 * s.c_row as isize);
         }
-        if let [marks] = last {
+        for marks in last {
             some_rows::<V, 1, VECTORS, MASKED>(run, a, c, [*marks]);
+            a = a.wrapping_offset(s.a_row as isize);
+            c = c.wrapping_offset(s.c_row as isize);
         }
     }
 }
@@ -113,9 +135,12 @@ unsafe fn some_rows<V: Register, const ROWS: usize, const VECTORS: usize, const 
     unsafe {
         let s = &run.args;
         let mask = V::first(run.tail);
-        let nothing = marks.map(|marks| marks == 0);
-        if nothing == [true; ROWS] && matches!(s.start, OLD | PLUS) {
+        if matches!(s.start, OLD | PLUS) && marks == [0; ROWS] {
             return;
+        }
+        let mut nothing = [false; ROWS];
+        for (nothing, marks) in nothing.iter_mut().zip(marks) {
+            *nothing = marks == 0;
         }
         let mut sums = [[V::zero(); VECTORS]; ROWS];
         if s.start == OLD {

@@ -87,7 +87,7 @@ macro_rules! products {
                 ]),*],
             };
             static THIN: &[super::lanes::Thin<$t>] =
-                &[products!(@thin $v, 1), products!(@thin $v, 2), products!(@thin $v, 4)];
+                &[products!(@thin $v, 1), products!(@thin $v, 2), products!(@thin $v, 4), products!(@thin $v, 8)];
             static SPARSE: super::sparse::Sparse<$t> = super::sparse::Sparse {
                 rows: &[
                     products!(@rows $v, 1), products!(@rows $v, 2), products!(@rows $v, 4), products!(@rows $v, 8),
@@ -100,7 +100,8 @@ macro_rules! products {
                 kernels: &[$(dot_tiles::<$v, $parts, $dot_m, $dot_n>),*],
             };
 
-            static SHORT: super::dot::Short<$t> = [dot_short::<$v, $parts, 1>, dot_short::<$v, $parts, 2>];
+            static SHORT: super::dot::Short<$t> =
+                [dot_short::<$v, $parts, 1>, dot_short::<$v, $parts, 2>, dot_short::<$v, $parts, 4>];
 
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
