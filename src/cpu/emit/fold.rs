@@ -15,8 +15,9 @@ use cranelift_frontend::Variable;
 /// Turns of a fold up to which it is written out.
 const WRITTEN_OUT: usize = 16;
 
-/// Turns of an innermost strided loop up to which it is written out.
-const AT_ONCE: i64 = 64;
+/// Vectors of items up to which an innermost strided loop is written out, for all folds together: the items of all its
+/// turns are loaded before the first is added, and with the accumulators they must fit into registers.
+const AT_ONCE: usize = 8;
 
 /// Accumulators of [`Order::Strided`].
 const PARTIALS: usize = 16;
@@ -123,6 +124,7 @@ impl<'a> Emitter<'a, '_> {
     /// memory one by one.
     pub fn strided(&mut self, folds: &[&'a Fold], dtype: DType) -> Result<Vec<Value>, String> {
         let width = if dtype == DType::F64 { 2 } else { 4 };
+        let at_once = (AT_ONCE * width / folds.len()).max(PARTIALS) as i64;
         let all: Vec<Strided> = folds.iter().map(|fold| self.accumulators(fold, dtype, width)).collect();
         let ((_, extent), outer) = folds[0].loops.split_last().expect("a fold has a loop");
         self.nest(outer, &mut |e| {
@@ -149,7 +151,7 @@ impl<'a> Emitter<'a, '_> {
                 })
             };
             match whole {
-                Count::Fixed(n) if n <= AT_ONCE => {
+                Count::Fixed(n) if n <= at_once => {
                     for at in (0..n).step_by(PARTIALS) {
                         let at = e.int(at);
                         sixteen_turns(e, at)?;
