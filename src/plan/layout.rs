@@ -86,6 +86,7 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
     let places: BTreeMap<usize, &Type> = leaves.map(|leaf| (leaf.index, &leaf.ty)).collect();
     for (place, ty) in places {
         let last = ty.shape.last().copied().unwrap_or(0);
+        // A panel is a block by which the steps divide the axis.
         let owners = steps.iter().flat_map(|(_, fused, _)| &fused.clusters).filter_map(|c| c.share.owner());
         let width = owners.filter(|owner| owner.extent == last).map(|owner| owner.unit).max();
         let width = width.unwrap_or(last);
