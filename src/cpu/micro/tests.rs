@@ -403,7 +403,7 @@ fn every_tile_has_its_turn() {
 /// Sums of one or two terms for each accumulator, of few rows, go their own way.
 #[test]
 fn short_dots_are_the_same_sums() {
-    for (m, n, k) in (1..6).flat_map(|m| [1, 4, 7, 41].map(|n| [16, 32].map(|k| (m, n, k)))).flatten() {
+    for (m, n, k) in (1..6).flat_map(|m| [1, 4, 7, 41].map(|n| [16, 32, 64].map(|k| (m, n, k)))).flatten() {
         for start in 0..5 {
             let (transposed, seed) = (m % 2 == 0, (m * 1000 + n * 10 + k) as u64);
             let (slack, outer) = (n % 3, 1);

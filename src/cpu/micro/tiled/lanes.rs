@@ -172,9 +172,12 @@ pub(super) unsafe fn ended<V: Register>(s: &Lanes<V::Element>, old: V, sum: V) -
 pub(super) struct Thin<T> {
     /// Vectors side by side in a row.
     pub vectors: usize,
-    /// Their code for one and for two terms; for whole vectors and for a masked last one.
-    pub run: [[Code<T>; 2]; 2],
+    /// Their code for whole vectors and for a masked last one.
+    pub run: [Code<T>; 2],
 }
+
+/// Those of one and of two terms, narrow ones first: as wide as leaves the second operand in registers.
+pub(super) type Few<T> = [&'static [Thin<T>]; 2];
 
 /// Computes as many rows as the run has tiles, of `VECTORS` registers each, from `TERMS` terms.
 #[inline(always)]
@@ -244,19 +247,16 @@ pub(super) fn widest<K>(table: &[K], vectors: fn(&K) -> usize, columns: usize, l
     (widest, lanes.min(columns - before))
 }
 
-/// Vectors of the second operand that stay in registers, of which 16 are sure.
-const IN_REGISTERS: usize = 8;
-
 /// Goes through the rows for as many columns at a time as the widest of a table has, or those that are left.
-unsafe fn product_of_few_terms<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Thin<T>]) {
+unsafe fn product_of_few_terms<T: Copy>(s: &Lanes<T>, lanes: usize, few: &Few<T>) {
+    let table = few[s.k as usize - 1];
     let mut column = 0;
-    let fits = table.iter().rposition(|thin| thin.vectors * s.k as usize <= IN_REGISTERS).unwrap_or(0);
     while column < s.n as usize {
-        let (thin, tail) = widest(&table[..=fits], |thin| thin.vectors, s.n as usize - column, lanes);
+        let (thin, tail) = widest(table, |thin| thin.vectors, s.n as usize - column, lanes);
         let (b, c) = (s.b.wrapping_add(column), s.c.wrapping_add(column));
         let run = Run { args: Lanes { b, c, ..*s }, tiles: s.m as usize, next: [0; 3], tail };
         // SAFETY: the caller's promise; what lies beyond the last column is masked out.
-        unsafe { thin.run[s.k as usize - 1][usize::from(tail < lanes)](&run) };
+        unsafe { thin.run[usize::from(tail < lanes)](&run) };
         column += (thin.vectors - 1) * lanes + tail;
     }
 }
@@ -265,7 +265,7 @@ unsafe fn product_of_few_terms<T: Copy>(s: &Lanes<T>, lanes: usize, table: &[Thi
 ///
 /// # Safety
 /// The table's instruction set is available, and the operands hold all that the indices reach.
-pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &Table<Kernel<T>>, few: &[Thin<T>]) {
+pub(super) unsafe fn product<T: Copy>(s: &Lanes<T>, lanes: usize, table: &Table<Kernel<T>>, few: &Few<T>) {
     if s.m <= 0 || s.n <= 0 {
         return;
     }

@@ -1,6 +1,6 @@
 //! The product with the outputs as lanes and few numbers of the left operand that count, for any register.
 
-use super::lanes::{self, Kernel, Thin, ended, load, store, widest};
+use super::lanes::{self, Few, Kernel, ended, load, store, widest};
 use super::plan::Table;
 use super::register::Register;
 use crate::cpu::micro::{DECAYED, Known, Lanes, OLD, PLUS, SCALED, ZERO};
@@ -26,7 +26,7 @@ pub(super) struct Rows<T> {
 }
 
 /// What it has for all other products.
-pub(super) type Dense<'a, T> = (&'a Table<Kernel<T>>, &'a [Thin<T>]);
+pub(super) type Dense<'a, T> = (&'a Table<Kernel<T>>, &'a Few<T>);
 
 /// Computes the rows of a block.
 type Code<T> = unsafe fn(&Run<'_, T>);

@@ -86,8 +86,13 @@ macro_rules! products {
                     [lanes_tiles::<$v, $m, $n, true, false>, lanes_tiles::<$v, $m, $n, true, true>],
                 ]),*],
             };
-            static THIN: &[super::lanes::Thin<$t>] =
-                &[products!(@thin $v, 1), products!(@thin $v, 2), products!(@thin $v, 4), products!(@thin $v, 8)];
+            static FEW: super::lanes::Few<$t> = [
+                &[
+                    products!(@thin $v, 1, 1), products!(@thin $v, 1, 2), products!(@thin $v, 1, 4),
+                    products!(@thin $v, 1, 8),
+                ],
+                &[products!(@thin $v, 2, 1), products!(@thin $v, 2, 2), products!(@thin $v, 2, 4)],
+            ];
             static SPARSE: super::sparse::Sparse<$t> = super::sparse::Sparse {
                 rows: &[
                     products!(@rows $v, 1), products!(@rows $v, 2), products!(@rows $v, 4), products!(@rows $v, 8),
@@ -106,13 +111,13 @@ macro_rules! products {
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::lanes::product(&*args, width, &LANES, THIN) }
+                unsafe { super::lanes::product(&*args, width, &LANES, &FEW) }
             }
 
             unsafe extern "C" fn sparse(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::sparse::product(&*args, width, (&LANES, THIN), &SPARSE) }
+                unsafe { super::sparse::product(&*args, width, (&LANES, &FEW), &SPARSE) }
             }
 
             unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
@@ -129,13 +134,10 @@ macro_rules! products {
             run: [sparse_rows::<$v, $n, false>, sparse_rows::<$v, $n, true>],
         }
     };
-    (@thin $v:ty, $n:literal) => {
+    (@thin $v:ty, $terms:literal, $n:literal) => {
         super::lanes::Thin {
             vectors: $n,
-            run: [
-                [thin_rows::<$v, 1, $n, false>, thin_rows::<$v, 1, $n, true>],
-                [thin_rows::<$v, 2, $n, false>, thin_rows::<$v, 2, $n, true>],
-            ],
+            run: [thin_rows::<$v, $terms, $n, false>, thin_rows::<$v, $terms, $n, true>],
         }
     };
 }
