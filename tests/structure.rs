@@ -4,6 +4,7 @@
 mod common;
 
 use common::program::{Built, built, root};
+use dlc::kernel::print::print_items;
 use dlc::kernel::{Home, Step, cost};
 use dlc::program::Precision;
 use std::fmt::Write;
@@ -35,9 +36,13 @@ fn table() -> String {
         for (step, declared) in built.steps.iter().zip(&built.program.steps) {
             let all = cost::of_step(step);
             let form = if declared.form.is_empty() { String::new() } else { format!(" [{}]", declared.form) };
+            let ahead = match &step.opening[..] {
+                [] => String::new(),
+                _ => format!(", order {}", print_items(step, &step.order)),
+            };
             let _ = writeln!(
                 text,
-                "  {}{form}: kernels {}, barriers {}, arena {}, scratch {}, flops {}, read {}, written {}",
+                "  {}{form}: kernels {}, barriers {}, arena {}, scratch {}, flops {}, read {}, written {}{ahead}",
                 step.name,
                 step.kernels.len(),
                 cost::barriers(step),

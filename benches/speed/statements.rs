@@ -19,7 +19,8 @@ pub fn statements(model: &Model, threads: usize, isa: Isa) {
     };
     for (nth, kernel) in step.kernels.iter().enumerate() {
         let mut alone = step.clone();
-        alone.order = vec![Item::Kernel(nth)];
+        // Values that lie in two places by turns need a barrier between calls.
+        (alone.opening, alone.order) = (Vec::new(), vec![Item::Kernel(nth), Item::Barrier]);
         if verify::verify(&alone).is_err() {
             println!("{:40} runs inside a loop only", kernel.name);
             continue;

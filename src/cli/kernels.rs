@@ -98,7 +98,11 @@ fn step_text(graph: &Graph, built: &Built, code: Option<&emit::Code>, sources: &
     ];
     let rows: Vec<Vec<String>> = rows.iter().map(|(a, b)| vec![(*a).to_owned(), b.clone()]).collect();
     text.push_str(&table(&rows, &[1]));
-    let _ = writeln!(text, "  order: {}", print::print_order(step));
+    for (word, items) in [("opening", &step.opening), ("order", &step.order)] {
+        if word == "order" || !items.is_empty() {
+            let _ = writeln!(text, "  {word}: {}", print::print_items(step, items));
+        }
+    }
     let place = |span: Span| Some(sources.place(span));
     for (kernel, (graph, fused, cluster)) in clusters(graph, &built.fused).into_iter().enumerate() {
         text.push('\n');

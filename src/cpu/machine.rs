@@ -211,6 +211,11 @@ impl Machine {
                 let bytes = self.arena.len().saturating_sub(even.max(odd));
                 Base { address: self.arena.address() + even, stride: odd.wrapping_sub(even), bytes }
             }
+            Home::OwnAlternate(even, odd) => {
+                let scratch = &mut self.scratch[thread];
+                let bytes = scratch.len().saturating_sub(even.max(odd));
+                Base { address: scratch.address() + even, stride: odd.wrapping_sub(even), bytes }
+            }
             Home::Own(at) | Home::Scratch(at) => part(&mut self.scratch[thread], at),
             Home::Run => still(run, 4),
             Home::Report(at) => slot(&mut held.slots[at], &job.reports[at], 0),

@@ -17,6 +17,7 @@
 //! fused with.
 
 pub mod access;
+mod calls;
 pub mod chains;
 mod cluster;
 pub mod full;
@@ -30,6 +31,7 @@ pub mod stored;
 pub mod zeros;
 
 pub use access::{Access, Source};
+pub use calls::{Ahead, Calls, Moments};
 pub use sinks::{Sink, Target};
 pub use stored::{by_strips, may_fail};
 
@@ -46,10 +48,8 @@ pub struct Fused {
     pub sinks: Vec<Sink>,
     /// For each node whether its value is kept in memory.
     pub stored: Vec<bool>,
-    /// Whether all wait for all before the next call begins, or the next turn of the scan whose body it is.
-    pub closed: bool,
-    /// Values that lie in two places by turns, as the next call begins while they are still read.
-    pub alternate: Vec<Source>,
+    /// How its calls follow each other, or the turns of the scan whose body it is.
+    pub calls: Calls,
 }
 
 /// What a piece computes.
@@ -185,7 +185,7 @@ pub enum Apart {
 pub fn fuse(graph: &Graph) -> Fused {
     let divided = |copied: Vec<NodeId>| {
         let mut fused = fuse_sinks(graph, sinks::of_step(graph), copied);
-        (fused.closed, fused.alternate) = meeting::next_call(graph, &fused);
+        fused.calls = Calls::of(graph, &fused);
         fused
     };
     let plain = divided(Vec::new());
@@ -194,8 +194,9 @@ pub fn fuse(graph: &Graph) -> Fused {
         return plain;
     }
     let copied = divided(places);
-    let barriers =
-        |fused: &Fused| fused.clusters.last().map_or(0, |cluster| cluster.phase) + usize::from(fused.closed);
+    let barriers = |fused: &Fused| {
+        fused.clusters.last().map_or(0, |cluster| cluster.phase) + usize::from(fused.calls.closed)
+    };
     if barriers(&copied) < barriers(&plain) { copied } else { plain }
 }
 
@@ -222,7 +223,7 @@ fn fuse_sinks(graph: &Graph, sinks: Vec<Sink>, mut forced: Vec<NodeId>) -> Fused
         let stored = stored::stored(graph, &sinks, &forced);
         match cluster::cluster(graph, &sinks, &stored) {
             Ok((pieces, clusters)) => {
-                return Fused { pieces, clusters, sinks, stored, closed: true, alternate: Vec::new() };
+                return Fused { pieces, clusters, sinks, stored, calls: Calls::apart() };
             }
             Err(node) => {
                 assert!(!forced.contains(&node), "a kept value can always be written at the end");

@@ -36,8 +36,15 @@ fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize)
             }
         }
     }
-    if fused.closed {
+    if fused.calls.closed {
         let _ = writeln!(text, "{pad}barrier");
+    }
+    if let Some(ahead) = fused.calls.ahead {
+        let _ = writeln!(
+            text,
+            "{pad}ahead: phase {} of the next call, by blocks of {}",
+            ahead.phase, ahead.owner.extent
+        );
     }
 }
 

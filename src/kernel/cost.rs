@@ -33,7 +33,7 @@ pub fn of_kernel(step: &Step, kernel: usize) -> Cost {
         let sizes = spans.iter().map(|(buffer, (low, high))| {
             let buffer = &step.buffers[*buffer as usize];
             match buffer.home {
-                Home::Own(_) | Home::Scratch(_) => 0,
+                Home::Own(_) | Home::OwnAlternate(..) | Home::Scratch(_) => 0,
                 Home::Arg(_)
                 | Home::Place(_)
                 | Home::Resident(_)
@@ -61,6 +61,7 @@ pub fn barriers(step: &Step) -> usize {
             Item::Kernel(_) => 0,
             Item::Barrier => 1,
             Item::Loop { turns, body, .. } => turns * of(body) + turns.saturating_sub(1),
+            Item::Next(body) | Item::Blocks(body) => of(body),
         };
         items.iter().map(one).sum()
     }
@@ -72,6 +73,7 @@ fn items(order: &[Item], each: &[Cost]) -> Cost {
         Item::Kernel(kernel) => plus(sum, each[*kernel], 1),
         Item::Barrier => sum,
         Item::Loop { turns, body, .. } => plus(sum, items(body, each), *turns as u64),
+        Item::Next(body) | Item::Blocks(body) => plus(sum, items(body, each), 1),
     })
 }
 

@@ -51,6 +51,8 @@ pub struct Step {
     pub buffers: Vec<Buffer>,
     /// The kernels.
     pub kernels: Vec<Kernel>,
+    /// What of the first call of a run comes before `order`; of the others, [`Item::Next`] says where it comes.
+    pub opening: Vec<Item>,
     /// What runs when. Calls follow each other without a barrier, but for one that stands at the end; all threads
     /// wait for all after the last call of a run.
     pub order: Vec<Item>,
@@ -105,6 +107,8 @@ pub enum Home {
     Alternate(usize, usize),
     /// At that byte of the thread's own memory: what [`Share::Each`] kernels write, for other kernels of the same call.
     Own(usize),
+    /// At the first or the second byte of the thread's own memory, by turns as with [`Home::Alternate`].
+    OwnAlternate(usize, usize),
     /// At that byte of the thread's own memory too; nothing survives from block to block.
     Scratch(usize),
 }
@@ -127,6 +131,11 @@ pub enum Item {
         /// One turn.
         body: Vec<Item>,
     },
+    /// Of the next call of the run, if there is one.
+    Next(Vec<Item>),
+    /// Kernels whose owners have the same blocks, some of them of the next call: a thread does all for a block, then
+    /// all for the next one.
+    Blocks(Vec<Item>),
 }
 
 /// One kernel.

@@ -16,7 +16,10 @@ pub struct Occurrence {
 /// The kernels between one barrier and the next in so many calls. Two turns stand for all those of a loop: what is
 /// beside the first or the last one, and what turns follow each other, shows in two.
 pub fn phases(step: &Step, calls: usize) -> Vec<Vec<Occurrence>> {
-    let mut walk = Walk { phases: vec![Vec::new()], around: Vec::new(), turns: 0, call: 0 };
+    let mut walk = Walk { phases: vec![Vec::new()], around: Vec::new(), turns: 0, call: 0, calls };
+    if calls > 0 {
+        walk.items(&step.opening);
+    }
     for call in 0..calls {
         walk.call = call;
         walk.items(&step.order);
@@ -27,6 +30,7 @@ pub fn phases(step: &Step, calls: usize) -> Vec<Vec<Occurrence>> {
 /// For each counter how many turns it goes through at most where a kernel stands.
 pub fn turns(step: &Step, kernel: usize) -> Vec<usize> {
     let mut turns = vec![0; step.counters];
+    greatest(&step.opening, kernel, &mut turns);
     greatest(&step.order, kernel, &mut turns);
     turns
 }
@@ -38,6 +42,7 @@ fn greatest(items: &[Item], kernel: usize, found: &mut [usize]) -> bool {
         stands |= match item {
             Item::Kernel(at) => *at == kernel,
             Item::Barrier => false,
+            Item::Next(body) | Item::Blocks(body) => greatest(body, kernel, found),
             Item::Loop { counter, turns, body, reverse: _ } => {
                 let inside = greatest(body, kernel, found);
                 if let Some(most) = found.get_mut(*counter).filter(|_| inside) {
@@ -55,6 +60,7 @@ struct Walk {
     around: Vec<(usize, usize)>,
     turns: usize,
     call: usize,
+    calls: usize,
 }
 
 impl Walk {
@@ -68,6 +74,14 @@ impl Walk {
                     }
                 }
                 Item::Barrier => self.phases.push(Vec::new()),
+                Item::Blocks(body) => self.items(body),
+                Item::Next(body) => {
+                    if self.call + 1 < self.calls {
+                        self.call += 1;
+                        self.items(body);
+                        self.call -= 1;
+                    }
+                }
                 Item::Loop { counter, turns, body, reverse: _ } => {
                     for turn in 0..(*turns).min(2) {
                         if turn > 0 {

@@ -61,11 +61,12 @@ pub fn print(step: &Step, places: &dyn Fn(Span) -> Option<String>) -> String {
         out.push('\n');
         out.push_str(&print_kernel(step, kernel, places));
     }
-    out.push_str("\norder:");
-    for item in &step.order {
-        let _ = write!(out, " {}", item_text(item, &labels));
-    }
     out.push('\n');
+    for (word, items) in [("opening", &step.opening), ("order", &step.order)] {
+        if word == "order" || !items.is_empty() {
+            let _ = writeln!(out, "{word}:{}", items_text(items, &labels));
+        }
+    }
     out
 }
 
@@ -104,10 +105,9 @@ pub fn print_statement(step: &Step, kernel: &Kernel, stmt: &Stmt) -> String {
     printer.out.lines().next().unwrap_or("").to_owned()
 }
 
-/// The order as one line: `learn.1 | learn.2`.
-pub fn print_order(step: &Step) -> String {
-    let labels = Labels::of(step);
-    step.order.iter().map(|item| item_text(item, &labels)).collect::<Vec<_>>().join(" ")
+/// Items of the step's order as one line: `learn.1 | learn.2`.
+pub fn print_items(step: &Step, items: &[Item]) -> String {
+    items_text(items, &Labels::of(step)).trim_start().to_owned()
 }
 
 /// A place that reads back: file index and bytes, `@0:512-520`.
@@ -139,6 +139,7 @@ fn home(home: Home) -> String {
         Home::Arena(at) => format!("arena {at}"),
         Home::Alternate(even, odd) => format!("alternate {even} {odd}"),
         Home::Own(at) => format!("own {at}"),
+        Home::OwnAlternate(even, odd) => format!("own alternate {even} {odd}"),
         Home::Scratch(at) => format!("scratch {at}"),
     }
 }
@@ -149,10 +150,16 @@ fn item_text(item: &Item, labels: &Labels) -> String {
         Item::Barrier => "|".to_owned(),
         Item::Loop { counter, turns, reverse, body } => {
             let backwards = if *reverse { " backwards" } else { "" };
-            let body: String = body.iter().map(|item| format!(" {}", item_text(item, labels))).collect();
-            format!("loop c{counter} < {turns}{backwards} {{{body} }}")
+            format!("loop c{counter} < {turns}{backwards} {{{} }}", items_text(body, labels))
         }
+        Item::Next(body) => format!("next {{{} }}", items_text(body, labels)),
+        Item::Blocks(body) => format!("blocks {{{} }}", items_text(body, labels)),
     }
+}
+
+/// Each item behind a space.
+fn items_text(items: &[Item], labels: &Labels) -> String {
+    items.iter().map(|item| format!(" {}", item_text(item, labels))).collect()
 }
 
 /// One kernel's statements.

@@ -19,8 +19,8 @@ pub struct Interval {
 pub struct Arena {
     /// The values, by number.
     pub intervals: Vec<Interval>,
-    /// The last moment, if it is beside moment 0 of the next call.
-    pub last: Option<usize>,
+    /// How much later the next call does everything, if calls follow each other without waiting.
+    pub period: Option<usize>,
 }
 
 impl Arena {
@@ -30,10 +30,17 @@ impl Arena {
         self.intervals.len() - 1
     }
 
-    /// Whether two values are alive at the same time.
+    /// Whether two values are alive at the same time, in one call or in different ones.
     fn meet(&self, a: Interval, b: Interval) -> bool {
-        let around = |a: Interval, b: Interval| a.from == 0 && Some(b.to) == self.last;
-        (a.from <= b.to && b.from <= a.to) || around(a, b) || around(b, a)
+        match self.period {
+            None => a.from <= b.to && b.from <= a.to,
+            Some(0) => true,
+            // Some call of the one falls on a given call of the other.
+            Some(period) => {
+                let calls = |to: usize, from: usize| (to as i64 - from as i64).div_euclid(period as i64);
+                calls(b.to, a.from) + calls(a.to, b.from) >= 0
+            }
+        }
     }
 
     /// The byte of each value. The largest choose first, each the lowest byte that is free while it

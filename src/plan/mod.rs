@@ -15,7 +15,7 @@ mod tiles;
 pub use layout::Layout;
 pub use tiles::Tile;
 
-use crate::fuse::{Fused, Share, Source, What};
+use crate::fuse::{Fused, Moments, Share, Source, What};
 use crate::ir::{DType, Graph, NodeId, Op};
 use arena::{Arena, Interval};
 use std::collections::BTreeMap;
@@ -69,6 +69,8 @@ pub enum Memory {
     Alternate(usize, usize),
     /// A thread's own, for other clusters of the call.
     Own(usize),
+    /// The same; the second byte is for every other call.
+    OwnAlternate(usize, usize),
     /// A thread's own, for a block; behind all that other clusters read.
     Scratch(usize),
 }
@@ -140,8 +142,12 @@ pub fn strides(shape: &[usize]) -> Vec<i64> {
 pub fn plan(graph: &Graph, fused: &Fused) -> Plan {
     let mut all = Memories::default();
     let mut plan = layout(graph, fused, &mut all);
-    // Where calls follow each other without a barrier, the last phase of one runs beside the first of the next.
-    all.arena.last = (!fused.closed).then(|| all.time.saturating_sub(1));
+    let last = all.time.saturating_sub(1);
+    match fused.calls.ahead {
+        // The last phase of a call runs beside the first of the next, in each thread before it.
+        None => all.arena.period = (!fused.calls.closed).then_some(last),
+        Some(ahead) => all.ahead(Moments::new(last, ahead.phase)),
+    }
     let own = all.own.bytes();
     settle(&mut plan, &all.arena.offsets(), &all.own.offsets(), own);
     plan.arena = all.arena.bytes();
@@ -180,6 +186,24 @@ impl Memories {
     fn own(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
         let number = self.own.take(Interval { from, to, bytes: storage.bytes() });
         Storage { memory: Memory::Own(number), ..storage }
+    }
+
+    /// The same twice, each for every other call.
+    fn own_alternate(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
+        let half = storage.bytes().next_multiple_of(LINE);
+        let number = self.own.take(Interval { from, to, bytes: 2 * half });
+        Storage { memory: Memory::OwnAlternate(number, half), ..storage }
+    }
+
+    /// The beginning of the next call comes at these moments; loops are in other phases, so that the first ones are
+    /// phases, and the last one is too.
+    fn ahead(&mut self, moments: Moments) {
+        for of in [&mut self.arena, &mut self.own] {
+            of.period = Some(moments.period());
+            for interval in &mut of.intervals {
+                (interval.from, interval.to) = (moments.of(interval.from), moments.of(interval.to));
+            }
+        }
     }
 }
 
@@ -231,10 +255,12 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                     gap: 0,
                 };
                 let share = fused.clusters[home].share;
+                let by_turns = fused.calls.alternate.contains(&source);
                 let storage = match (share.owner(), piece.owner) {
-                    _ if fused.alternate.contains(&source) => {
-                        all.alternate(whole, moments[home].0, moments[last].1)
+                    _ if by_turns && share == Share::Each => {
+                        all.own_alternate(whole, moments[home].0, moments[last].1)
                     }
+                    _ if by_turns => all.alternate(whole, moments[home].0, moments[last].1),
                     _ if share == Share::Each => all.own(whole, moments[home].0, moments[last].1),
                     (Some(owner), Some(axis)) if last == home && axis < piece.outer => {
                         let mut held = ty.shape.clone();
@@ -263,7 +289,7 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                 let memory = Memory::Arena(0);
                 let whole = Storage { memory, dtype, held, block: None, tile: None, inner, gap: 0 };
                 let (from, to) = (moments[home].0, moments[last].1);
-                let storage = match fused.alternate.contains(&source) {
+                let storage = match fused.calls.alternate.contains(&source) {
                     true => all.alternate(whole, from, to),
                     false => all.arena(whole, from, to),
                 };
@@ -353,9 +379,7 @@ fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
             let (What::Value(id) | What::Joined(id)) = piece.what else { continue };
             let source = Source::Node(id);
             let Some(storage) = plan.values.get(&source) else { continue };
-            if let Memory::Arena(_) | Memory::Alternate(..) | Memory::Own(_) = storage.memory {
-                continue;
-            }
+            let Memory::Scratch(_) = storage.memory else { continue };
             let reads = |q: &usize| fused.pieces[*q].reads.iter().any(|r| r.source == source);
             let last = cluster.pieces.iter().rposition(|q| reads(q) && cluster_of[*q] == nth).unwrap_or(step);
             // What a product reads that is moved to its user is read there.
@@ -381,11 +405,15 @@ fn settle(plan: &mut Plan, arena: &[usize], own: &[usize], behind: usize) {
     for storage in plan.values.values_mut().chain(plan.carried.values_mut()) {
         match &mut storage.memory {
             Memory::Arena(number) => *number = arena[*number],
+            Memory::Own(number) => *number = own[*number],
             Memory::Alternate(number, other) => {
                 *number = arena[*number];
                 *other += *number;
             }
-            Memory::Own(number) => *number = own[*number],
+            Memory::OwnAlternate(number, other) => {
+                *number = own[*number];
+                *other += *number;
+            }
             Memory::Scratch(byte) => *byte += behind,
         }
     }

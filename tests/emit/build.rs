@@ -73,7 +73,7 @@ pub fn ascending(var: Var, extent: Extent, body: Vec<Stmt>) -> Stmt {
 /// A step of kernels with a barrier after each.
 pub fn step(name: &str, buffers: Vec<Buffer>, kernels: Vec<Kernel>, arena: usize, scratch: usize) -> Step {
     let order = (0..kernels.len()).flat_map(|at| [Item::Kernel(at), Item::Barrier]).collect();
-    Step { name: name.to_owned(), buffers, kernels, order, counters: 0, arena, scratch }
+    Step { name: name.to_owned(), buffers, kernels, opening: Vec::new(), order, counters: 0, arena, scratch }
 }
 
 /// Numbers that look random, the same each time.

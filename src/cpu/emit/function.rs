@@ -47,6 +47,11 @@ pub(super) struct Emitter<'a, 'f> {
     pub values: Vec<Option<Num>>,
     /// Values known now.
     pub constants: Vec<Option<Scalar>>,
+    /// Memory for what the products know of their left operands, how much of it is taken, and, all bits set, whether it
+    /// holds what the blocks before have found out.
+    pub keep: Value,
+    pub kept: usize,
+    pub goes_on: Value,
     /// Argument structs of the products.
     pub arguments: Vec<(&'a Product, StackSlot)>,
     /// The term tables, which live as long as the code.
@@ -59,9 +64,12 @@ pub(super) struct Emitter<'a, 'f> {
 pub(super) struct Left {
     pub tables: Vec<Box<[i32]>>,
     pub spans: Vec<Option<Span>>,
+    /// Bytes of memory that it wants for what it keeps from block to block.
+    pub kept: usize,
 }
 
-/// Fills a function `(context, first block, last block)` with a kernel.
+/// Fills a function `(context, first block, last block, memory to keep things in, goes on)` with a kernel. It goes on, all
+/// bits being set, if that memory holds what the call for earlier blocks has left there, otherwise that is 0.
 pub(super) fn fill(
     mut b: FunctionBuilder<'_>,
     step: &Step,
@@ -72,7 +80,9 @@ pub(super) fn fill(
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
     b.seal_block(entry);
-    let [context, first, last] = b.block_params(entry)[..] else { unreachable!("three parameters") };
+    let [context, first, last, keep, goes_on] = b.block_params(entry)[..] else {
+        unreachable!("five parameters")
+    };
     let regions = regions(&mut b, step);
     let mut e = Emitter {
         b,
@@ -91,6 +101,9 @@ pub(super) fn fill(
         depth: 0,
         values: vec![None; kernel.values.len()],
         constants: vec![None; kernel.values.len()],
+        keep,
+        kept: 0,
+        goes_on,
         arguments: Vec::new(),
         tables: Vec::new(),
         spans: Vec::new(),
@@ -102,7 +115,7 @@ pub(super) fn fill(
     }
     e.b.ins().return_(&[]);
     let frontend = target.isa.frontend_config();
-    let left = Left { tables: e.tables, spans: e.spans };
+    let left = Left { tables: e.tables, spans: e.spans, kept: e.kept };
     e.b.finalize(frontend);
     Ok(left)
 }
@@ -139,6 +152,7 @@ fn span(buffer: &Buffer) -> (usize, usize, usize) {
         Home::Arena(at) => (3, at, at + bytes),
         Home::Alternate(even, odd) => (3, even.min(odd), even.max(odd) + bytes),
         Home::Own(at) | Home::Scratch(at) => (4, at, at + bytes),
+        Home::OwnAlternate(even, odd) => (4, even.min(odd), even.max(odd) + bytes),
     }
 }
 

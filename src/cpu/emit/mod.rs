@@ -40,8 +40,9 @@ use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::Module;
 use target::Target;
 
-/// The function of a kernel: context, first block, one past the last.
-pub type KernelFn = unsafe extern "C" fn(*const u64, i64, i64);
+/// The function of a kernel: context, first block, one past the last, memory that it keeps things in for more blocks, and,
+/// all bits set, whether it holds those of earlier ones.
+pub type KernelFn = unsafe extern "C" fn(*const u64, i64, i64, *mut u64, i64);
 
 /// The function of a step: context, how many calls; how many were made before a fault.
 pub type StepFn = unsafe extern "C" fn(*mut u64, i64) -> i64;
@@ -118,13 +119,15 @@ struct Compiled {
     align: u64,
     places: Vec<(u32, u32, Option<Span>)>,
     tables: Vec<Box<[i32]>>,
+    kept: usize,
 }
 
 /// Compiles a step, which the verifier accepts, for an instruction set that this machine has.
 pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
     let target = Target::new(isa)?;
     let mut compiled = compile_kernels(step, &target)?;
-    compiled.push(compile_order(step, &target)?);
+    let kept: Vec<usize> = compiled.iter().map(|kernel| kernel.kept).collect();
+    compiled.push(compile_order(step, &target, &kept)?);
 
     let size: usize = compiled.iter().map(|f| f.bytes.len() + 256).sum();
     let memory = ArenaMemoryProvider::new_with_size(size + (1 << 16)).map_err(|e| e.to_string())?;
@@ -157,26 +160,25 @@ fn compile_kernels(step: &Step, target: &Target) -> Result<Vec<Compiled>, String
 }
 
 fn compile_kernel(step: &Step, kernel: &Kernel, target: &Target) -> Result<Compiled, String> {
-    let mut spans = Vec::new();
-    let mut tables = Vec::new();
+    let mut of_kernel = None;
     let named = |error: String| format!("kernel {}: {error}", kernel.name);
-    let (bytes, align, places) = compile(target, 3, false, |b| {
-        let left = function::fill(b, step, kernel, target)?;
-        (spans, tables) = (left.spans, left.tables);
+    let (bytes, align, places) = compile(target, 5, false, |b| {
+        of_kernel = Some(function::fill(b, step, kernel, target)?);
         Ok(())
     })
     .map_err(named)?;
+    let function::Left { tables, spans, kept } = of_kernel.expect("it was filled");
     let span = |at: u32| (at as usize).checked_sub(1).and_then(|at| spans.get(at).copied().flatten());
     let places = places.into_iter().map(|(start, end, at)| (start, end, span(at))).collect();
-    Ok(Compiled { bytes, align, places, tables })
+    Ok(Compiled { bytes, align, places, tables, kept })
 }
 
-fn compile_order(step: &Step, target: &Target) -> Result<Compiled, String> {
+fn compile_order(step: &Step, target: &Target, kept: &[usize]) -> Result<Compiled, String> {
     let (bytes, align, _) = compile(target, 2, true, |b| {
-        order::fill(b, step, target);
+        order::fill(b, step, target, kept);
         Ok(())
     })?;
-    Ok(Compiled { bytes, align, places: Vec::new(), tables: Vec::new() })
+    Ok(Compiled { bytes, align, places: Vec::new(), tables: Vec::new(), kept: 0 })
 }
 
 /// Bytes of a function, their alignment, and the source location of each range of them.

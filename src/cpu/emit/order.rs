@@ -7,9 +7,19 @@ use super::target::Target;
 use crate::kernel::{Home, Item, Kernel, Share, Step, has_check};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, Block, BlockArg, InstBuilder, MemFlagsData, SigRef, Signature, Value};
+use cranelift_codegen::ir::{
+    AbiParam, Block, BlockArg, InstBuilder, MemFlagsData, SigRef, Signature, StackSlotData, StackSlotKind,
+    Value,
+};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
+
+/// Which way to go from call to call.
+#[derive(Clone, Copy)]
+enum Calls {
+    On,
+    Back,
+}
 
 struct Order<'a, 'f> {
     b: FunctionBuilder<'f>,
@@ -19,18 +29,22 @@ struct Order<'a, 'f> {
     barrier: Value,
     /// For each kernel, the blocks of this thread.
     blocks: Vec<Option<[Value; 2]>>,
+    /// For each kernel, where it keeps what it needs for more blocks, and whether there is something of earlier ones.
+    keep: Vec<[Value; 2]>,
     kernel: SigRef,
     wait: SigRef,
     /// Where a thread goes when a fault stands, with the number of calls that are done.
     left: Block,
     done: Value,
+    /// Whether there is a next call.
+    more: Value,
 }
 
-/// Fills a function `(context, calls) -> calls done`.
-pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target) {
+/// Fills a function `(context, calls) -> calls done`; `kept` has, for each kernel, the bytes of what it keeps.
+pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target, kept: &[usize]) {
     let conv = CallConv::triple_default(target.isa.triple());
     let mut signature = Signature::new(conv);
-    signature.params.extend([AbiParam::new(I64); 3]);
+    signature.params.extend([AbiParam::new(I64); 5]);
     let kernel = b.import_signature(signature);
     let mut signature = Signature::new(conv);
     signature.params.push(AbiParam::new(I64));
@@ -52,23 +66,34 @@ pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target) {
         context,
         barrier: context,
         blocks: vec![None; step.kernels.len()],
+        keep: vec![[context; 2]; step.kernels.len()],
         kernel,
         wait,
         left,
-        done,
+        done: context,
+        more: context,
     };
     order.head();
+    order.room(kept);
     let zero = order.b.ins().iconst(I64, 0);
+    order.done = zero;
     let any = order.b.ins().icmp(IntCC::SignedLessThan, zero, calls);
-    order.b.ins().brif(any, call, &[BlockArg::Value(zero)], left, &[BlockArg::Value(zero)]);
+    let opening = order.b.create_block();
+    order.b.ins().brif(any, opening, &[], left, &[BlockArg::Value(zero)]);
+    order.b.switch_to_block(opening);
+    order.b.seal_block(opening);
+    order.items(&step.opening);
+    order.b.ins().jump(call, &[BlockArg::Value(zero)]);
     order.b.switch_to_block(call);
-    order.items(&step.order);
-    order.advance();
+    order.done = done;
     let one = order.b.ins().iconst(I64, 1);
     let after = order.b.ins().iadd(done, one);
-    let more = order.b.ins().icmp(IntCC::SignedLessThan, after, calls);
+    order.more = order.b.ins().icmp(IntCC::SignedLessThan, after, calls);
+    order.items(&step.order);
+    order.move_by(Calls::On);
     let end = order.b.create_block();
     let next = BlockArg::Value(after);
+    let more = order.more;
     order.b.ins().brif(more, call, &[next], end, &[]);
     order.b.seal_block(call);
     order.b.switch_to_block(end);
@@ -129,6 +154,25 @@ impl Order<'_, '_> {
         }
     }
 
+    /// Memory for what kernels keep: for one at a time, and for all that are done block by block together.
+    fn room(&mut self, kept: &[usize]) {
+        let mut begins = vec![0; kept.len()];
+        for group in groups(&self.step.order) {
+            let mut end = 0;
+            for kernel in group {
+                begins[kernel] = end;
+                end += kept[kernel];
+            }
+        }
+        let bytes = begins.iter().zip(kept).map(|(begin, bytes)| begin + bytes).max().unwrap_or(0);
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8) as u32, 4);
+        let slot = self.b.create_sized_stack_slot(slot);
+        let none = self.int(0);
+        for (kernel, begin) in begins.into_iter().enumerate() {
+            self.keep[kernel] = [self.b.ins().stack_addr(I64, slot, begin as i32), none];
+        }
+    }
+
     fn items(&mut self, items: &[Item]) {
         for item in items {
             match item {
@@ -137,8 +181,55 @@ impl Order<'_, '_> {
                 Item::Loop { counter, turns, reverse, body } => {
                     self.turns(*counter, *turns as i64, *reverse, body);
                 }
+                Item::Next(body) => self.next(body),
+                Item::Blocks(body) => self.block_by_block(body),
             }
         }
+    }
+
+    /// Items of the next call, if there is one.
+    fn next(&mut self, body: &[Item]) {
+        let (next, on) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(self.more, next, &[], on, &[]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
+        self.move_by(Calls::On);
+        self.items(body);
+        self.move_by(Calls::Back);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+    }
+
+    /// All kernels of a body for one block of this thread after another.
+    fn block_by_block(&mut self, body: &[Item]) {
+        let kernels = kernels(body);
+        let [from, to] = self.blocks[kernels[0]].expect("the head has divided the blocks");
+        let (turn, run, on) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let at = self.b.append_block_param(turn, I64);
+        self.b.ins().jump(turn, &[BlockArg::Value(from)]);
+        self.b.switch_to_block(turn);
+        let any = self.b.ins().icmp(IntCC::SignedLessThan, at, to);
+        self.b.ins().brif(any, run, &[], on, &[]);
+        self.b.switch_to_block(run);
+        self.b.seal_block(run);
+        let one = self.int(1);
+        let after = self.b.ins().iadd(at, one);
+        let goes_on = self.b.ins().icmp(IntCC::NotEqual, at, from);
+        let goes_on = self.b.ins().bmask(I64, goes_on);
+        let whole: Vec<_> = kernels.iter().map(|at| (self.blocks[*at], self.keep[*at])).collect();
+        for kernel in &kernels {
+            self.blocks[*kernel] = Some([at, after]);
+            self.keep[*kernel][1] = goes_on;
+        }
+        self.items(body);
+        for (kernel, (blocks, keep)) in kernels.iter().zip(whole) {
+            (self.blocks[*kernel], self.keep[*kernel]) = (blocks, keep);
+        }
+        self.b.ins().jump(turn, &[BlockArg::Value(after)]);
+        self.b.seal_block(turn);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
     }
 
     fn kernel(&mut self, at: usize) {
@@ -149,7 +240,8 @@ impl Order<'_, '_> {
         self.b.switch_to_block(run);
         self.b.seal_block(run);
         let address = self.fixed(self.layout.kernel(at));
-        self.b.ins().call_indirect(self.kernel, address, &[self.context, from, to]);
+        let [keep, goes_on] = self.keep[at];
+        self.b.ins().call_indirect(self.kernel, address, &[self.context, from, to, keep, goes_on]);
         let of = &self.step.kernels[at];
         if of.share == Share::Each && has_check(&of.body) {
             // Every thread finds the same fault, and leaves by itself.
@@ -201,8 +293,8 @@ impl Order<'_, '_> {
         self.b.switch_to_block(after);
     }
 
-    /// Moves on to the next call: its arguments, its reports, its number.
-    fn advance(&mut self) {
+    /// Moves on to the next call, or back to the one before: its arguments, its reports, its number.
+    fn move_by(&mut self, calls: Calls) {
         let flags = MemFlagsData::trusted();
         for (at, buffer) in self.step.buffers.iter().enumerate() {
             match buffer.home {
@@ -210,7 +302,10 @@ impl Order<'_, '_> {
                     let stride = self.fixed(self.layout.stride(at));
                     let word = layout::offset(self.layout.base(at));
                     let base = self.b.ins().load(I64, flags, self.context, word);
-                    let base = self.b.ins().iadd(base, stride);
+                    let base = match calls {
+                        Calls::On => self.b.ins().iadd(base, stride),
+                        Calls::Back => self.b.ins().isub(base, stride),
+                    };
                     self.b.ins().store(flags, base, self.context, word);
                 }
                 Home::Place(_)
@@ -219,7 +314,8 @@ impl Order<'_, '_> {
                 | Home::Arena(_)
                 | Home::Own(_)
                 | Home::Scratch(_) => {}
-                Home::Alternate(..) => {
+                // The next call has what the one before has.
+                Home::Alternate(..) | Home::OwnAlternate(..) => {
                     let words = [self.layout.base(at), self.layout.stride(at)].map(layout::offset);
                     let [base, by] = words.map(|word| self.b.ins().load(I64, flags, self.context, word));
                     let [base, back] = [self.b.ins().iadd(base, by), self.b.ins().ineg(by)];
@@ -231,9 +327,32 @@ impl Order<'_, '_> {
         let word = layout::offset(layout::RUN);
         let run = self.b.ins().load(I32, flags, self.context, word);
         let one = self.b.ins().iconst(I32, 1);
-        let run = self.b.ins().iadd(run, one);
+        let run = match calls {
+            Calls::On => self.b.ins().iadd(run, one),
+            Calls::Back => self.b.ins().isub(run, one),
+        };
         self.b.ins().store(flags, run, self.context, word);
     }
+}
+
+/// The kernels that are done block by block together.
+fn groups(items: &[Item]) -> Vec<Vec<usize>> {
+    let of = |item: &Item| match item {
+        Item::Kernel(_) | Item::Barrier => Vec::new(),
+        Item::Loop { body, .. } | Item::Next(body) => groups(body),
+        Item::Blocks(body) => vec![kernels(body)],
+    };
+    items.iter().flat_map(of).collect()
+}
+
+/// The kernels among items that are done block by block.
+fn kernels(items: &[Item]) -> Vec<usize> {
+    let of = |item: &Item| match item {
+        Item::Kernel(at) => vec![*at],
+        Item::Next(body) => kernels(body),
+        Item::Barrier | Item::Loop { .. } | Item::Blocks(_) => unreachable!("only kernels have blocks"),
+    };
+    items.iter().flat_map(of).collect()
 }
 
 fn block_count(kernel: &Kernel) -> i64 {

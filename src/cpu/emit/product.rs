@@ -5,11 +5,12 @@ use crate::cpu::micro::{DECAYED, Dot, Known, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::ir::DType;
 use crate::kernel::{BufferId, Extent, Form, IndexVar, Product, Start, Stmt, Terms};
 use cranelift_codegen::ir::types::I64;
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 use std::mem::{offset_of, size_of};
 
-/// Bytes of the stack for what is known of a left operand.
+/// Bytes for what is known of a left operand, and for all of a kernel.
 const KEPT: usize = 1 << 15;
+const KEPT_IN_ALL: usize = 1 << 17;
 
 /// Where the fields of an argument struct lie.
 struct Fields {
@@ -139,13 +140,18 @@ impl<'a> Emitter<'a, '_> {
         let still = index.terms.iter().all(|(var, _)| matches!(var, IndexVar::Counter(_)));
         let fixed = still && index.dynamic.is_empty() && count.rest.is_none() && product.m.rest.is_none();
         let bytes = 8 * Known::words(product.m.size, count.size);
-        if !fixed || bytes > KEPT || self.writes(&self.kernel.body, *buffer) {
+        let room = bytes <= KEPT && self.kept + bytes <= KEPT_IN_ALL;
+        if !fixed || !room || self.writes(&self.kernel.body, *buffer) {
             return None;
         }
-        let slot = self.slot(bytes);
-        let none = self.int(0);
-        self.b.ins().stack_store(I64, none, slot, 0);
-        Some(self.b.ins().stack_addr(I64, slot, 0))
+        let memory = self.b.ins().iadd_imm_s(self.keep, self.kept as i64);
+        self.kept += bytes;
+        // Its first word says whether anything is known, which is so in a call that goes on.
+        let flags = MemFlagsData::trusted();
+        let known = self.b.ins().load(I64, flags, memory, 0);
+        let known = self.b.ins().band(known, self.goes_on);
+        self.b.ins().store(flags, known, memory, 0);
+        Some(memory)
     }
 
     /// Whether statements write to memory in which a buffer lies.

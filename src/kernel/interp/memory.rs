@@ -25,6 +25,8 @@ pub struct Memory {
     /// What each thread has for itself in a call, and whose turn it is.
     own: Vec<Vec<u8>>,
     own_call: Vec<usize>,
+    /// Whether calls overlap, so that it holds things of two of them.
+    ahead: bool,
     thread: usize,
     /// The number of the call in its run.
     call: usize,
@@ -119,6 +121,7 @@ impl Memory {
             scratch: vec![UNWRITTEN; step.scratch],
             own: vec![vec![UNWRITTEN; step.scratch]],
             own_call: vec![0],
+            ahead: !step.opening.is_empty(),
             thread: 0,
             call: 0,
         };
@@ -129,7 +132,8 @@ impl Memory {
                 Home::Place(at) => put(&mut memory.places, at, zeros()),
                 Home::Resident(at) => put(&mut memory.residents, at, Arc::new(zeros())),
                 Home::Report(at) => put(&mut memory.reports, at, zeros()),
-                Home::Run | Home::Arena(_) | Home::Alternate(..) | Home::Own(_) | Home::Scratch(_) => {}
+                Home::Run | Home::Arena(_) | Home::Alternate(..) => {}
+                Home::Own(_) | Home::OwnAlternate(..) | Home::Scratch(_) => {}
             }
         }
         memory
@@ -142,7 +146,7 @@ impl Memory {
             self.own.push(vec![UNWRITTEN; self.scratch.len()]);
             self.own_call.push(call);
         }
-        if self.own_call[thread] != call {
+        if self.own_call[thread] != call && !self.ahead {
             self.own[thread].fill(UNWRITTEN);
             self.own_call[thread] = call;
         }
@@ -170,6 +174,9 @@ impl Memory {
             Home::Arena(first) => of_bytes(&self.arena, first, buffer.dtype, at),
             Home::Alternate(even, odd) => of_bytes(&self.arena, self.half(even, odd), buffer.dtype, at),
             Home::Own(first) => of_bytes(&self.own[self.thread], first, buffer.dtype, at),
+            Home::OwnAlternate(even, odd) => {
+                of_bytes(&self.own[self.thread], self.half(even, odd), buffer.dtype, at)
+            }
             Home::Scratch(first) => of_bytes(&self.scratch, first, buffer.dtype, at),
         }
     }
@@ -186,6 +193,9 @@ impl Memory {
             Home::Arena(first) => View::Bytes(&self.arena[first..first + size]),
             Home::Alternate(even, odd) => View::Bytes(&self.arena[self.half(even, odd)..][..size]),
             Home::Own(first) => View::Bytes(&self.own[self.thread][first..first + size]),
+            Home::OwnAlternate(even, odd) => {
+                View::Bytes(&self.own[self.thread][self.half(even, odd)..][..size])
+            }
             Home::Scratch(first) => View::Bytes(&self.scratch[first..first + size]),
         }
     }
@@ -202,6 +212,10 @@ impl Memory {
                 to_bytes(&mut self.arena, first, at, value);
             }
             Home::Own(first) => to_bytes(&mut self.own[self.thread], first, at, value),
+            Home::OwnAlternate(even, odd) => {
+                let first = self.half(even, odd);
+                to_bytes(&mut self.own[self.thread], first, at, value);
+            }
             Home::Scratch(first) => to_bytes(&mut self.scratch, first, at, value),
             Home::Arg(_) | Home::Resident(_) | Home::Run => panic!("{} is read only", buffer.name),
         }

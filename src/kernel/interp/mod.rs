@@ -46,7 +46,10 @@ pub fn run(step: &Step, memory: &mut Memory, team: Team) -> bool {
 /// Runs calls with the same arguments, one after another as far as their barriers say. The reports are those of the last.
 pub fn run_in_a_row(step: &Step, memory: &mut Memory, team: Team, calls: usize) -> bool {
     let (counters, due) = (vec![0; step.counters], Vec::new());
-    let mut run = Run { step, memory, team, counters, call: 0, due, fault: false };
+    let mut run = Run { step, memory, team, counters, call: 0, calls, due, fault: false };
+    if calls > 0 {
+        run.items(&step.opening);
+    }
     for call in 0..calls {
         run.call = call;
         run.items(&step.order);
@@ -70,8 +73,9 @@ struct Run<'a> {
     team: Team,
     counters: Vec<usize>,
     call: usize,
-    /// Kernels since the last barrier.
-    due: Vec<Due>,
+    calls: usize,
+    /// Kernels since the last barrier; those that are done together block by block.
+    due: Vec<Vec<Due>>,
     fault: bool,
 }
 
@@ -81,9 +85,22 @@ impl Run<'_> {
             match item {
                 Item::Kernel(kernel) => {
                     let counters = self.counters.clone();
-                    self.due.push(Due { kernel: *kernel, call: self.call, counters });
+                    self.due.push(vec![Due { kernel: *kernel, call: self.call, counters }]);
                 }
                 Item::Barrier => self.barrier(),
+                Item::Next(body) => {
+                    if self.call + 1 < self.calls {
+                        self.call += 1;
+                        self.items(body);
+                        self.call -= 1;
+                    }
+                }
+                Item::Blocks(body) => {
+                    let before = self.due.len();
+                    self.items(body);
+                    let together = self.due.drain(before..).flatten().collect();
+                    self.due.push(together);
+                }
                 Item::Loop { counter, turns, reverse, body } => {
                     for turn in 0..*turns {
                         if turn > 0 {
@@ -108,25 +125,29 @@ impl Run<'_> {
             for due in &due {
                 let fault = self.part(due, thread);
                 self.fault |= fault;
-                if fault && self.step.kernels[due.kernel].share == Share::Each {
+                if fault && due.iter().any(|due| self.step.kernels[due.kernel].share == Share::Each) {
                     break;
                 }
             }
         }
     }
 
-    /// A thread's part of a kernel; gives whether a check failed.
-    fn part(&mut self, due: &Due, thread: usize) -> bool {
-        let kernel = &self.step.kernels[due.kernel];
-        let blocks = match &kernel.share {
+    /// A thread's part of kernels with the same blocks, or of one; gives whether a check failed.
+    fn part(&mut self, together: &[Due], thread: usize) -> bool {
+        let Some(first) = together.first() else { return false };
+        let blocks = match &self.step.kernels[first.kernel].share {
             Share::Blocks(owner) => self.team.blocks(owner.extent.div_ceil(owner.unit), thread),
             Share::First => 0..usize::from(thread == 0),
             Share::Each => 0..1,
         };
-        self.memory.turn_to(thread, due.call);
         let mut fault = false;
         for block in blocks {
-            fault |= block::run(self.step, kernel, self.memory, &due.counters, self.team.backwards, block);
+            for due in together {
+                let kernel = &self.step.kernels[due.kernel];
+                self.memory.turn_to(thread, due.call);
+                fault |=
+                    block::run(self.step, kernel, self.memory, &due.counters, self.team.backwards, block);
+            }
         }
         fault
     }

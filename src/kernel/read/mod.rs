@@ -100,9 +100,15 @@ impl<'a> Reader<'a> {
             match word {
                 "buffer" => self.buffer(&mut line).map_err(|e| self.lines.error(e))?,
                 "kernel" => self.kernel(&mut line)?,
+                "opening" => {
+                    let mut words = self.words(&line)?;
+                    words.reverse();
+                    self.step.opening = self.items(&mut words, 0)?;
+                }
                 "order" => return self.order(line),
                 other => {
-                    let message = format!("`{other}` begins no line: expected buffer, kernel or order");
+                    let message =
+                        format!("`{other}` begins no line: expected buffer, kernel, opening or order");
                     return Err(self.lines.error(message));
                 }
             }
@@ -131,6 +137,7 @@ impl<'a> Reader<'a> {
             "run" => Home::Run,
             "arena" => Home::Arena(line.number()?),
             "alternate" => Home::Alternate(line.number()?, line.number()?),
+            "own" if line.found("alternate") => Home::OwnAlternate(line.number()?, line.number()?),
             "own" => Home::Own(line.number()?),
             "scratch" => Home::Scratch(line.number()?),
             other => return Err(format!("`{other}` is no place for a buffer")),
@@ -203,9 +210,7 @@ impl<'a> Reader<'a> {
     }
 
     fn order(&mut self, line: Line<'a>) -> Result<(), ReadError> {
-        let mut words = Vec::new();
-        let rest = line.rest.strip_prefix(':').ok_or_else(|| self.lines.error("expected `order:`"))?;
-        words.extend(rest.split_whitespace().map(|word| (self.lines.at, word)));
+        let mut words = self.words(&line)?;
         while let Some((at, _, text)) = self.lines.rest.pop() {
             words.extend(text.split_whitespace().map(|word| (at, word)));
             self.lines.at = at;
@@ -215,7 +220,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Items up to the end, or in a loop to its brace.
+    /// The words behind the colon of a line of items, with its number.
+    fn words(&self, line: &Line<'a>) -> Result<Vec<(usize, &'a str)>, ReadError> {
+        let rest =
+            line.rest.strip_prefix(':').ok_or_else(|| self.lines.error("expected `:` before items"))?;
+        Ok(rest.split_whitespace().map(|word| (self.lines.at, word)).collect())
+    }
+
+    /// Items up to the end, or within something to its brace.
     fn items(&self, words: &mut Vec<(usize, &str)>, depth: usize) -> Result<Vec<Item>, ReadError> {
         let mut items = Vec::new();
         while let Some((line, word)) = words.pop() {
@@ -223,7 +235,16 @@ impl<'a> Reader<'a> {
             items.push(match word {
                 "}" if depth > 0 => return Ok(items),
                 "|" => Item::Barrier,
-                "loop" if depth == DEEPEST => return Err(wrong("loops lie too deep".to_owned())),
+                "loop" | "next" | "blocks" if depth == DEEPEST => {
+                    return Err(wrong("items lie too deep".to_owned()));
+                }
+                "next" | "blocks" => {
+                    if words.pop().is_none_or(|(_, word)| word != "{") {
+                        return Err(wrong(format!("expected `{{` after `{word}`")));
+                    }
+                    let body = self.items(words, depth + 1)?;
+                    if word == "next" { Item::Next(body) } else { Item::Blocks(body) }
+                }
                 "loop" => {
                     let mut take = || words.pop().map_or("", |(_, word)| word);
                     let counter = parts::counter(take()).map_err(wrong)?;
@@ -244,7 +265,7 @@ impl<'a> Reader<'a> {
                 },
             });
         }
-        if depth > 0 { Err(self.lines.error("a loop of the order has no end")) } else { Ok(items) }
+        if depth > 0 { Err(self.lines.error("an item of the order has no end")) } else { Ok(items) }
     }
 }
 

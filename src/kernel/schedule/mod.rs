@@ -16,8 +16,8 @@ mod value;
 mod window;
 mod writer;
 
-use super::{Buffer, Home, Item, Kernel, Layout, Step};
-use crate::fuse::{Fused, What};
+use super::{Buffer, Home, Item, Kernel, Layout, Share, Step};
+use crate::fuse::{Ahead, Fused, What};
 use crate::ir::Graph;
 use crate::plan::Plan;
 use scope::{Scope, Step as Memory};
@@ -28,14 +28,16 @@ pub fn schedule(graph: &Graph, fused: &Fused, plan: &Plan) -> Step {
     let mut kernels = Vec::new();
     let mut counters = 0;
     let root = Scope { graph, fused, plan, outer: None };
-    let mut order = clusters(&root, &mut memory, &mut kernels, &mut counters);
-    if fused.closed {
-        order.push(Item::Barrier);
-    }
+    let phases = clusters(&root, &mut memory, &mut kernels, &mut counters);
+    let (opening, order) = match fused.calls.ahead {
+        None => (Vec::new(), joined(phases, fused.calls.closed)),
+        Some(of) => ahead(phases, of, &kernels),
+    };
     Step {
         name: graph.name.clone(),
         buffers: memory.buffers,
         kernels,
+        opening,
         order,
         counters,
         arena: plan.arena,
@@ -43,14 +45,58 @@ pub fn schedule(graph: &Graph, fused: &Fused, plan: &Plan) -> Step {
     }
 }
 
-/// The clusters of one graph in order.
+/// Phases one after another, each behind a barrier; one more at the end, if it is asked for.
+fn joined(phases: Vec<Vec<Item>>, closed: bool) -> Vec<Item> {
+    let mut order = phases.join(&Item::Barrier);
+    order.extend(closed.then_some(Item::Barrier));
+    order
+}
+
+/// What opens a run, and the order of a call, when phases of the next call up to one come ahead: the blocks of that
+/// one together with those of the last phase.
+fn ahead(mut phases: Vec<Vec<Item>>, of: Ahead, kernels: &[Kernel]) -> (Vec<Item>, Vec<Item>) {
+    let mut rest = phases.split_off(of.phase + 1);
+    let (last, begin) = (rest.pop().unwrap_or_default(), phases.pop().unwrap_or_default());
+    let kernel = |item: &Item| match item {
+        Item::Kernel(at) => Some(&kernels[*at]),
+        Item::Barrier | Item::Loop { .. } | Item::Next(_) | Item::Blocks(_) => None,
+    };
+    let together = |item: &Item| {
+        let owner = kernel(item).and_then(Kernel::owner);
+        owner.is_some_and(|owner| (owner.extent, owner.unit) == (of.owner.extent, of.owner.unit))
+    };
+    let each = |item: &Item| kernel(item).is_some_and(|kernel| kernel.share == Share::Each);
+    // What each thread does for itself may be read by the others; these have nothing to do with one another.
+    let (of_last, others) = last.into_iter().partition::<Vec<_>, _>(together);
+    let (of_begin, beginnings) = begin.into_iter().partition::<Vec<_>, _>(together);
+    let (for_itself, after) = beginnings.into_iter().partition::<Vec<_>, _>(each);
+    phases.push([for_itself.clone(), of_begin.clone(), after.clone()].concat());
+    let opening = joined(phases.clone(), true);
+    phases.pop();
+    let next = |items: Vec<Item>| (!items.is_empty()).then_some(Item::Next(items));
+    // The first phases of the next call go beside the last but one, and behind it.
+    for (nth, phase) in phases.into_iter().enumerate() {
+        match rest.last_mut().filter(|_| nth == 0) {
+            Some(beside) => beside.extend(next(phase)),
+            None => rest.push(next(phase).into_iter().collect()),
+        }
+    }
+    let mut end = others;
+    end.extend(next(for_itself));
+    end.push(Item::Blocks(of_last.into_iter().chain(next(of_begin)).collect()));
+    end.extend(next(after));
+    rest.push(end);
+    (opening, joined(rest, true))
+}
+
+/// The clusters of one graph, phase by phase.
 fn clusters(
     scope: &Scope<'_>,
     memory: &mut Memory,
     kernels: &mut Vec<Kernel>,
     counters: &mut usize,
-) -> Vec<Item> {
-    let mut order = Vec::new();
+) -> Vec<Vec<Item>> {
+    let mut phases = vec![Vec::new()];
     let mut phase = 0;
     for cluster in &scope.fused.clusters {
         let first = cluster.pieces[0];
@@ -60,7 +106,7 @@ fn clusters(
             continue;
         }
         if cluster.phase != phase {
-            order.push(Item::Barrier);
+            phases.push(Vec::new());
             phase = cluster.phase;
         }
         if let What::Loop(id, body) = &scope.fused.pieces[first].what {
@@ -69,16 +115,17 @@ fn clusters(
             *counters += 1;
             let outer = Some((scope, *id, counter));
             let inner = Scope { graph: &scan.body, fused: body, plan: &scope.plan.loops[id], outer };
-            let body = clusters(&inner, memory, kernels, counters);
-            order.push(Item::Loop { counter, turns: scan.turns, reverse: scan.reverse, body });
+            let body = joined(clusters(&inner, memory, kernels, counters), false);
+            let item = Item::Loop { counter, turns: scan.turns, reverse: scan.reverse, body };
+            phases.last_mut().expect("there is one").push(item);
             continue;
         }
         let name = format!("{}.{}", memory.name, kernels.len());
         let kernel = pieces::kernel(scope, memory, name, cluster);
-        order.push(Item::Kernel(kernels.len()));
+        phases.last_mut().expect("there is one").push(Item::Kernel(kernels.len()));
         kernels.push(kernel);
     }
-    order
+    phases
 }
 
 /// How many turns a scan has. One without any is no kernel: its carried values stay what they start from.

@@ -242,6 +242,7 @@ pub fn held(
         plan::Memory::Arena(byte) => Home::Arena(byte),
         plan::Memory::Alternate(even, odd) => Home::Alternate(even, odd),
         plan::Memory::Own(byte) => Home::Own(byte),
+        plan::Memory::OwnAlternate(even, odd) => Home::OwnAlternate(even, odd),
         plan::Memory::Scratch(byte) => Home::Scratch(byte),
     };
     let buffer = step.buffer(name, home, storage.dtype, &storage.extents());

@@ -59,7 +59,7 @@ impl Of<'_> {
                 let own = self.access.written && self.kernel.share == Share::Each;
                 return own.then(|| format!("each thread writes {}, which is all threads'", buffer.name));
             }
-            Home::Own(_) => {
+            Home::Own(_) | Home::OwnAlternate(..) => {
                 let once = self.access.written && self.kernel.share != Share::Each;
                 return once.then(|| format!("{} is each thread's own, and only some write it", buffer.name));
             }
@@ -151,6 +151,7 @@ fn span(ranges: &Ranges, buffer: &Buffer, access: &Access) -> (Home, i64, i64) {
     let (home, first, last) = match buffer.home {
         Home::Arena(at) => (Home::Arena(0), at as i64, at as i64),
         Home::Alternate(even, odd) => (Home::Arena(0), even.min(odd) as i64, even.max(odd) as i64),
+        Home::OwnAlternate(even, odd) => (Home::Scratch(0), even.min(odd) as i64, even.max(odd) as i64),
         Home::Own(at) | Home::Scratch(at) => (Home::Scratch(0), at as i64, at as i64),
         Home::Arg(_) | Home::Place(_) | Home::Resident(_) | Home::Report(_) | Home::Run => {
             (buffer.home, 0, 0)
@@ -163,6 +164,7 @@ fn span(ranges: &Ranges, buffer: &Buffer, access: &Access) -> (Home, i64, i64) {
 fn is_shared(home: Home) -> bool {
     match home {
         Home::Place(_) | Home::Report(_) | Home::Arena(_) | Home::Alternate(..) => true,
-        Home::Arg(_) | Home::Resident(_) | Home::Run | Home::Own(_) | Home::Scratch(_) => false,
+        Home::Arg(_) | Home::Resident(_) | Home::Run => false,
+        Home::Own(_) | Home::OwnAlternate(..) | Home::Scratch(_) => false,
     }
 }

@@ -19,6 +19,10 @@ pub fn check(step: &Step) -> Vec<String> {
                 let one = |at| within(buffer, at, step.arena, "arena");
                 one(even).or_else(|| one(odd))
             }
+            Home::OwnAlternate(even, odd) => {
+                let one = |at| within(buffer, at, step.scratch, "scratch");
+                one(even).or_else(|| one(odd))
+            }
             Home::Own(at) | Home::Scratch(at) => within(buffer, at, step.scratch, "scratch"),
         };
         found.extend(wrong.map(|wrong| format!("buffer {}: {wrong}", buffer.name)));

@@ -6,7 +6,8 @@
 //!
 //! Of the order:
 //! - Its kernels exist; a loop's counter is one of the step's and not that of a loop around it; a kernel
-//!   reads only counters of loops that every place of it in the order stands in.
+//!   reads only counters of loops that every place of it in the order stands in. A run opens with the kernels that the
+//!   order has of the next call, in their order; what is done block by block are kernels with the same blocks.
 //!
 //! Of statements:
 //! - Each variable is bound once and used only inside; each value is assigned once, before it is used and

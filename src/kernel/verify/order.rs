@@ -6,7 +6,21 @@ use crate::kernel::{Item, Step};
 /// What is wrong with the step's order.
 pub fn check(step: &Step) -> Vec<String> {
     let mut found = Vec::new();
-    items(step, &step.order, &mut Vec::new(), &mut found);
+    for of in [&step.opening, &step.order] {
+        items(step, of, &mut Vec::new(), &mut found);
+    }
+    if !found.is_empty() {
+        return found;
+    }
+    let (mut opening, mut next) = (Vec::new(), Vec::new());
+    kernels(&step.opening, true, &mut opening);
+    kernels(&step.order, false, &mut next);
+    if opening != next {
+        found.push("what opens a run is not what the order has of the next call".to_owned());
+    }
+    inside(&step.opening, true, &mut found);
+    inside(&step.order, false, &mut found);
+    blocks(step, &step.order, &mut found);
     found
 }
 
@@ -33,6 +47,56 @@ fn items(step: &Step, order: &[Item], around: &mut Vec<usize>, found: &mut Vec<S
                 around.push(*counter);
                 items(step, body, around, found);
                 around.pop();
+            }
+            Item::Next(body) | Item::Blocks(body) => items(step, body, around, found),
+        }
+    }
+}
+
+/// The kernels among the items, or those of the next call only.
+fn kernels(items: &[Item], all: bool, found: &mut Vec<usize>) {
+    for item in items {
+        match item {
+            Item::Kernel(at) if all => found.push(*at),
+            Item::Kernel(_) | Item::Barrier => {}
+            Item::Loop { body, .. } | Item::Blocks(body) => kernels(body, all, found),
+            Item::Next(body) => kernels(body, true, found),
+        }
+    }
+}
+
+/// The next call has no next, its loops are its own, and a run opens with a call that is not the next of any.
+fn inside(items: &[Item], next: bool, found: &mut Vec<String>) {
+    for item in items {
+        match item {
+            Item::Kernel(_) | Item::Barrier => {}
+            Item::Next(_) if next => found.push("the next call stands in a loop or in itself".to_owned()),
+            Item::Loop { body, .. } | Item::Next(body) => inside(body, true, found),
+            Item::Blocks(body) => inside(body, next, found),
+        }
+    }
+}
+
+/// What is done block by block are kernels with the same blocks.
+fn blocks(step: &Step, items: &[Item], found: &mut Vec<String>) {
+    for item in items {
+        match item {
+            Item::Kernel(_) | Item::Barrier => {}
+            Item::Loop { body, .. } | Item::Next(body) => blocks(step, body, found),
+            Item::Blocks(body) => {
+                let mut within = Vec::new();
+                kernels(body, true, &mut within);
+                let owner = |at: &usize| step.kernels[*at].owner().map(|owner| (owner.extent, owner.unit));
+                let same = within.iter().all(|at| owner(at).is_some() && owner(at) == owner(&within[0]));
+                let only = |items: &[Item]| items.iter().all(|item| matches!(item, Item::Kernel(_)));
+                let plain = body.iter().all(|item| match item {
+                    Item::Kernel(_) => true,
+                    Item::Next(body) => only(body),
+                    Item::Barrier | Item::Loop { .. } | Item::Blocks(_) => false,
+                });
+                if within.is_empty() || !same || !plain {
+                    found.push("what is done block by block are not kernels with the same blocks".to_owned());
+                }
             }
         }
     }

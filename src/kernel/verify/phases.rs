@@ -26,7 +26,8 @@ pub fn check(step: &Step) -> Vec<String> {
             }
         }
     }
-    let alternate = step.buffers.iter().find(|b| matches!(b.home, Home::Alternate(..)));
+    let alternate =
+        step.buffers.iter().find(|b| matches!(b.home, Home::Alternate(..) | Home::OwnAlternate(..)));
     if let Some(buffer) = alternate.filter(|_| phases(step, 1).len() == 1) {
         found.push(format!("no barrier keeps calls apart that use the same half of {}", buffer.name));
     }

@@ -27,6 +27,7 @@ pub fn any_step(seed: u64) -> Step {
             Home::Arena(64 * at),
             Home::Alternate(64 * at, 64),
             Home::Own(64 * at),
+            Home::OwnAlternate(64 * at, 64),
             Home::Scratch(64 * at),
         ])
     };
@@ -39,15 +40,17 @@ pub fn any_step(seed: u64) -> Step {
         })
         .collect();
     let kernels: Vec<Kernel> = (0..3).map(|_| Kernels(&mut r).kernel()).collect();
-    let order = items(&mut r, kernels.len(), 3);
+    let [opening, order] = [(); 2].map(|()| items(&mut r, kernels.len(), 3));
     let (arena, scratch, counters) = (r.below(999), r.below(999), r.below(4));
-    Step { name: r.of(&NAMES).to_owned(), buffers, kernels, order, counters, arena, scratch }
+    Step { name: r.of(&NAMES).to_owned(), buffers, kernels, opening, order, counters, arena, scratch }
 }
 
 fn items(r: &mut Random, kernels: usize, depth: usize) -> Vec<Item> {
-    let one = |r: &mut Random| match r.below(if depth == 0 { 2 } else { 3 }) {
+    let one = |r: &mut Random| match r.below(if depth == 0 { 2 } else { 5 }) {
         0 => Item::Kernel(r.below(kernels)),
         1 => Item::Barrier,
+        2 => Item::Next(items(r, kernels, depth - 1)),
+        3 => Item::Blocks(items(r, kernels, depth - 1)),
         _ => {
             let (counter, turns, reverse) = (r.below(4), r.below(20), r.below(2) == 0);
             Item::Loop { counter, turns, reverse, body: items(r, kernels, depth - 1) }

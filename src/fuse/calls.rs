@@ -1,0 +1,236 @@
+//! How one call of a step follows another: whether all threads wait in between, and what of a call may come before
+//! the end of the one before it.
+//!
+//! A place that the end of a call changes block by block, and the beginning of the next call reads block by block, need
+//! come from memory once for both, where a thread does the two for a block before it goes on to the next one. All
+//! that the next call needs for that, its phases up to that one, then comes beside the end of the call too.
+
+use super::access::Source;
+use super::meeting::{Meeting, Together, straight, turned};
+use super::{Cluster, Fused, Owner, Piece, Share, What};
+use crate::ir::{Graph, LeafKind, Op};
+
+/// How calls follow each other.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    /// Whether all wait for all before the next call begins, or the next turn of the scan whose body it is.
+    pub closed: bool,
+    /// What of the next call comes ahead.
+    pub ahead: Option<Ahead>,
+    /// Values that lie in two places by turns, as the next call writes them while they are still read.
+    pub alternate: Vec<Source>,
+}
+
+/// What of a call comes before the end of the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// Its phases up to this one.
+    pub phase: usize,
+    /// The blocks of that phase which are done together with those of the last one.
+    pub owner: Owner,
+}
+
+/// Elements of a value that may lie in two places by turns.
+const TWICE: usize = 1 << 14;
+/// Elements of a place from which on going through it once less is worth it: they take half of a first cache.
+const LARGE: usize = 1 << 12;
+
+/// When a thread does a piece of the next call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Between {
+    /// After that of the call before, block by block where both have the same blocks.
+    After,
+    /// Before it.
+    Before,
+}
+
+impl Calls {
+    /// Calls that wait for each other.
+    pub fn apart() -> Calls {
+        Calls { closed: true, ..Calls::default() }
+    }
+
+    /// How the calls of a step may follow each other.
+    pub fn of(graph: &Graph, fused: &Fused) -> Calls {
+        let last = last_phase(fused);
+        let (ends, begins) = (pieces(fused, last), pieces(fused, 0));
+        // A fault must be known in the call that it belongs to; in what each does, each knows it.
+        let unsettled = ends.iter().any(|(piece, share)| piece.checks && *share != Share::Each);
+        let turns = ends.iter().chain(&begins).any(|(_, share)| *share == Share::Turns);
+        let met = || {
+            let pairs = ends.iter().flat_map(|end| begins.iter().map(|begin| (*end, *begin, Between::After)));
+            // Where there is one phase only, the call after the next would meet it too.
+            alternate(graph, pairs).filter(|values| last > 0 || values.is_empty())
+        };
+        let Some(alternate) = (!unsettled && !turns).then(met).flatten() else { return Calls::apart() };
+        match (0..last).find_map(|phase| ahead(graph, fused, phase)) {
+            None => Calls { closed: false, ahead: None, alternate },
+            Some((ahead, more)) => {
+                let mut alternate = [alternate, more].concat();
+                alternate.sort_unstable();
+                alternate.dedup();
+                Calls { closed: false, ahead: Some(ahead), alternate }
+            }
+        }
+    }
+}
+
+/// The moments at which phases run when those of the next call up to one come ahead: that one is beside the last of
+/// the call, the first is beside the last but one, or beside the last if it is that one itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Moments {
+    last: usize,
+    lead: usize,
+}
+
+impl Moments {
+    /// The moments of phases 0 to `last`, of which up to `lead` come ahead.
+    pub fn new(last: usize, lead: usize) -> Moments {
+        Moments { last, lead }
+    }
+
+    /// When a phase runs.
+    pub fn of(self, phase: usize) -> usize {
+        if phase == self.last { phase + self.lead.max(1) - 1 } else { phase }
+    }
+
+    /// How much later each phase of the next call runs.
+    pub fn period(self) -> usize {
+        self.of(self.last) - self.lead
+    }
+}
+
+fn last_phase(fused: &Fused) -> usize {
+    fused.clusters.last().map_or(0, |cluster| cluster.phase)
+}
+
+fn pieces(fused: &Fused, phase: usize) -> Vec<(&Piece, Share)> {
+    let clusters = fused.clusters.iter().filter(|cluster| cluster.phase == phase);
+    let of = |c: &Cluster| c.pieces.iter().map(|p| (&fused.pieces[*p], c.share)).collect::<Vec<_>>();
+    clusters.flat_map(of).collect()
+}
+
+/// What must alternate for pieces of a call and of the next one to come as they do; none if that is not enough.
+fn alternate<'a>(
+    graph: &Graph,
+    pairs: impl Iterator<Item = ((&'a Piece, Share), (&'a Piece, Share), Between)>,
+) -> Option<Vec<Source>> {
+    let mut alternate = Vec::new();
+    for (end, begin, between) in pairs {
+        for met in calls_meet(graph, end, begin, between) {
+            alternate.push(met.filter(|_| written(begin.0) <= TWICE)?);
+        }
+    }
+    alternate.sort_unstable();
+    alternate.dedup();
+    Some(alternate)
+}
+
+/// What must alternate for the phases up to `lead` to come ahead; none if they may not, or if it is not worth it.
+fn ahead(graph: &Graph, fused: &Fused, lead: usize) -> Option<(Ahead, Vec<Source>)> {
+    let last = last_phase(fused);
+    let moments = Moments::new(last, lead);
+    // Those before the one at the end go beside phases of their own.
+    let room = lead == 0 || lead + 2 <= last;
+    let turns = |phase: usize| pieces(fused, phase).iter().any(|(_, share)| *share == Share::Turns);
+    let whole = (0..=lead).chain((last - usize::from(lead > 0))..=last).all(|phase| !turns(phase));
+    // A fault of the next call would be known before this one is done; and one of this call must find places as they were.
+    let harmless = |piece: &Piece| !piece.checks && place(graph, piece).is_none();
+    let harmless = (0..=lead).all(|phase| pieces(fused, phase).iter().all(|(piece, _)| harmless(piece)));
+    if !room || !whole || !harmless {
+        return None;
+    }
+    let owner = goes_on(graph, &pieces(fused, last), &pieces(fused, lead))?;
+    let mut pairs = Vec::new();
+    for phase in 0..=lead {
+        let at = moments.period() + phase;
+        for of_end in (0..=last).filter(|of_end| moments.of(*of_end) >= at) {
+            for begin in pieces(fused, phase) {
+                // What each thread does for itself comes before the blocks of both.
+                let first = phase == lead && begin.1 == Share::Each;
+                let before = first || moments.of(of_end) > at;
+                let between = if before { Between::Before } else { Between::After };
+                pairs.extend(pieces(fused, of_end).into_iter().map(|end| (end, begin, between)));
+            }
+        }
+    }
+    let alternate = alternate(graph, pairs.into_iter())?;
+    Some((Ahead { phase: lead, owner }, alternate))
+}
+
+/// The blocks in which the one changes a large place and the other reads it, if they do so in the same.
+fn goes_on(graph: &Graph, ends: &[(&Piece, Share)], begins: &[(&Piece, Share)]) -> Option<Owner> {
+    ends.iter().find_map(|(end, before)| {
+        let owner = before.owner()?;
+        let leaf = place(graph, end).filter(|leaf| graph.leaves[*leaf].ty.elements() >= LARGE)?;
+        let reads = begins.iter().flat_map(|begin| begin.0.reads.iter().map(move |read| (begin, read)));
+        let mut of_place = reads.filter(|(_, read)| read.source == Source::Leaf(leaf));
+        let same = of_place.any(|((begin, after), read)| {
+            let meeting = Meeting::by_axes(straight(&read.along));
+            meeting.in_one_thread((*before, end.owner), (*after, begin.owner))
+        });
+        same.then_some(owner)
+    })
+}
+
+/// The place that a piece changes.
+fn place(graph: &Graph, piece: &Piece) -> Option<usize> {
+    piece.over.filter(|leaf| graph.leaves[*leaf].kind == LeafKind::Place)
+}
+
+/// How many elements a piece writes.
+fn written(piece: &Piece) -> usize {
+    let blocks = match piece.what {
+        What::Partial(_) => piece.blocks(),
+        _ => 1,
+    };
+    blocks * piece.extents[..piece.outer].iter().product::<usize>()
+}
+
+/// Where a piece of one call must be done before another one of the next call begins; the value, if it is one that the
+/// first reads and the second writes.
+fn calls_meet(
+    graph: &Graph,
+    (earlier, before): (&Piece, Share),
+    (later, after): (&Piece, Share),
+    between: Between,
+) -> Vec<Option<Source>> {
+    let mut meetings: Vec<(Together, Option<Source>)> = Vec::new();
+    let source = match later.what {
+        What::Value(id) | What::Joined(id) => Some(Source::Node(id)),
+        What::Partial(id) => Some(Source::Partial(id)),
+        What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
+    };
+    for read in &earlier.reads {
+        // A carried value begins in the memory in which the last call's results lie.
+        if let (What::Enter(scan, carried), Source::Node(id)) = (&later.what, read.source)
+            && *graph.op(id) == Op::Result(*carried)
+            && graph.inputs(id) == [*scan]
+        {
+            meetings.push((turned(&read.along), None));
+        }
+        // What each thread has for itself, it writes again itself, when it comes to that.
+        if Some(read.source) == source && (after != Share::Each || between == Between::Before) {
+            let whole = matches!(read.source, Source::Node(_));
+            meetings.push((if whole { turned(&read.along) } else { Vec::new() }, source));
+        }
+        if place(graph, later).is_some_and(|leaf| read.source == Source::Leaf(leaf)) {
+            meetings.push((turned(&read.along), None));
+        }
+    }
+    if let Some(leaf) = place(graph, earlier) {
+        for read in later.reads.iter().filter(|read| read.source == Source::Leaf(leaf)) {
+            meetings.push((straight(&read.along), None));
+        }
+        if place(graph, later) == Some(leaf) {
+            let axes = 0..graph.leaves[leaf].ty.rank();
+            meetings.push((axes.map(|axis| (axis, axis)).collect(), None));
+        }
+    }
+    let unsettled = |(together, value): (Together, Option<Source>)| {
+        let one = between == Between::After
+            && Meeting::by_axes(together).in_one_thread((before, earlier.owner), (after, later.owner));
+        (!one).then_some(value)
+    };
+    meetings.into_iter().filter_map(unsettled).collect()
+}
