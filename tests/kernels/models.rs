@@ -64,6 +64,8 @@ fn all_steps(precision: Precision, bound: f64) {
         programs().into_iter().map(|file| (file.clone(), small(&file))).collect();
     // The other rule for ties.
     all.push(("models/lenet.dl".to_owned(), [small("lenet.dl"), vec![("ties", "\"all\"")]].concat()));
+    // One example to a step, as it is shipped.
+    all.push(("models/sda.dl".to_owned(), vec![("hidden", "[35, 17, 33]")]));
     for (file, set) in
         all.into_iter().filter(|(file, _)| only.as_ref().is_none_or(|only| file.contains(only)))
     {

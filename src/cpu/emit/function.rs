@@ -254,7 +254,18 @@ impl<'a> Emitter<'a, '_> {
     /// Statements outside of lanes.
     pub fn stmts(&mut self, stmts: &'a [Stmt]) -> Result<(), String> {
         let mut done = Vec::new();
+        let passes = self.passes(stmts);
         for (at, stmt) in stmts.iter().enumerate() {
+            if let Some(pass) = passes.iter().find(|pass| at == pass.read || at == pass.update) {
+                if at == pass.at
+                    && let (Stmt::Product(first), Stmt::Product(second)) =
+                        (&stmts[pass.read], &stmts[pass.update])
+                {
+                    self.locate(first.span);
+                    self.pass(first, second)?;
+                }
+                continue;
+            }
             if done.contains(&at) {
                 continue;
             }

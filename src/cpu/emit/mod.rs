@@ -21,6 +21,7 @@ mod index;
 pub mod layout;
 mod number;
 mod order;
+mod passes;
 mod product;
 mod side;
 mod target;

@@ -5,7 +5,7 @@ use crate::cpu::micro::{DECAYED, Dot, Known, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::ir::DType;
 use crate::kernel::{BufferId, Extent, Form, IndexVar, Product, Start, Stmt, Terms};
 use cranelift_codegen::ir::types::I64;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, Value};
 use std::mem::{offset_of, size_of};
 
 /// Bytes for what is known of a left operand, and for all of a kernel.
@@ -193,17 +193,29 @@ impl<'a> Emitter<'a, '_> {
 
     /// A product: the rest of its arguments, and the call.
     pub fn product(&mut self, product: &Product) -> Result<(), String> {
-        let own = self.arguments.iter().find(|(of, _)| std::ptr::eq(*of, product));
-        let (_, slot) = *own.expect("the head has met the kernel's products");
+        let slot = self.arguments_of(product);
         let single = self.buffer(product.c.0).dtype == DType::F32;
         let routines = &self.target.routines;
-        let (fields, routine) = match (&product.form, single) {
-            (Form::Lanes { sparse: false, .. }, true) => (LANES, routines.products_f32.lanes as usize),
-            (Form::Lanes { sparse: false, .. }, false) => (LANES, routines.products_f64.lanes as usize),
-            (Form::Lanes { sparse: true, .. }, true) => (LANES, routines.products_f32.sparse as usize),
-            (Form::Lanes { sparse: true, .. }, false) => (LANES, routines.products_f64.sparse as usize),
-            (Form::Dot { .. }, true) => (DOT, routines.products_f32.dot as usize),
-            (Form::Dot { .. }, false) => (DOT, routines.products_f64.dot as usize),
+        let routine = match (&product.form, single) {
+            (Form::Lanes { sparse: false, .. }, true) => routines.products_f32.lanes as usize,
+            (Form::Lanes { sparse: false, .. }, false) => routines.products_f64.lanes as usize,
+            (Form::Lanes { sparse: true, .. }, true) => routines.products_f32.sparse as usize,
+            (Form::Lanes { sparse: true, .. }, false) => routines.products_f64.sparse as usize,
+            (Form::Dot { .. }, true) => routines.products_f32.dot as usize,
+            (Form::Dot { .. }, false) => routines.products_f64.dot as usize,
+        };
+        let arguments = self.b.ins().stack_addr(I64, slot, 0);
+        self.call(routine, &[I64], None, &[arguments]);
+        Ok(())
+    }
+
+    /// A product's argument struct, with the rest of the arguments.
+    pub fn arguments_of(&mut self, product: &Product) -> StackSlot {
+        let own = self.arguments.iter().find(|(of, _)| std::ptr::eq(*of, product));
+        let (_, slot) = *own.expect("the head has met the kernel's products");
+        let fields = match &product.form {
+            Form::Lanes { .. } => LANES,
+            Form::Dot { .. } => DOT,
         };
         for (place, field) in [(&product.a, fields.a), (&product.b, fields.b), (&product.c, fields.c)] {
             let pointer = self.pointer(place);
@@ -220,9 +232,7 @@ impl<'a> Emitter<'a, '_> {
             let by = self.one(by);
             self.b.ins().stack_store(I64, by, slot, fields.scale as i32);
         }
-        let arguments = self.b.ins().stack_addr(I64, slot, 0);
-        self.call(routine, &[I64], None, &[arguments]);
-        Ok(())
+        slot
     }
 }
 

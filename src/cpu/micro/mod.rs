@@ -158,6 +158,11 @@ pub struct Products<T> {
     pub sparse: LanesKernel<T>,
     /// Terms as lanes.
     pub dot: DotKernel<T>,
+    /// `lanes` twice, where the second updates the matrix that the first has read: in one pass over it if the first
+    /// has one row and the second one term.
+    pub lanes_update: unsafe extern "C" fn(*const Lanes<T>, *const Lanes<T>),
+    /// The same with `dot` first, in one pass if its rows are of few terms.
+    pub dot_update: unsafe extern "C" fn(*const Dot<T>, *const Lanes<T>),
 }
 
 /// The products in f32. The instruction set must be available.

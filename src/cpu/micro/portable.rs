@@ -4,9 +4,21 @@ use super::{Dot, Lanes, OLD, PARTIALS, PLUS, Products, SCALED, ZERO};
 use crate::kernel::zeros::{BLOCK, left_out};
 
 /// In f32.
-pub(super) const F32: Products<f32> = Products { lanes: lanes_f32, sparse: sparse_f32, dot: dot_f32 };
+pub(super) const F32: Products<f32> = Products {
+    lanes: lanes_f32,
+    sparse: sparse_f32,
+    dot: dot_f32,
+    lanes_update: lanes_update_f32,
+    dot_update: dot_update_f32,
+};
 /// In f64.
-pub(super) const F64: Products<f64> = Products { lanes: lanes_f64, sparse: sparse_f64, dot: dot_f64 };
+pub(super) const F64: Products<f64> = Products {
+    lanes: lanes_f64,
+    sparse: sparse_f64,
+    dot: dot_f64,
+    lanes_update: lanes_update_f64,
+    dot_update: dot_update_f64,
+};
 
 /// What a table says of an entry, or else the stride.
 pub(super) unsafe fn offset(table: *const i32, step: i64, t: i64) -> isize {
@@ -18,7 +30,23 @@ pub(super) unsafe fn offset(table: *const i32, step: i64, t: i64) -> isize {
 }
 
 macro_rules! products {
-    ($t:ty, $product:ident, $lanes:ident, $sparse:ident, $dot:ident) => {
+    ($t:ty, $product:ident, $lanes:ident, $sparse:ident, $dot:ident, $lanes_update:ident, $dot_update:ident) => {
+        unsafe extern "C" fn $lanes_update(sum: *const Lanes<$t>, update: *const Lanes<$t>) {
+            // SAFETY: as of each.
+            unsafe {
+                $lanes(sum);
+                $lanes(update);
+            }
+        }
+
+        unsafe extern "C" fn $dot_update(sums: *const Dot<$t>, update: *const Lanes<$t>) {
+            // SAFETY: as of each.
+            unsafe {
+                $dot(sums);
+                $lanes(update);
+            }
+        }
+
         unsafe extern "C" fn $lanes(args: *const Lanes<$t>) {
             // SAFETY: all that the indices reach lies in the operands.
             unsafe { $product(&*args, |_, _| false) }
@@ -108,5 +136,5 @@ macro_rules! products {
     };
 }
 
-products!(f32, product_f32, lanes_f32, sparse_f32, dot_f32);
-products!(f64, product_f64, lanes_f64, sparse_f64, dot_f64);
+products!(f32, product_f32, lanes_f32, sparse_f32, dot_f32, lanes_update_f32, dot_update_f32);
+products!(f64, product_f64, lanes_f64, sparse_f64, dot_f64, lanes_update_f64, dot_update_f64);

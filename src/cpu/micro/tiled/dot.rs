@@ -110,8 +110,13 @@ unsafe fn sums_of_row<V: Register, const PARTS: usize, const COLUMNS: usize>(
 
 /// How many times 16 terms a row of the left operand may have to stay in registers: a block of an axis. And the
 /// rows up to which it should.
-const SHORT: [usize; 3] = [1, 2, 4];
+pub(super) const SHORT: [usize; 3] = [1, 2, 4];
 const FEW_ROWS: i64 = 4;
+
+/// Which of [`SHORT`] sums of so many terms are.
+pub(super) fn short_steps(terms: i64) -> Option<usize> {
+    SHORT.iter().position(|steps| terms == (steps * PARTIALS) as i64)
+}
 
 /// Short sums for all columns: `STEPS` times 16 terms, a row of the left operand at a time.
 #[inline(always)]
@@ -294,9 +299,8 @@ pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>, shor
     if s.m <= 0 || s.n <= 0 {
         return;
     }
-    let (k, single) = (s.k as usize, s.outer == 1 && s.a_off.is_null() && s.b_off.is_null() && s.bands == 1);
-    let nth = SHORT.iter().position(|steps| k == steps * PARTIALS);
-    if let Some(nth) = nth.filter(|_| single && s.m <= FEW_ROWS) {
+    let single = s.outer == 1 && s.a_off.is_null() && s.b_off.is_null() && s.bands == 1;
+    if let Some(nth) = short_steps(s.k).filter(|_| single && s.m <= FEW_ROWS) {
         // SAFETY: the caller's promise.
         return unsafe { short[nth](s) };
     }

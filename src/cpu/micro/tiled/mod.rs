@@ -12,6 +12,7 @@ mod dot;
 mod lanes;
 #[cfg(target_arch = "aarch64")]
 pub(super) mod neon;
+mod pass;
 mod plan;
 mod register;
 mod sparse;

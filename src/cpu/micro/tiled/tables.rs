@@ -66,6 +66,26 @@ macro_rules! products {
         }
 
         #[target_feature(enable = $features)]
+        unsafe fn pass_down<V, const N: usize, const MASKED: bool>(pass: &super::pass::Pass<V::Element>)
+        where
+            V: super::register::Register,
+        {
+            // SAFETY: as of this function.
+            unsafe { super::pass::down::<V, N, MASKED>(pass) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn pass_along<V, const PARTS: usize, const STEPS: usize>(
+            sums: &crate::cpu::micro::Dot<V::Element>,
+            update: &crate::cpu::micro::Lanes<V::Element>,
+        ) where
+            V: super::register::Register,
+        {
+            // SAFETY: as of this function.
+            unsafe { super::pass::along::<V, PARTS, STEPS>(sums, update) }
+        }
+
+        #[target_feature(enable = $features)]
         unsafe fn dot_short<V, const PARTS: usize, const STEPS: usize>(
             args: &crate::cpu::micro::Dot<V::Element>,
         ) where
@@ -108,6 +128,12 @@ macro_rules! products {
             static SHORT: super::dot::Short<$t> =
                 [dot_short::<$v, $parts, 1>, dot_short::<$v, $parts, 2>, dot_short::<$v, $parts, 4>];
 
+            static DOWN: [super::pass::Down<$t>; 4] = [
+                products!(@down $v, 1), products!(@down $v, 2), products!(@down $v, 4), products!(@down $v, 8),
+            ];
+            static ALONG: super::pass::Along<$t> =
+                [pass_along::<$v, $parts, 1>, pass_along::<$v, $parts, 2>, pass_along::<$v, $parts, 4>];
+
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
@@ -125,8 +151,32 @@ macro_rules! products {
                 unsafe { super::dot::product(&*args, &DOT, &SHORT) }
             }
 
-            crate::cpu::micro::Products { lanes, sparse, dot }
+            unsafe extern "C" fn lanes_update(
+                sum: *const crate::cpu::micro::Lanes<$t>,
+                update: *const crate::cpu::micro::Lanes<$t>,
+            ) {
+                let width = <$v as super::register::Register>::LANES;
+                // SAFETY: the caller has the instruction set, and operands that hold what is reached.
+                unsafe { super::pass::lanes(&*sum, &*update, width, &DOWN, (&LANES, &FEW)) }
+            }
+
+            unsafe extern "C" fn dot_update(
+                sums: *const crate::cpu::micro::Dot<$t>,
+                update: *const crate::cpu::micro::Lanes<$t>,
+            ) {
+                let width = <$v as super::register::Register>::LANES;
+                // SAFETY: the caller has the instruction set, and operands that hold what is reached.
+                unsafe { super::pass::dot(&*sums, &*update, width, &ALONG, (&DOT, &SHORT), (&LANES, &FEW)) }
+            }
+
+            crate::cpu::micro::Products { lanes, sparse, dot, lanes_update, dot_update }
         };
+    };
+    (@down $v:ty, $n:literal) => {
+        super::pass::Down {
+            vectors: $n,
+            run: [pass_down::<$v, $n, false>, pass_down::<$v, $n, true>],
+        }
     };
     (@rows $v:ty, $n:literal) => {
         super::sparse::Rows {
