@@ -10,7 +10,7 @@
 //! A step goes through phases, with a barrier from one to the next: a cluster stands in the first phase in which
 //! all that it needs is there or comes from the same thread (`meeting`). Small pieces without an owner axis are
 //! done by the first thread; where all threads need what they give, each thread does them for itself, which
-//! takes no longer and saves a barrier (`small`).
+//! takes no longer and saves a barrier (`small`). How one call follows another is found out at the end (`calls`).
 //!
 //! Which axis owns a value, how long its blocks are, and which sums are divided into blocks is said by
 //! shapes ([`owner`]) and by which operand is a place or an argument, so that the order of a sum does not depend on what it is

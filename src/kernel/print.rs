@@ -23,9 +23,10 @@
 //! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
 //! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns; a table of
 //! its terms lists their offsets, or loops around each other: `[5 by (384, 5), 5 by (32, 1)]`. A kernel without
-//! an owner is the first thread's, or, with `each`, every thread's for itself. In the order, `|` is a barrier and
-//! `backwards` a loop whose counter goes down. What
-//! follows `#` is the place in the source.
+//! an owner is the first thread's, or, with `each`, every thread's for itself. In the order, `|` is a barrier,
+//! `backwards` a loop whose counter goes down, `next { }` what of the next call comes before the end of this one, and
+//! `blocks { }` kernels that a thread does block by block together; `opening` is what of a run's first call comes before
+//! its order. What follows `#` is the place in the source.
 //!
 //! [`super::read`] reads this form back to an equal step.
 
