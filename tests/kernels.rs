@@ -3,6 +3,8 @@
 
 mod common;
 
+#[path = "kernels/ahead.rs"]
+mod ahead;
 #[path = "kernels/any_graph/mod.rs"]
 mod any_graph;
 #[path = "kernels/both.rs"]

@@ -1,0 +1,79 @@
+//! Calls that go on by blocks: what of the next call comes before the end of this one.
+
+use crate::both::{self, Numbers};
+use crate::common::program::{Built, built, built_as};
+use crate::run::{self, Start};
+use dlc::ir::Tensor;
+use dlc::kernel::interp::Team;
+use dlc::kernel::print::{exact, print};
+use dlc::kernel::{Home, cost};
+use dlc::program::Precision;
+
+fn values(built: &Built, step: usize) -> Vec<Tensor> {
+    let mut numbers = Numbers(11);
+    built.module.steps[step].leaves.iter().map(|leaf| numbers.leaf(leaf)).collect()
+}
+
+/// Stacked autoencoders as they are shipped, as narrow ones are divided otherwise: calls in a row, by the order and by
+/// machine code, against calls one by one. Layers that do not change come ahead beside phases of the call before, and what
+/// each thread draws for itself for the next call lies beside what it has drawn for this one.
+#[test]
+fn what_comes_ahead_changes_no_bit() {
+    let built = built("models/sda.dl", Precision::F32, &[]);
+    let trained = |step: &&dlc::kernel::Step| step.name == "pretrain" || step.name == "learn";
+    let steps: Vec<_> = built.steps.iter().filter(trained).collect();
+    let barriers: Vec<usize> = steps.iter().map(|step| cost::barriers(step)).collect();
+    assert_eq!(barriers, [2, 2, 3, 6]);
+    let own = |home: Home| matches!(home, Home::OwnAlternate(..));
+    assert!(steps[0].buffers.iter().any(|buffer| own(buffer.home)), "{}", print(steps[0], &exact));
+    for (nth, step) in steps.iter().enumerate() {
+        assert!(!step.opening.is_empty(), "{}", print(step, &exact));
+        let graph = &built.module.steps[nth];
+        let values = values(&built, nth);
+        both::sound(step).unwrap_or_else(|e| panic!("{e}"));
+        both::equal(graph, step, &values, 3).unwrap_or_else(|e| panic!("{}: {e}", step.name));
+        let start = both::start(graph, &values);
+        let wanted = run::interpreted(step, &start, 3, Team::default());
+        let found = run::in_a_row(step, &start, 3, Team { threads: 3, backwards: true });
+        let same = found.places.iter().zip(&wanted.places).all(|(a, b)| run::same(a, b));
+        assert!(same, "{}: other places than one by one\n{}", step.name, print(step, &exact));
+    }
+}
+
+/// A call that fails leaves places as the calls before it have left them, though its first phase came with their last one.
+#[test]
+fn a_fault_in_a_later_call_ends_the_run_before_it() {
+    let text = "param V[30, 500] ~ uniform(-1, 1)
+param U[500, 10] ~ uniform(-1, 1)
+state x[20, 30] = 0
+state y[20]: int = 0
+step learn() {
+  p = softmax(tanh(x @ V) @ U)
+  rows = indices(20)
+  cost = -mean(log(p)[rows, y])
+  report cost
+  y <- y + 1
+  for w in [V, U] { w <- w - 0.1 * grad(cost, w) }
+}
+run { learn() }
+";
+    let built = built_as("ahead.dl", text, Precision::F32, &[]);
+    let mut values = values(&built, 0);
+    let (graph, step) = (&built.module.steps[0], &built.steps[0]);
+    assert!(!step.opening.is_empty(), "{}", print(step, &exact));
+    let y = graph.leaves.iter().position(|leaf| leaf.name.ends_with('y')).expect("there are labels");
+    values[y] = Tensor::from_f64s(values[y].ty.dtype, vec![20], &[4.0; 20]);
+    let start: Start = both::start(graph, &values);
+    // Labels 4 to 9 are there.
+    let wanted = run::interpreted(step, &start, 6, Team::default());
+    assert!(!wanted.fault);
+    for isa in run::isas() {
+        let code = dlc::cpu::emit::emit(step, isa).expect("it becomes machine code");
+        for threads in 1..=3 {
+            let found = run::compiled(step, &code, &start, 9, threads);
+            assert!(found.fault && found.reports.len() == 6, "{} calls", found.reports.len());
+            let same = found.places.iter().zip(&wanted.places).all(|(a, b)| run::same(a, b));
+            assert!(same, "{} with {threads} threads: other places", isa.name());
+        }
+    }
+}
