@@ -7,7 +7,7 @@
 
 use super::access::Source;
 use super::meeting::{Meeting, Together, straight, turned};
-use super::{Cluster, Fused, Owner, Piece, Share, What};
+use super::{Fused, Owner, Piece, Share, What};
 use crate::ir::{Graph, LeafKind, Op};
 
 /// How calls follow each other.
@@ -52,18 +52,25 @@ impl Calls {
 
     /// How the calls of a step may follow each other.
     pub fn of(graph: &Graph, fused: &Fused) -> Calls {
-        let last = last_phase(fused);
-        let (ends, begins) = (pieces(fused, last), pieces(fused, 0));
+        let phases = phases(fused);
+        let last = phases.len() - 1;
+        let (ends, begins) = (&phases[last], &phases[0]);
         // A fault must be known in the call that it belongs to; in what each does, each knows it.
         let unsettled = ends.iter().any(|(piece, share)| piece.checks && *share != Share::Each);
-        let turns = ends.iter().chain(&begins).any(|(_, share)| *share == Share::Turns);
+        let turns = ends.iter().chain(begins).any(|(_, share)| *share == Share::Turns);
         let met = || {
             let pairs = ends.iter().flat_map(|end| begins.iter().map(|begin| (*end, *begin, Between::After)));
             // Where there is one phase only, the call after the next would meet it too.
             alternate(graph, pairs).filter(|values| last > 0 || values.is_empty())
         };
         let Some(alternate) = (!unsettled && !turns).then(met).flatten() else { return Calls::apart() };
-        match (0..last).find_map(|phase| ahead(graph, fused, phase)) {
+        // A fault of the next call would be known before this one is done; and one of this call must find places as they
+        // were.
+        let harmless = |(piece, share): &(&Piece, Share)| {
+            !piece.checks && place(graph, piece).is_none() && *share != Share::Turns
+        };
+        let leads = (0..last).take_while(|phase| phases[*phase].iter().all(harmless));
+        match leads.into_iter().find_map(|lead| ahead(graph, &phases, lead)) {
             None => Calls { closed: false, ahead: None, alternate },
             Some((ahead, more)) => {
                 let mut alternate = [alternate, more].concat();
@@ -100,14 +107,17 @@ impl Moments {
     }
 }
 
-fn last_phase(fused: &Fused) -> usize {
-    fused.clusters.last().map_or(0, |cluster| cluster.phase)
-}
+/// The pieces of each phase, and who computes them.
+type Phases<'a> = Vec<Vec<(&'a Piece, Share)>>;
 
-fn pieces(fused: &Fused, phase: usize) -> Vec<(&Piece, Share)> {
-    let clusters = fused.clusters.iter().filter(|cluster| cluster.phase == phase);
-    let of = |c: &Cluster| c.pieces.iter().map(|p| (&fused.pieces[*p], c.share)).collect::<Vec<_>>();
-    clusters.flat_map(of).collect()
+fn phases(fused: &Fused) -> Phases<'_> {
+    let last = fused.clusters.last().map_or(0, |cluster| cluster.phase);
+    let mut phases = vec![Vec::new(); last + 1];
+    for cluster in &fused.clusters {
+        let pieces = cluster.pieces.iter().map(|p| (&fused.pieces[*p], cluster.share));
+        phases[cluster.phase].extend(pieces);
+    }
+    phases
 }
 
 /// What must alternate for pieces of a call and of the next one to come as they do; none if that is not enough.
@@ -126,31 +136,27 @@ fn alternate<'a>(
     Some(alternate)
 }
 
-/// What must alternate for the phases up to `lead` to come ahead; none if they may not, or if it is not worth it.
-fn ahead(graph: &Graph, fused: &Fused, lead: usize) -> Option<(Ahead, Vec<Source>)> {
-    let last = last_phase(fused);
+/// How the phases up to `lead`, which do no harm, come ahead, and what must alternate for that; none if they may not, or if
+/// it is not worth it.
+fn ahead(graph: &Graph, phases: &Phases<'_>, lead: usize) -> Option<(Ahead, Vec<Source>)> {
+    let last = phases.len() - 1;
     let moments = Moments::new(last, lead);
-    // Those before the one at the end go beside phases of their own.
-    let room = lead == 0 || lead + 2 <= last;
-    let turns = |phase: usize| pieces(fused, phase).iter().any(|(_, share)| *share == Share::Turns);
-    let whole = (0..=lead).chain((last - usize::from(lead > 0))..=last).all(|phase| !turns(phase));
-    // A fault of the next call would be known before this one is done; and one of this call must find places as they were.
-    let harmless = |piece: &Piece| !piece.checks && place(graph, piece).is_none();
-    let harmless = (0..=lead).all(|phase| pieces(fused, phase).iter().all(|(piece, _)| harmless(piece)));
-    if !room || !whole || !harmless {
+    let owner = goes_on(graph, &phases[last], &phases[lead])?;
+    // Those before the one at the end go beside phases of their own, not beside a loop.
+    let turns = |phase: usize| phases[phase].iter().any(|(_, share)| *share == Share::Turns);
+    if lead > 0 && (lead + 2 > last || turns(last - 1)) {
         return None;
     }
-    let owner = goes_on(graph, &pieces(fused, last), &pieces(fused, lead))?;
     let mut pairs = Vec::new();
-    for phase in 0..=lead {
+    for (phase, begins) in phases[..=lead].iter().enumerate() {
         let at = moments.period() + phase;
-        for of_end in (0..=last).filter(|of_end| moments.of(*of_end) >= at) {
-            for begin in pieces(fused, phase) {
+        for (of_end, ends) in phases.iter().enumerate().filter(|(of_end, _)| moments.of(*of_end) >= at) {
+            for begin in begins {
                 // What each thread does for itself comes before the blocks of both.
                 let first = phase == lead && begin.1 == Share::Each;
                 let before = first || moments.of(of_end) > at;
                 let between = if before { Between::Before } else { Between::After };
-                pairs.extend(pieces(fused, of_end).into_iter().map(|end| (end, begin, between)));
+                pairs.extend(ends.iter().map(|end| (*end, *begin, between)));
             }
         }
     }
