@@ -6,6 +6,7 @@ use crate::run::{self, Start};
 use dlc::ir::Tensor;
 use dlc::kernel::interp::Team;
 use dlc::kernel::print::{exact, print};
+use dlc::kernel::verify::verify;
 use dlc::kernel::{Home, cost};
 use dlc::program::Precision;
 
@@ -28,6 +29,10 @@ fn what_comes_ahead_changes_no_bit() {
     assert!(steps[0].buffers.iter().any(|buffer| own(buffer.home)), "{}", print(steps[0], &exact));
     for (nth, step) in steps.iter().enumerate() {
         assert!(!step.opening.is_empty(), "{}", print(step, &exact));
+        let mut without = (*step).clone();
+        without.opening.clear();
+        let found = verify(&without).expect_err("the first call would begin in its middle");
+        assert!(found.iter().any(|wrong| wrong.contains("what opens a run")), "{found:?}");
         let graph = &built.module.steps[nth];
         let values = values(&built, nth);
         both::sound(step).unwrap_or_else(|e| panic!("{e}"));
