@@ -238,10 +238,19 @@ fn span_of(stmt: &Stmt) -> Option<Span> {
     }
 }
 
-/// A kernel's instructions; a line of the source stands before those that come from it.
+/// A kernel's instructions and those of the loops that it calls; a line of the source stands before those that come from
+/// it.
 fn assembly(text: &mut String, code: &emit::KernelCode, sources: &SourceMap) {
+    instructions(text, asm::listing(code), sources);
+    for (at, of) in code.loops.iter().enumerate() {
+        let _ = writeln!(text, "  loop {at}:");
+        instructions(text, asm::listing_of_loop(of), sources);
+    }
+}
+
+fn instructions(text: &mut String, all: Vec<asm::Instruction>, sources: &SourceMap) {
     let mut last = None;
-    for instruction in asm::listing(code) {
+    for instruction in all {
         let place = instruction.span.map(|span| sources.place(span));
         if place.is_some() && place != last {
             let _ = writeln!(text, "  ; {}", place.as_deref().unwrap_or_default());

@@ -1,6 +1,6 @@
 //! Machine code as text, with where each instruction comes from.
 
-use super::emit::KernelCode;
+use super::emit::{KernelCode, LoopCode};
 use crate::source::Span;
 
 /// One instruction.
@@ -24,18 +24,24 @@ pub fn listing(kernel: &KernelCode) -> Vec<Instruction> {
         if offset < *end as usize { *span } else { None }
     };
     let line = |(offset, text)| Instruction { offset, text, span: span(offset) };
-    decoded(code).into_iter().map(line).collect()
+    decoded(code, 0).into_iter().map(line).collect()
+}
+
+/// The instructions of a loop that is a function of its own; its constants, which stand before them, are left out.
+pub fn listing_of_loop(of: &LoopCode) -> Vec<Instruction> {
+    let line = |(offset, text)| Instruction { offset, text, span: of.span };
+    decoded(&of.bytes[of.entry..], of.entry).into_iter().map(line).collect()
 }
 
 #[cfg(target_arch = "x86_64")]
-fn decoded(code: &[u8]) -> Vec<(usize, String)> {
+fn decoded(code: &[u8], offset: usize) -> Vec<(usize, String)> {
     use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
     let mut formatter = IntelFormatter::new();
     formatter.options_mut().set_space_after_operand_separator(true);
     formatter.options_mut().set_hex_prefix("0x");
     formatter.options_mut().set_hex_suffix("");
     let mut lines = Vec::new();
-    for instruction in Decoder::with_ip(64, code, 0, DecoderOptions::NONE).iter() {
+    for instruction in Decoder::with_ip(64, code, offset as u64, DecoderOptions::NONE).iter() {
         let mut text = String::new();
         formatter.format(&instruction, &mut text);
         lines.push((instruction.ip() as usize, text));
@@ -44,9 +50,9 @@ fn decoded(code: &[u8]) -> Vec<(usize, String)> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn decoded(code: &[u8]) -> Vec<(usize, String)> {
+fn decoded(code: &[u8], offset: usize) -> Vec<(usize, String)> {
     let word = |(at, bytes): (usize, &[u8])| {
-        (at * 4, bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>())
+        (offset + at * 4, bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>())
     };
     code.chunks(4).enumerate().map(word).collect()
 }

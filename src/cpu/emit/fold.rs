@@ -123,6 +123,9 @@ impl<'a> Emitter<'a, '_> {
     /// Reductions over the same loops at once: each has 16 accumulators in vectors; what does not fill 16 turns goes through
     /// memory one by one.
     pub fn strided(&mut self, folds: &[&'a Fold], dtype: DType) -> Result<Vec<Value>, String> {
+        if let Some(totals) = self.wide_folds(folds, dtype) {
+            return Ok(totals);
+        }
         let width = if dtype == DType::F64 { 2 } else { 4 };
         let at_once = (AT_ONCE * width / folds.len()).max(PARTIALS) as i64;
         let all: Vec<Strided> = folds.iter().map(|fold| self.accumulators(fold, dtype, width)).collect();

@@ -4,6 +4,7 @@ use super::flow::Known;
 use super::layout::{self, Layout};
 use super::side::Lane;
 use super::target::Target;
+use super::wide::Loop;
 use crate::ir::DType;
 use crate::ir::types::Scalar;
 use crate::kernel::{
@@ -58,12 +59,16 @@ pub(super) struct Emitter<'a, 'f> {
     pub tables: Vec<Box<[i32]>>,
     /// Where each statement comes from, by source location.
     pub spans: Vec<Option<Span>>,
+    /// Loops that are functions of their own, and memory for the arguments.
+    pub wide: Vec<Loop>,
+    pub wide_arguments: Option<StackSlot>,
 }
 
 /// What a kernel's function leaves beside its code.
 pub(super) struct Left {
     pub tables: Vec<Box<[i32]>>,
     pub spans: Vec<Option<Span>>,
+    pub wide: Vec<Loop>,
     /// Bytes of memory that it wants for what it keeps from block to block.
     pub kept: usize,
 }
@@ -107,6 +112,8 @@ pub(super) fn fill(
         arguments: Vec::new(),
         tables: Vec::new(),
         spans: Vec::new(),
+        wide: Vec::new(),
+        wide_arguments: None,
     };
     e.head(&kernel.body)?;
     match kernel.owner() {
@@ -115,7 +122,7 @@ pub(super) fn fill(
     }
     e.b.ins().return_(&[]);
     let frontend = target.isa.frontend_config();
-    let left = Left { tables: e.tables, spans: e.spans, kept: e.kept };
+    let left = Left { tables: e.tables, spans: e.spans, wide: e.wide, kept: e.kept };
     e.b.finalize(frontend);
     Ok(left)
 }
@@ -292,6 +299,7 @@ impl<'a> Emitter<'a, '_> {
                 self.locate(*span);
                 self.store_element(*buffer, index, *value, lane)?;
             }
+            Stmt::For { .. } | Stmt::Lanes { .. } if self.wide_loop(stmt) => {}
             Stmt::For { var, extent, step, body } => {
                 if extent.rest.is_none() && *step > 1 {
                     return self.steps(*var, extent.size, *step, |e| e.stmts(body));

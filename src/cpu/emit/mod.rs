@@ -8,7 +8,7 @@
 //! out of loops. Loops, vectors, tails and accumulators are made here, so that the order of each sum
 //! is the kernel IR's: `function` has the statements, `flow` the loops, `side` says which become
 //! vectors, `fold` makes those and the reductions, `arith` the operations on what `number` has,
-//! `index` the addresses; `calls` and `product` call the routines written by hand. Nothing is
+//! `index` the addresses; `wide` takes out the loops that have wider vectors than Cranelift's; `calls` and `product` call the routines written by hand. Nothing is
 //! contracted or reassociated.
 
 mod arith;
@@ -26,6 +26,7 @@ mod product;
 mod side;
 mod target;
 mod twins;
+mod wide;
 
 pub use layout::Layout;
 
@@ -40,6 +41,9 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::Module;
 use target::Target;
+
+/// On a multiple of what loops lie, as their constants are vectors.
+const LOOP_ALIGN: u64 = 64;
 
 /// The function of a kernel: context, first block, one past the last, memory that it keeps things in for more blocks, and,
 /// all bits set, whether it holds those of earlier ones.
@@ -59,6 +63,19 @@ pub struct KernelCode {
     pub address: usize,
     /// Ranges of bytes that one statement became: start, end, and where the statement comes from.
     pub places: Vec<(u32, u32, Option<Span>)>,
+    /// Loops that it calls.
+    pub loops: Vec<LoopCode>,
+}
+
+/// Machine code of a loop with wide vectors, a function that a kernel calls.
+#[derive(Clone, Debug, Default)]
+pub struct LoopCode {
+    /// Its constants and code.
+    pub bytes: Vec<u8>,
+    /// Where the code begins.
+    pub entry: usize,
+    /// Where it comes from.
+    pub span: Option<Span>,
 }
 
 /// A step as machine code. The code lives as long as this.
@@ -73,6 +90,8 @@ pub struct Code {
     step: usize,
     /// Term tables, to which the code has addresses.
     tables: Vec<Box<[i32]>>,
+    /// Addresses of loops, which the code reads.
+    addresses: Vec<Box<usize>>,
     module: Option<JITModule>,
 }
 
@@ -96,7 +115,8 @@ impl Code {
 
     /// Bytes of machine code.
     pub fn size(&self) -> usize {
-        self.kernels.iter().map(|kernel| kernel.bytes.len()).sum()
+        let loops = |kernel: &KernelCode| kernel.loops.iter().map(|of| of.bytes.len()).sum::<usize>();
+        self.kernels.iter().map(|kernel| kernel.bytes.len() + loops(kernel)).sum()
     }
 
     /// Entries of the term tables.
@@ -120,6 +140,7 @@ struct Compiled {
     align: u64,
     places: Vec<(u32, u32, Option<Span>)>,
     tables: Vec<Box<[i32]>>,
+    loops: Vec<wide::Loop>,
     kept: usize,
 }
 
@@ -130,30 +151,50 @@ pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
     let kept: Vec<usize> = compiled.iter().map(|kernel| kernel.kept).collect();
     compiled.push(compile_order(step, &target, &kept)?);
 
-    let size: usize = compiled.iter().map(|f| f.bytes.len() + 256).sum();
+    let loops = |f: &Compiled| f.loops.iter().map(|of| of.code.bytes.len() + 256).sum::<usize>();
+    let size: usize = compiled.iter().map(|f| f.bytes.len() + 256 + loops(f)).sum();
     let memory = ArenaMemoryProvider::new_with_size(size + (1 << 16)).map_err(|e| e.to_string())?;
     let mut builder = JITBuilder::with_isa(target.isa.clone(), cranelift_module::default_libcall_names());
     builder.memory_provider(Box::new(memory));
     let mut module = JITModule::new(builder);
     let signature = Signature::new(CallConv::triple_default(target.isa.triple()));
+    let mut define = |align: u64, bytes: &[u8]| {
+        let id = module.declare_anonymous_function(&signature)?;
+        module.define_function_bytes(id, align, bytes, &[])?;
+        Ok(id)
+    };
     let mut ids = Vec::new();
     for function in &compiled {
-        let id = module.declare_anonymous_function(&signature).map_err(|e| e.to_string())?;
-        module.define_function_bytes(id, function.align, &function.bytes, &[]).map_err(|e| e.to_string())?;
-        ids.push(id);
+        let id = define(function.align, &function.bytes);
+        let loops = function.loops.iter().map(|of| define(LOOP_ALIGN, &of.code.bytes));
+        let loops: Result<Vec<_>, cranelift_module::ModuleError> = loops.collect();
+        ids.push((id.map_err(|e| e.to_string())?, loops.map_err(|e| e.to_string())?));
     }
     module.finalize_definitions().map_err(|e| e.to_string())?;
-    let addresses: Vec<usize> = ids.iter().map(|id| module.get_finalized_function(*id) as usize).collect();
+    let address = |id| module.get_finalized_function(id) as usize;
 
-    let (mut kernels, mut tables) = (Vec::new(), Vec::new());
-    for ((kernel, function), address) in step.kernels.iter().zip(compiled).zip(&addresses) {
-        tables.extend(function.tables);
+    let mut code = Code {
+        name: step.name.clone(),
+        layout: Layout::of(step),
+        kernels: Vec::new(),
+        step: address(ids[step.kernels.len()].0),
+        tables: Vec::new(),
+        addresses: Vec::new(),
+        module: None,
+    };
+    for ((kernel, function), (id, loop_ids)) in step.kernels.iter().zip(compiled).zip(ids) {
+        let mut loops = Vec::new();
+        for (mut of, id) in function.loops.into_iter().zip(loop_ids) {
+            *of.address = address(id) + of.code.entry;
+            code.addresses.push(of.address);
+            loops.push(LoopCode { bytes: of.code.bytes, entry: of.code.entry, span: of.span });
+        }
+        code.tables.extend(function.tables);
         let (bytes, places) = (function.bytes, function.places);
-        kernels.push(KernelCode { name: kernel.name.clone(), bytes, address: *address, places });
+        code.kernels.push(KernelCode { name: kernel.name.clone(), bytes, address: address(id), places, loops });
     }
-    let step_address = addresses[step.kernels.len()];
-    let layout = Layout::of(step);
-    Ok(Code { name: step.name.clone(), layout, kernels, step: step_address, tables, module: Some(module) })
+    code.module = Some(module);
+    Ok(code)
 }
 
 fn compile_kernels(step: &Step, target: &Target) -> Result<Vec<Compiled>, String> {
@@ -168,10 +209,10 @@ fn compile_kernel(step: &Step, kernel: &Kernel, target: &Target) -> Result<Compi
         Ok(())
     })
     .map_err(named)?;
-    let function::Left { tables, spans, kept } = of_kernel.expect("it was filled");
+    let function::Left { tables, spans, wide, kept } = of_kernel.expect("it was filled");
     let span = |at: u32| (at as usize).checked_sub(1).and_then(|at| spans.get(at).copied().flatten());
     let places = places.into_iter().map(|(start, end, at)| (start, end, span(at))).collect();
-    Ok(Compiled { bytes, align, places, tables, kept })
+    Ok(Compiled { bytes, align, places, tables, loops: wide, kept })
 }
 
 fn compile_order(step: &Step, target: &Target, kept: &[usize]) -> Result<Compiled, String> {
@@ -179,7 +220,7 @@ fn compile_order(step: &Step, target: &Target, kept: &[usize]) -> Result<Compile
         order::fill(b, step, target, kept);
         Ok(())
     })?;
-    Ok(Compiled { bytes, align, places: Vec::new(), tables: Vec::new(), kept: 0 })
+    Ok(Compiled { bytes, align, places: Vec::new(), tables: Vec::new(), loops: Vec::new(), kept: 0 })
 }
 
 /// Bytes of a function, their alignment, and the source location of each range of them.

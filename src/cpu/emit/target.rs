@@ -15,6 +15,8 @@ pub(super) struct Target {
     /// Whether an instruction may have an operand in memory at any address. Where it may not, Cranelift 0.135
     /// still makes a vector of reals that is loaded the operand of `cmpps` and `cmppd`.
     pub unaligned: bool,
+    /// Whether there are wider vectors than Cranelift's.
+    pub wide: bool,
 }
 
 impl Target {
@@ -37,6 +39,7 @@ impl Target {
         let built = (builder.finish(settings::Flags::new(flags))).map_err(|error| error.to_string())?;
         // The base of x86-64 lacks both.
         let unaligned = rounds;
-        Ok(Target { isa: built, routines: Routines::of(isa), rounds, unaligned })
+        let wide = matches!(isa, Isa::Avx512 | Isa::Avx2);
+        Ok(Target { isa: built, routines: Routines::of(isa), rounds, unaligned, wide })
     }
 }

@@ -1,0 +1,545 @@
+//! Loops over elements that the machine's widest vectors take: what of the kernel IR becomes a nest, and its call.
+//!
+//! A chain of loops qualifies if all counts are known, elements are of 32 bits and move by one or not at all along the
+//! innermost loop, and each operation is one that vectors have. Everything else is Cranelift's.
+
+use super::flow::Count;
+use super::fold::is_strided;
+use super::function::{Emitter, Num};
+use crate::cpu::wide::{self, Code, Inst, Nest, Pointer, Real, Two, Whole};
+use crate::ir::DType;
+use crate::ir::op::{Binary, Compare, Reduce, Unary};
+use crate::ir::types::Scalar;
+use crate::kernel::{BufferId, Extent, Fold, Index, IndexVar, Op, Stmt, Val, Var};
+use crate::source::Span;
+use cranelift_codegen::ir::types::{F32, I64};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value};
+use cranelift_codegen::isa::CallConv;
+use std::collections::BTreeMap;
+
+/// Elements from which a call is worth it, and those of the innermost loop.
+const ENOUGH: usize = 48;
+const ENOUGH_ALONG: usize = 5;
+
+/// Turns of a reduction inside of a turn up to which it is written out.
+const WRITTEN_OUT: usize = 32;
+
+/// Most words of arguments.
+const WORDS: usize = 40;
+
+/// A function that a kernel calls.
+pub struct Loop {
+    /// Its code.
+    pub code: Code,
+    /// Where it comes from.
+    pub span: Option<Span>,
+    /// Where its address will stand, which the kernel's code reads.
+    pub address: Box<usize>,
+}
+
+/// A pointer's buffer and what moves it outside of the nest, and how it moves inside.
+#[derive(PartialEq)]
+struct From {
+    buffer: BufferId,
+    outside: Vec<(IndexVar, i64)>,
+    inside: Pointer,
+    /// The first element it was made for.
+    offset: i64,
+}
+
+/// A nest in the making.
+#[derive(Default)]
+struct Made {
+    nest: Nest,
+    loops: Vec<Var>,
+    along: Option<Var>,
+    from: Vec<From>,
+    /// Values that come from outside.
+    scalars: Vec<Val>,
+    /// The statement of each value.
+    values: BTreeMap<Val, usize>,
+    /// Variables of reductions that are written out.
+    written: BTreeMap<Var, i64>,
+    /// What is read before an inner loop.
+    before: Vec<BufferId>,
+    span: Option<Span>,
+}
+
+impl Made {
+    fn put(&mut self, inst: Inst) -> usize {
+        let same = |old: &Inst| *old == inst && matches!(inst, Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_));
+        if let Some(old) = self.nest.body.iter().position(same) {
+            return old;
+        }
+        self.nest.body.push(inst);
+        self.nest.body.len() - 1
+    }
+
+    fn two(&mut self, f: Two, a: usize, b: usize) -> usize {
+        self.put(Inst::Two(f, a, b))
+    }
+
+    fn real(&mut self, value: f32) -> usize {
+        self.put(Inst::Const(value.to_bits()))
+    }
+}
+
+impl<'a> Emitter<'a, '_> {
+    /// Emits a loop with wide vectors, where it qualifies.
+    pub fn wide_loop(&mut self, stmt: &'a Stmt) -> bool {
+        let mut made = Made::default();
+        if !self.target.wide || self.chain(&mut made, stmt).is_none() {
+            return false;
+        }
+        self.call_wide(made).is_some()
+    }
+
+    /// Reductions over the same loops, with wide vectors where they qualify.
+    pub fn wide_folds(&mut self, folds: &[&'a Fold], dtype: DType) -> Option<Vec<Value>> {
+        if !self.target.wide || dtype != DType::F32 {
+            return None;
+        }
+        let mut made = Made::default();
+        for fold in folds {
+            let op = fold.op;
+            if !matches!(op, Reduce::Sum | Reduce::Prod | Reduce::Max | Reduce::Min) {
+                return None;
+            }
+            made.loops.clear();
+            made.nest.loops.clear();
+            let ((along, extent), outer) = fold.loops.split_last()?;
+            for (var, extent) in outer {
+                self.enter(&mut made, *var, extent)?;
+            }
+            self.innermost(&mut made, *along, extent)?;
+            fold.body.iter().try_for_each(|stmt| self.turn(&mut made, stmt))?;
+            let item = self.value(&mut made, fold.item)?;
+            made.nest.folds.push((op, item));
+        }
+        self.call_wide(made)
+    }
+
+    /// A chain of loops, one in another.
+    fn chain(&mut self, made: &mut Made, stmt: &'a Stmt) -> Option<()> {
+        match stmt {
+            Stmt::For { var, extent, step: 1, body } => {
+                self.enter(made, *var, extent)?;
+                let (inner, before) = body.split_last()?;
+                before.iter().try_for_each(|stmt| self.turn(made, stmt))?;
+                made.before = made.from.iter().map(|from| from.buffer).collect();
+                self.chain(made, inner)
+            }
+            Stmt::Lanes { var, extent, body } => {
+                self.innermost(made, *var, extent)?;
+                body.iter().try_for_each(|stmt| self.turn(made, stmt))
+            }
+            Stmt::For { .. }
+            | Stmt::Let { .. }
+            | Stmt::Store { .. }
+            | Stmt::Check { .. }
+            | Stmt::Strip { .. }
+            | Stmt::Random { .. }
+            | Stmt::Product(_) => None,
+        }
+    }
+
+    fn enter(&mut self, made: &mut Made, var: Var, extent: &Extent) -> Option<()> {
+        let turns = self.turns_known(made, extent)?;
+        made.loops.push(var);
+        made.nest.loops.push(turns);
+        Some(())
+    }
+
+    fn innermost(&mut self, made: &mut Made, var: Var, extent: &Extent) -> Option<()> {
+        let turns = self.turns_known(made, extent)?;
+        made.nest.count = turns;
+        made.along = Some(var);
+        Some(())
+    }
+
+    /// The turns of a loop, if they are known now and not none.
+    fn turns_known(&mut self, made: &Made, extent: &Extent) -> Option<usize> {
+        if extent.rest.is_some_and(|(var, _)| self.vars[var.0 as usize].is_none() || made.loops.contains(&var)) {
+            return None;
+        }
+        match self.count(extent) {
+            Count::Fixed(turns) => usize::try_from(turns).ok().filter(|turns| *turns > 0),
+            Count::At(_) => None,
+        }
+    }
+
+    /// A statement of a turn.
+    fn turn(&mut self, made: &mut Made, stmt: &'a Stmt) -> Option<()> {
+        match stmt {
+            Stmt::Let { value, op, span } => {
+                made.span = made.span.or(*span);
+                let at = self.wide_op(made, *value, op)?;
+                made.values.insert(*value, at);
+                Some(())
+            }
+            Stmt::Store { buffer, index, value, span } => {
+                made.span = made.span.or(*span);
+                let at = self.value(made, *value)?;
+                self.number(self.buffer(*buffer).dtype)?;
+                let (pointer, offset) = self.pointer_of(made, *buffer, index)?;
+                if !made.nest.pointers[pointer].along
+                    || made.before.iter().any(|read| self.overlap(*read, *buffer))
+                {
+                    return None;
+                }
+                made.put(Inst::Store(pointer, offset, at));
+                Some(())
+            }
+            Stmt::Check { .. }
+            | Stmt::For { .. }
+            | Stmt::Lanes { .. }
+            | Stmt::Strip { .. }
+            | Stmt::Random { .. }
+            | Stmt::Product(_) => None,
+        }
+    }
+
+    /// Only numbers of 32 bits qualify.
+    fn number(&self, dtype: DType) -> Option<()> {
+        matches!(dtype, DType::F32 | DType::I32).then_some(())
+    }
+
+    /// The statement of a value, which may come from outside.
+    fn value(&mut self, made: &mut Made, val: Val) -> Option<usize> {
+        if let Some(at) = made.values.get(&val) {
+            return Some(*at);
+        }
+        let dtype = self.dtype(val);
+        let at = match self.constants[val.0 as usize] {
+            Some(scalar) => self.constant_of(made, dtype, scalar)?,
+            None => {
+                self.number(dtype)?;
+                self.values[val.0 as usize]?;
+                let known = made.scalars.iter().position(|old| *old == val);
+                let scalar = known.unwrap_or(made.scalars.len());
+                if known.is_none() {
+                    made.scalars.push(val);
+                }
+                made.put(Inst::Scalar(scalar))
+            }
+        };
+        made.values.insert(val, at);
+        Some(at)
+    }
+
+    fn constant_of(&self, made: &mut Made, dtype: DType, scalar: Scalar) -> Option<usize> {
+        let inst = match (dtype, scalar) {
+            (DType::F32, Scalar::Real(v)) => Inst::Const((v as f32).to_bits()),
+            (DType::I32, Scalar::Int(v)) => Inst::Const(v as u32),
+            (DType::Bool, Scalar::Bool(v)) => Inst::Truth(v),
+            (DType::F32 | DType::F64 | DType::I32 | DType::Bool, _) => return None,
+        };
+        Some(made.put(inst))
+    }
+
+    /// The pointer to an element and its distance in bytes.
+    fn pointer_of(&mut self, made: &mut Made, buffer: BufferId, index: &Index) -> Option<(usize, i64)> {
+        if !index.dynamic.is_empty() {
+            return None;
+        }
+        let along = made.along.map(IndexVar::Loop);
+        let mut inside = Pointer { steps: vec![0; made.loops.len()], along: false };
+        let (mut outside, mut offset) = (Vec::new(), index.offset);
+        for (var, by) in &index.terms {
+            if Some(*var) == along {
+                if *by != 1 {
+                    return None;
+                }
+                inside.along = true;
+                continue;
+            }
+            let IndexVar::Loop(of) = var else {
+                outside.push((*var, *by));
+                continue;
+            };
+            if let Some(at) = made.written.get(of) {
+                offset += by * at;
+            } else if let Some(at) = made.loops.iter().position(|var| var == of) {
+                inside.steps[at] = by * 4;
+            } else {
+                outside.push((*var, *by));
+            }
+        }
+        let same = |from: &From| from.buffer == buffer && from.outside == outside && from.inside == inside;
+        let pointer = match made.from.iter().position(same) {
+            Some(at) => at,
+            None => {
+                made.nest.pointers.push(inside.clone());
+                made.from.push(From { buffer, outside, inside, offset });
+                made.from.len() - 1
+            }
+        };
+        let distance = (offset - made.from[pointer].offset) * 4;
+        (distance.abs() < 1 << 28).then_some((pointer, distance))
+    }
+
+    fn wide_op(&mut self, made: &mut Made, result: Val, op: &'a Op) -> Option<usize> {
+        let dtype = self.dtype(result);
+        Some(match op {
+            Op::Const(scalar) => self.constant_of(made, dtype, *scalar)?,
+            Op::Index(index) => {
+                let along = made.along.map(IndexVar::Loop)?;
+                if index.terms != [(along, 1)] || !index.dynamic.is_empty() {
+                    return None;
+                }
+                made.put(Inst::Turn(i32::try_from(index.offset).ok()?))
+            }
+            Op::Load(buffer, index) => {
+                self.number(self.buffer(*buffer).dtype)?;
+                let (pointer, offset) = self.pointer_of(made, *buffer, index)?;
+                self.loaded(made, Inst::Load(pointer, offset), *buffer)
+            }
+            Op::Unary(f, a) => {
+                let x = self.value(made, *a)?;
+                self.wide_unary(made, *f, dtype, x)?
+            }
+            Op::Binary(f, a, b) => {
+                let (x, y) = (self.value(made, *a)?, self.value(made, *b)?);
+                wide_binary(made, *f, dtype, x, y)?
+            }
+            Op::Compare(f, a, b) => {
+                let (x, y) = (self.value(made, *a)?, self.value(made, *b)?);
+                made.put(compare(*f, self.dtype(*a), x, y)?)
+            }
+            Op::Select(c, a, b) => {
+                let [c, x, y] = [*c, *a, *b].map(|val| self.value(made, val));
+                let (c, x, y) = (c?, x?, y?);
+                made.put(if dtype == DType::Bool { Inst::PickTruth(c, x, y) } else { Inst::Pick(c, x, y) })
+            }
+            Op::Cast(a) => {
+                let x = self.value(made, *a)?;
+                cast(made, self.dtype(*a), dtype, x)?
+            }
+            Op::Fold(fold) => self.written_out(made, fold, dtype)?,
+        })
+    }
+
+    /// A load, or an earlier one of the same element if nothing was written over it since.
+    fn loaded(&self, made: &mut Made, load: Inst, buffer: BufferId) -> usize {
+        let body = &made.nest.body;
+        let stored = |inst: &Inst| match inst {
+            Inst::Store(to, ..) => self.overlap(made.from[*to].buffer, buffer),
+            _ => false,
+        };
+        let since = body.iter().rposition(stored).map_or(0, |at| at + 1);
+        match body[since..].iter().position(|old| *old == load) {
+            Some(old) => since + old,
+            None => made.put(load),
+        }
+    }
+
+    /// Whether a turn may read what another turn writes.
+    fn carries(&self, made: &Made) -> bool {
+        let body = &made.nest.body;
+        let stores = body.iter().filter_map(|inst| match inst {
+            Inst::Store(pointer, offset, _) => Some((*pointer, *offset)),
+            _ => None,
+        });
+        let buffer = |pointer: usize| made.from[pointer].buffer;
+        stores.into_iter().any(|(to, offset)| {
+            body.iter().any(|inst| match inst {
+                Inst::Load(from, at) | Inst::Store(from, at, _) => {
+                    (*from, *at) != (to, offset) && self.overlap(buffer(*from), buffer(to))
+                }
+                _ => false,
+            })
+        })
+    }
+
+    fn wide_unary(&self, made: &mut Made, f: Unary, dtype: DType, x: usize) -> Option<usize> {
+        Some(match (f, dtype) {
+            (Unary::Neg, DType::F32) => {
+                let sign = made.real(-0.0);
+                made.two(Two::Xor, x, sign)
+            }
+            (Unary::Abs, DType::F32) => {
+                let sign = made.real(-0.0);
+                made.two(Two::AndNot, sign, x)
+            }
+            (Unary::Sqrt, DType::F32) => made.put(Inst::Sqrt(x)),
+            (Unary::Round, DType::F32) => made.put(Inst::Round(x)),
+            (Unary::Floor, DType::F32) => made.put(Inst::Floor(x)),
+            // 0 if it is above x, else x.
+            (Unary::Relu, DType::F32) => {
+                let zero = made.real(0.0);
+                made.two(Two::Greater, zero, x)
+            }
+            (Unary::Not, DType::Bool) => made.put(Inst::Not(x)),
+            _ => return None,
+        })
+    }
+
+    /// A reduction inside of a turn, turn after turn of its own.
+    fn written_out(&mut self, made: &mut Made, fold: &'a Fold, dtype: DType) -> Option<usize> {
+        if dtype != DType::F32 || is_strided(fold, dtype) {
+            return None;
+        }
+        let f = match fold.op {
+            Reduce::Sum => Binary::Add,
+            Reduce::Prod => Binary::Mul,
+            Reduce::Max => Binary::Max,
+            Reduce::Min => Binary::Min,
+            Reduce::Any | Reduce::All => return None,
+        };
+        let mut extents = Vec::new();
+        for (_, extent) in &fold.loops {
+            extents.push(self.turns_known(made, extent)?);
+        }
+        let turns: usize = extents.iter().product();
+        if turns > WRITTEN_OUT {
+            return None;
+        }
+        // The greater of an infinity and a number is the number.
+        let mut total = match fold.op {
+            Reduce::Sum => Some(made.real(0.0)),
+            _ => None,
+        };
+        for turn in 0..turns {
+            let mut rest = turn;
+            for ((var, _), extent) in fold.loops.iter().zip(&extents).rev() {
+                made.written.insert(*var, (rest % extent) as i64);
+                rest /= extent;
+            }
+            fold.body.iter().try_for_each(|stmt| self.turn(made, stmt))?;
+            let item = self.value(made, fold.item)?;
+            total = Some(match total {
+                None => item,
+                Some(total) => wide_binary(made, f, dtype, total, item)?,
+            });
+        }
+        fold.loops.iter().for_each(|(var, _)| {
+            made.written.remove(var);
+        });
+        total
+    }
+
+    /// Calls the function of a nest; what its reductions give.
+    fn call_wide(&mut self, mut made: Made) -> Option<Vec<Value>> {
+        made.nest.scalars = made.scalars.len();
+        let nest = &made.nest;
+        let elements: usize = nest.loops.iter().product::<usize>() * nest.count;
+        if elements < ENOUGH || nest.count < ENOUGH_ALONG || nest.words() > WORDS {
+            return None;
+        }
+        made.nest.carries = self.carries(&made);
+        // What is read before an inner loop stands still in it.
+        let loops = made.nest.loops.len();
+        made.nest.pointers.iter_mut().for_each(|pointer| pointer.steps.resize(loops, 0));
+        let code = wide::assemble(&made.nest, self.target.routines.isa)?;
+        let slot = match self.wide_arguments {
+            Some(slot) => slot,
+            None => self.b.create_sized_stack_slot(StackSlotData::new(
+                StackSlotKind::ExplicitSlot,
+                8 * WORDS as u32,
+                3,
+            )),
+        };
+        self.wide_arguments = Some(slot);
+        for (at, from) in made.from.iter().enumerate() {
+            let index = Index { offset: from.offset, terms: from.outside.clone(), dynamic: Vec::new() };
+            let pointer = self.pointer(&(from.buffer, index));
+            self.b.ins().stack_store(I64, pointer, slot, 8 * at as i32);
+        }
+        for (at, val) in made.scalars.iter().enumerate() {
+            let Num::One(value) = self.num(*val) else { unreachable!("outside of vectors") };
+            self.b.ins().stack_store(I64, value, slot, 8 * made.nest.scalar_at(at) as i32);
+        }
+        let address = Box::new(0);
+        let cell = self.int(&raw const *address as i64);
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let function = self.b.ins().load(I64, flags, cell, 0);
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params.push(AbiParam::new(I64));
+        let signature = self.b.import_signature(signature);
+        let arguments = self.b.ins().stack_addr(I64, slot, 0);
+        self.b.ins().call_indirect(signature, function, &[arguments]);
+        self.wide.push(Loop { code, span: made.span, address });
+        let result = |at| 8 * made.nest.result_at(at) as i32;
+        Some((0..made.nest.folds.len()).map(|at| self.b.ins().stack_load(I64, F32, slot, result(at))).collect())
+    }
+}
+
+fn wide_binary(made: &mut Made, f: Binary, dtype: DType, x: usize, y: usize) -> Option<usize> {
+    let two = match (f, dtype) {
+        (Binary::Add, DType::F32) => Two::Add,
+        (Binary::Sub, DType::F32) => Two::Sub,
+        (Binary::Mul, DType::F32) => Two::Mul,
+        (Binary::Div, DType::F32) => Two::Div,
+        (Binary::Max | Binary::Min, DType::F32) => {
+            // The second where it is better, else the first; a NaN in the second stays.
+            let better = made.two(if f == Binary::Max { Two::Greater } else { Two::Less }, y, x);
+            if matches!(made.nest.body[y], Inst::Const(bits) if !f32::from_bits(bits).is_nan()) {
+                return Some(better);
+            }
+            let none = made.put(Inst::Compare(Real::Unordered, y, y));
+            return Some(made.put(Inst::Pick(none, y, better)));
+        }
+        (Binary::Add, DType::I32) => Two::AddWhole,
+        (Binary::Sub, DType::I32) => Two::SubWhole,
+        (Binary::Mul, DType::I32) => Two::MulWhole,
+        (Binary::Max, DType::I32) => Two::MaxWhole,
+        (Binary::Min, DType::I32) => Two::MinWhole,
+        (Binary::ShiftRight, DType::I32) => match made.nest.body[y] {
+            Inst::Const(by) if by < 32 => return Some(made.put(Inst::Shift(x, by))),
+            _ => return None,
+        },
+        (Binary::And, DType::Bool) => return Some(made.put(Inst::Both(x, y))),
+        (Binary::Or, DType::Bool) => return Some(made.put(Inst::Either(x, y))),
+        _ => return None,
+    };
+    Some(made.two(two, x, y))
+}
+
+fn compare(f: Compare, dtype: DType, x: usize, y: usize) -> Option<Inst> {
+    match dtype {
+        DType::F32 => {
+            let f = match f {
+                Compare::Eq => Real::Eq,
+                Compare::Ne => Real::Ne,
+                Compare::Lt => Real::Lt,
+                Compare::Le => Real::Le,
+                Compare::Gt => Real::Gt,
+                Compare::Ge => Real::Ge,
+            };
+            Some(Inst::Compare(f, x, y))
+        }
+        DType::I32 => {
+            let f = match f {
+                Compare::Eq => Whole::Eq,
+                Compare::Ne => Whole::Ne,
+                Compare::Lt => Whole::Lt,
+                Compare::Le => Whole::Le,
+                Compare::Gt => Whole::Gt,
+                Compare::Ge => Whole::Ge,
+            };
+            Some(Inst::CompareWhole(f, x, y))
+        }
+        DType::F64 | DType::Bool => None,
+    }
+}
+
+fn cast(made: &mut Made, from: DType, to: DType, x: usize) -> Option<usize> {
+    Some(match (from, to) {
+        (DType::F32, DType::F32) | (DType::I32, DType::I32) | (DType::Bool, DType::Bool) => x,
+        (DType::I32, DType::F32) => made.put(Inst::Real(x)),
+        (DType::F32, DType::Bool) => {
+            let zero = made.real(0.0);
+            made.put(Inst::Compare(Real::Ne, x, zero))
+        }
+        (DType::I32, DType::Bool) => {
+            let zero = made.put(Inst::Const(0));
+            made.put(Inst::CompareWhole(Whole::Ne, x, zero))
+        }
+        (DType::Bool, DType::F32 | DType::I32) => {
+            let one = if to == DType::F32 { made.real(1.0) } else { made.put(Inst::Const(1)) };
+            let zero = made.put(Inst::Const(0));
+            made.put(Inst::Pick(x, one, zero))
+        }
+        (DType::F64, _) | (_, DType::F64) | (DType::F32, DType::I32) => return None,
+    })
+}

@@ -1,0 +1,499 @@
+//! From a nest to a function: which registers hold what, the loops, and the vectors of the innermost one.
+//!
+//! Constants and scalars are set once; what does not vary along the innermost loop, before each run of it; the rest for
+//! each vector of it. Registers are given out as the body is gone through, and taken back after the last use.
+
+use super::write::{Label, Mask, Operand, Width, Writer};
+use super::{Code, Inst, Nest, Real, SUMS, Two};
+use crate::ir::op::Reduce;
+use iced_x86::{MemoryOperand, Register};
+
+/// Registers for pointers and counters: those that a function may change first.
+const GENERAL: [Register; 13] = [
+    Register::RSI,
+    Register::RDX,
+    Register::RCX,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+    Register::RBX,
+    Register::RBP,
+    Register::R12,
+    Register::R13,
+    Register::R14,
+    Register::R15,
+];
+
+/// How many of those need not be kept.
+const FREE: usize = 7;
+
+/// Vectors of the innermost loop up to which all are written out, as instructions of theirs.
+const WRITTEN_OUT: usize = 64;
+
+/// Most instructions of a turn of the loop over vectors, and most vectors.
+const AT_ONCE: [usize; 2] = [48, 4];
+
+/// When a statement's value is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum When {
+    Once,
+    EachRun,
+    EachVector,
+}
+
+/// Where a value is.
+#[derive(Clone, Copy, Debug)]
+enum Held {
+    Nowhere,
+    In(Register),
+    /// In memory, for the one instruction that takes it.
+    At(MemoryOperand),
+}
+
+/// Registers that are not taken: vectors, and those of truth values where they are others.
+#[derive(Clone, Debug)]
+struct Registers {
+    vectors: Vec<Register>,
+    truths: Vec<Register>,
+}
+
+/// Which elements of the innermost loop a vector has.
+#[derive(Clone, Copy, Debug)]
+struct Vector {
+    /// Bytes of the elements before it, beside those in `rax` if that goes along.
+    at: i64,
+    indexed: bool,
+    mask: Option<Mask>,
+}
+
+struct Function<'a> {
+    nest: &'a Nest,
+    /// The nest that the caller knows, by which the arguments lie.
+    words: &'a Nest,
+    w: Writer,
+    when: Vec<When>,
+    /// How often each value is taken in the part that computes it, and whether later parts take it.
+    uses: Vec<usize>,
+    lasts: Vec<bool>,
+    /// Loads that become operands.
+    operand: Vec<bool>,
+    held: Vec<Held>,
+    left: Vec<usize>,
+    free: Registers,
+    pointers: Vec<Register>,
+    sums: Vec<Vec<Register>>,
+    mask: Option<Mask>,
+}
+
+/// The function of a nest; none where registers do not suffice.
+pub(super) fn function(nest: &Nest, words: &Nest, width: Width) -> Option<Code> {
+    let count = nest.body.len();
+    let mut f = Function {
+        nest,
+        words,
+        w: Writer::new(width),
+        when: Vec::new(),
+        uses: vec![0; count],
+        lasts: vec![false; count],
+        operand: vec![false; count],
+        held: vec![Held::Nowhere; count],
+        left: vec![0; count],
+        free: Registers {
+            vectors: (0..width.vectors()).rev().map(|at| width.vector(at)).collect(),
+            truths: (1..7u32).rev().map(|at| Register::K0 + at).collect(),
+        },
+        pointers: Vec::new(),
+        sums: Vec::new(),
+        mask: None,
+    };
+    f.look();
+    f.whole()?;
+    Some(f.w.finish())
+}
+
+impl Function<'_> {
+    /// Finds out when each value is computed, how often it is taken, and what may stay in memory.
+    fn look(&mut self) {
+        for inst in &self.nest.body {
+            let of_operands = inst.operands().map(|of| self.when[of]).max();
+            self.when.push(match inst {
+                Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_) => When::Once,
+                Inst::Turn(_) | Inst::Store(..) => When::EachVector,
+                Inst::Load(pointer, _) if self.nest.pointers[*pointer].along => When::EachVector,
+                Inst::Load(..) => When::EachRun,
+                _ => of_operands.unwrap_or(When::Once).max(When::EachRun),
+            });
+        }
+        for (at, inst) in self.nest.body.iter().enumerate() {
+            for of in inst.operands() {
+                self.uses[of] += 1;
+                self.lasts[of] |= self.when[at] > self.when[of];
+            }
+        }
+        for (_, item) in &self.nest.folds {
+            self.uses[*item] += 1;
+            self.lasts[*item] |= self.when[*item] < When::EachVector;
+        }
+        for (at, inst) in self.nest.body.iter().enumerate() {
+            if self.uses[at] != 1 || self.when[at] != When::EachVector || !matches!(inst, Inst::Load(..)) {
+                continue;
+            }
+            let after = &self.nest.body[at + 1..];
+            let taker = after.iter().position(|later| later.operands().any(|of| of == at));
+            self.operand[at] = taker.is_some_and(|taker| {
+                let still = !after[..taker].iter().any(|inst| matches!(inst, Inst::Store(..)));
+                let Inst::Two(f, a, b) = after[taker] else { return false };
+                let other = if a == at { b } else { a };
+                still && a != b && !self.operand[other] && (b == at || f.commutes())
+            });
+        }
+    }
+
+    /// A register for a value.
+    fn take(&mut self, truth: bool) -> Option<Register> {
+        if truth && self.w.width == Width::Z { self.free.truths.pop() } else { self.free.vectors.pop() }
+    }
+
+    fn give_back(&mut self, register: Register) {
+        if register.is_k() { self.free.truths.push(register) } else { self.free.vectors.push(register) }
+    }
+
+    /// The register of a value.
+    fn register(&self, of: usize) -> Register {
+        match self.held[of] {
+            Held::In(register) => register,
+            Held::At(_) | Held::Nowhere => unreachable!("a value is in a register when it is taken"),
+        }
+    }
+
+    fn operand(&self, of: usize) -> Operand {
+        match self.held[of] {
+            Held::In(register) => Operand::In(register),
+            Held::At(place) => Operand::At(place),
+            Held::Nowhere => unreachable!("a value is there when it is taken"),
+        }
+    }
+
+    /// A value has been taken once more in a part.
+    fn taken(&mut self, of: usize, part: When) {
+        if self.when[of] != part {
+            return;
+        }
+        self.left[of] -= 1;
+        if self.left[of] == 0
+            && !self.lasts[of]
+            && let Held::In(register) = self.held[of]
+        {
+            self.give_back(register);
+        }
+    }
+
+    fn argument(word: usize) -> MemoryOperand {
+        place(Register::RDI, None, 8 * word as i64)
+    }
+
+    fn whole(&mut self) -> Option<()> {
+        let nest = self.nest;
+        let pointers = nest.pointers.len();
+        let used = pointers + nest.loops.len();
+        if pointers > GENERAL.len() {
+            return None;
+        }
+        let saved = &GENERAL[FREE..used.clamp(FREE, GENERAL.len())];
+        saved.iter().for_each(|register| self.w.save(*register));
+        self.pointers = GENERAL[..pointers].to_vec();
+        for (at, register) in self.pointers.iter().enumerate() {
+            self.w.word(*register, Self::argument(at));
+        }
+        let lanes = self.w.width.lanes();
+        if !nest.count.is_multiple_of(lanes) {
+            let vector = match self.w.width {
+                Width::Y => self.take(false)?,
+                Width::Z => Register::None,
+            };
+            self.mask = Some(self.w.first(nest.count % lanes, vector));
+        }
+        self.part(When::Once, None)?;
+        for (op, _) in &nest.folds {
+            let start = start_of(*op);
+            let mut sums = Vec::new();
+            for _ in 0..SUMS / lanes {
+                let register = self.take(false)?;
+                let start = self.w.constants(std::iter::repeat(start));
+                self.w.load(register, Operand::At(start), None);
+                sums.push(register);
+            }
+            self.sums.push(sums);
+        }
+        // The innermost counters are in registers, as far as there are any.
+        let counters: Vec<Operand> = (0..nest.loops.len())
+            .map(|of| match GENERAL.get(pointers + nest.loops.len() - 1 - of) {
+                Some(register) => Operand::In(*register),
+                None => Operand::At(Self::argument(self.words.turns_at(of))),
+            })
+            .collect();
+        let mut labels: Vec<Label> = Vec::new();
+        for (turns, counter) in nest.loops.iter().zip(&counters) {
+            let turns = i32::try_from(*turns).ok()?;
+            match counter {
+                Operand::In(register) => self.w.set(*register, turns),
+                Operand::At(word) => self.w.set_word(*word, turns),
+            }
+            labels.push(self.w.here());
+        }
+        self.run()?;
+        for of in (0..nest.loops.len()).rev() {
+            for (register, pointer) in self.pointers.iter().zip(&nest.pointers) {
+                let inside = nest.loops.get(of + 1).map_or(0, |turns| *turns as i64 * pointer.steps[of + 1]);
+                self.w.move_by(*register, i32::try_from(pointer.steps[of] - inside).ok()?);
+            }
+            self.w.count(counters[of]);
+            self.w.again(labels[of]);
+        }
+        for (at, (op, _)) in nest.folds.iter().enumerate() {
+            let result = self.tree(*op, &self.sums[at].clone())?;
+            self.w.store_first(Self::argument(self.words.result_at(at)), result);
+        }
+        self.w.leave();
+        for register in GENERAL[FREE..used.clamp(FREE, GENERAL.len())].iter().rev() {
+            self.w.restore(*register);
+        }
+        self.w.ret();
+        Some(())
+    }
+
+    /// One run of the innermost loop.
+    fn run(&mut self) -> Option<()> {
+        let before = self.free.clone();
+        self.part(When::EachRun, None)?;
+        let (lanes, bytes) = (self.w.width.lanes(), self.w.width.bytes() as i64);
+        let group = if self.nest.folds.is_empty() { 1 } else { SUMS / lanes };
+        let long = self.when.iter().filter(|when| **when == When::EachVector).count().max(1);
+        let whole = self.nest.count / lanes;
+        let mut done = 0;
+        if whole > WRITTEN_OUT.div_ceil(long) {
+            let at_once = (AT_ONCE[0] / long).clamp(1, AT_ONCE[1]).next_multiple_of(group);
+            let turns = whole / at_once;
+            let end = i32::try_from(turns as i64 * at_once as i64 * bytes).ok()?;
+            self.w.set(Register::RAX, 0);
+            let label = self.w.here();
+            for part in 0..at_once {
+                self.vector(part % group, Vector { at: part as i64 * bytes, indexed: true, mask: None })?;
+            }
+            self.w.move_by(Register::RAX, at_once as i32 * bytes as i32);
+            self.w.compare_with(Register::RAX, end);
+            self.w.again_below(label);
+            done = turns * at_once;
+        }
+        for at in done..whole {
+            self.vector(at % group, Vector { at: at as i64 * bytes, indexed: false, mask: None })?;
+        }
+        if self.mask.is_some() {
+            let at = whole as i64 * bytes;
+            self.vector(whole % group, Vector { at, indexed: false, mask: self.mask })?;
+        }
+        self.free = before;
+        Some(())
+    }
+
+    /// What is done for each vector; of folds, with the sums of a part.
+    fn vector(&mut self, part: usize, vector: Vector) -> Option<()> {
+        let before = self.free.clone();
+        self.part(When::EachVector, Some(vector))?;
+        for (at, (op, item)) in self.nest.folds.iter().enumerate() {
+            let (sum, item) = (self.sums[at][part], self.register(*item));
+            match vector.mask {
+                None => self.combine(*op, sum, sum, item)?,
+                Some(mask) => {
+                    let new = self.take(false)?;
+                    self.combine(*op, new, sum, item)?;
+                    self.w.pick(sum, mask.register, Operand::In(new), sum);
+                    self.give_back(new);
+                }
+            }
+        }
+        self.free = before;
+        Some(())
+    }
+
+    /// All statements of a part.
+    fn part(&mut self, part: When, vector: Option<Vector>) -> Option<()> {
+        for at in 0..self.nest.body.len() {
+            if self.when[at] != part {
+                continue;
+            }
+            self.left[at] = self.uses[at];
+            self.held[at] = self.inst(at, part, vector)?;
+            if self.uses[at] == 0
+                && let Held::In(register) = self.held[at]
+            {
+                self.give_back(register);
+            }
+        }
+        Some(())
+    }
+
+    /// One statement.
+    fn inst(&mut self, at: usize, part: When, vector: Option<Vector>) -> Option<Held> {
+        let inst = self.nest.body[at];
+        match inst {
+            Inst::Const(bits) => {
+                let to = self.take(false)?;
+                let constant = self.w.constants(std::iter::repeat(bits));
+                self.w.load(to, Operand::At(constant), None);
+                return Some(Held::In(to));
+            }
+            Inst::Truth(value) => {
+                let to = self.take(true)?;
+                self.w.truth(to, value);
+                return Some(Held::In(to));
+            }
+            Inst::Scalar(scalar) => {
+                let to = self.take(false)?;
+                self.w.spread(to, Self::argument(self.words.scalar_at(scalar)));
+                return Some(Held::In(to));
+            }
+            Inst::Turn(first) => {
+                let vector = vector.expect("a turn's number varies");
+                let first = (vector.at / 4) as i32 + first;
+                let numbers = self.w.constants((first..).map(|at| at as u32));
+                let to = self.take(false)?;
+                if vector.indexed {
+                    self.w.turns_of_bytes(to);
+                    self.w.two(Two::AddWhole, to, to, Operand::At(numbers));
+                } else {
+                    self.w.load(to, Operand::At(numbers), None);
+                }
+                return Some(Held::In(to));
+            }
+            Inst::Load(pointer, offset) => {
+                let base = self.pointers[pointer];
+                let Some(vector) = vector else {
+                    let to = self.take(false)?;
+                    self.w.spread(to, place(base, None, offset));
+                    return Some(Held::In(to));
+                };
+                let index = vector.indexed.then_some(Register::RAX);
+                let from = place(base, index, offset + vector.at);
+                if self.operand[at] && vector.mask.is_none() {
+                    return Some(Held::At(from));
+                }
+                let to = self.take(false)?;
+                self.w.load(to, Operand::At(from), vector.mask);
+                return Some(Held::In(to));
+            }
+            Inst::Store(pointer, offset, value) => {
+                let vector = vector.expect("what is stored goes along");
+                let index = vector.indexed.then_some(Register::RAX);
+                let to = place(self.pointers[pointer], index, offset + vector.at);
+                self.w.store(to, self.register(value), vector.mask);
+                self.taken(value, part);
+                return Some(Held::Nowhere);
+            }
+            _ => {}
+        }
+        // Of what takes several instructions the operands stay until the last one.
+        let several = matches!(inst, Inst::PickTruth(..));
+        if !several {
+            let mut operands: Vec<usize> = inst.operands().collect();
+            operands.sort_unstable();
+            operands.iter().for_each(|of| self.taken(*of, part));
+        }
+        let to = self.take(inst.is_truth())?;
+        match inst {
+            Inst::Two(f, a, b) => match (self.operand(a), self.operand(b)) {
+                (Operand::In(a), b) => self.w.two(f, to, a, b),
+                (a, Operand::In(b)) => self.w.two(f, to, b, a),
+                (Operand::At(_), Operand::At(_)) => unreachable!("one of them is loaded"),
+            },
+            Inst::Compare(f, a, b) => self.w.compare(f, to, self.register(a), self.operand(b)),
+            Inst::CompareWhole(f, a, b) => {
+                self.w.compare_whole(f, to, self.register(a), self.register(b));
+            }
+            Inst::Both(a, b) => self.w.both(to, self.register(a), self.register(b)),
+            Inst::Either(a, b) => self.w.any(to, self.register(a), self.register(b)),
+            Inst::Not(a) => self.w.not(to, self.register(a)),
+            Inst::Pick(c, a, b) => self.w.pick(to, self.register(c), self.operand(a), self.register(b)),
+            Inst::PickTruth(c, a, b) => {
+                let (c, a, b) = (self.register(c), self.register(a), self.register(b));
+                let other = self.take(true)?;
+                self.w.both(to, c, a);
+                self.w.not_but(other, c, b);
+                self.w.any(to, to, other);
+                self.give_back(other);
+            }
+            Inst::Sqrt(a) => self.w.sqrt(to, self.register(a)),
+            Inst::Round(a) => self.w.round(to, self.register(a), false),
+            Inst::Floor(a) => self.w.round(to, self.register(a), true),
+            Inst::Real(a) => self.w.real(to, self.register(a)),
+            Inst::Shift(a, by) => self.w.shift(to, self.register(a), by),
+            Inst::Const(_)
+            | Inst::Truth(_)
+            | Inst::Scalar(_)
+            | Inst::Turn(_)
+            | Inst::Load(..)
+            | Inst::Store(..) => unreachable!("these have returned"),
+        }
+        if several {
+            inst.operands().collect::<Vec<_>>().iter().for_each(|of| self.taken(*of, part));
+        }
+        Some(Held::In(to))
+    }
+
+    /// `to` = `a` op `b`, as a reduction has it; `to` may be `a`.
+    fn combine(&mut self, op: Reduce, to: Register, a: Register, b: Register) -> Option<()> {
+        let f = match op {
+            Reduce::Sum => Two::Add,
+            Reduce::Prod => Two::Mul,
+            Reduce::Max => Two::Greater,
+            Reduce::Min => Two::Less,
+            Reduce::Any | Reduce::All => unreachable!("reductions of numbers"),
+        };
+        if matches!(op, Reduce::Sum | Reduce::Prod) {
+            self.w.two(f, to, a, Operand::In(b));
+            return Some(());
+        }
+        // A NaN stays: the instruction has the second operand where one is a NaN, and that is `a`.
+        let (better, none) = (self.take(false)?, self.take(true)?);
+        self.w.two(f, better, b, Operand::In(a));
+        self.w.compare(Real::Unordered, none, b, Operand::In(b));
+        self.w.pick(to, none, Operand::In(b), better);
+        self.give_back(better);
+        self.give_back(none);
+        Some(())
+    }
+
+    /// What 16 sums give: l and l + 8, then 4, 2 and 1.
+    fn tree(&mut self, op: Reduce, sums: &[Register]) -> Option<Register> {
+        let (total, other) = (sums[0], self.take(false)?);
+        if let [_, upper] = sums {
+            self.combine(op, total, total, *upper)?;
+        }
+        let lanes = self.w.width.lanes();
+        for by in [8, 4, 2, 1].into_iter().filter(|by| *by < lanes) {
+            self.w.down(other, total, by);
+            self.combine(op, total, total, other)?;
+        }
+        self.give_back(other);
+        Some(total)
+    }
+}
+
+/// What a reduction starts from, in bits.
+fn start_of(op: Reduce) -> u32 {
+    match op {
+        Reduce::Sum => 0.0f32,
+        Reduce::Prod => 1.0,
+        Reduce::Max => f32::NEG_INFINITY,
+        Reduce::Min => f32::INFINITY,
+        Reduce::Any | Reduce::All => unreachable!("reductions of numbers"),
+    }
+    .to_bits()
+}
+
+fn place(base: Register, index: Option<Register>, offset: i64) -> MemoryOperand {
+    let index = index.unwrap_or(Register::None);
+    let size = u32::from(offset != 0);
+    MemoryOperand::new(base, index, 1, offset, size, false, Register::None)
+}
