@@ -24,6 +24,9 @@ const ENOUGH_ALONG: usize = 5;
 /// Turns of a reduction inside of a turn up to which it is written out.
 const WRITTEN_OUT: usize = 32;
 
+/// Bytes by which an element may be away from the one before: sixteen of these are still a 32-bit number.
+const FAR: i64 = 1 << 26;
+
 /// Most words of arguments.
 const WORDS: usize = 40;
 
@@ -181,8 +184,9 @@ impl<'a> Emitter<'a, '_> {
                 made.span = made.span.or(*span);
                 let at = self.value(made, *value)?;
                 self.number(self.buffer(*buffer).dtype)?;
-                let (pointer, offset) = self.pointer_of(made, *buffer, index)?;
-                if !made.nest.pointers[pointer].along
+                let (pointer, offset, stride) = self.pointer_of(made, *buffer, index)?;
+                if stride.is_some()
+                    || !made.nest.pointers[pointer].along
                     || made.before.iter().any(|read| self.overlap(*read, *buffer))
                 {
                     return None;
@@ -237,20 +241,28 @@ impl<'a> Emitter<'a, '_> {
         Some(made.put(inst))
     }
 
-    /// The pointer to an element and its distance in bytes.
-    fn pointer_of(&mut self, made: &mut Made, buffer: BufferId, index: &Index) -> Option<(usize, i64)> {
+    /// The pointer to an element, its distance in bytes, and by how many it moves along if not by one element or none.
+    fn pointer_of(
+        &mut self,
+        made: &mut Made,
+        buffer: BufferId,
+        index: &Index,
+    ) -> Option<(usize, i64, Option<i64>)> {
         if !index.dynamic.is_empty() {
             return None;
         }
         let along = made.along.map(IndexVar::Loop);
         let mut inside = Pointer { steps: vec![0; made.loops.len()], along: false };
-        let (mut outside, mut offset) = (Vec::new(), index.offset);
+        let (mut outside, mut offset, mut stride) = (Vec::new(), index.offset, None);
         for (var, by) in &index.terms {
             if Some(*var) == along {
-                if *by != 1 {
+                match by {
+                    1 => inside.along = true,
+                    _ => stride = Some(by * 4).filter(|by| by.abs() < FAR),
+                }
+                if !inside.along && stride.is_none() {
                     return None;
                 }
-                inside.along = true;
                 continue;
             }
             let IndexVar::Loop(of) = var else {
@@ -275,7 +287,7 @@ impl<'a> Emitter<'a, '_> {
             }
         };
         let distance = (offset - made.from[pointer].offset) * 4;
-        (distance.abs() < 1 << 28).then_some((pointer, distance))
+        (distance.abs() < 1 << 28).then_some((pointer, distance, stride))
     }
 
     fn wide_op(&mut self, made: &mut Made, result: Val, op: &'a Op) -> Option<usize> {
@@ -291,8 +303,12 @@ impl<'a> Emitter<'a, '_> {
             }
             Op::Load(buffer, index) => {
                 self.number(self.buffer(*buffer).dtype)?;
-                let (pointer, offset) = self.pointer_of(made, *buffer, index)?;
-                self.loaded(made, Inst::Load(pointer, offset), *buffer)
+                let (pointer, offset, stride) = self.pointer_of(made, *buffer, index)?;
+                let load = match stride {
+                    None => Inst::Load(pointer, offset),
+                    Some(by) => Inst::Strided(pointer, offset, by),
+                };
+                self.loaded(made, load, *buffer)
             }
             Op::Unary(f, a) => {
                 let x = self.value(made, *a)?;
@@ -343,7 +359,7 @@ impl<'a> Emitter<'a, '_> {
         let buffer = |pointer: usize| made.from[pointer].buffer;
         stores.into_iter().any(|(to, offset)| {
             body.iter().any(|inst| match inst {
-                Inst::Load(from, at) | Inst::Store(from, at, _) => {
+                Inst::Load(from, at) | Inst::Strided(from, at, _) | Inst::Store(from, at, _) => {
                     (*from, *at) != (to, offset) && self.overlap(buffer(*from), buffer(to))
                 }
                 _ => false,

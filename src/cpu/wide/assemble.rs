@@ -51,6 +51,9 @@ enum Held {
     At(MemoryOperand),
 }
 
+/// Turns of the last loop around that are taken at once where tiles are turned.
+const TILE: usize = 4;
+
 /// Registers that are not taken: vectors, and those of truth values where they are others.
 #[derive(Clone, Debug)]
 struct Registers {
@@ -82,6 +85,12 @@ struct Function<'a> {
     left: Vec<usize>,
     free: Registers,
     pointers: Vec<Register>,
+    /// Pointers to what is strided, at the vector's first element, by statement.
+    strided: Vec<Option<Register>>,
+    /// Which of the turns that are taken at once.
+    turn: usize,
+    /// Of fewer turns than a tile has, which there are.
+    turns_meant: Option<Mask>,
     sums: Vec<Vec<Register>>,
     mask: Option<Mask>,
 }
@@ -104,6 +113,9 @@ pub(super) fn function(nest: &Nest, words: &Nest, width: Width) -> Option<Code> 
             truths: (1..7u32).rev().map(|at| Register::K0 + at).collect(),
         },
         pointers: Vec::new(),
+        strided: vec![None; count],
+        turn: 0,
+        turns_meant: None,
         sums: Vec::new(),
         mask: None,
     };
@@ -119,7 +131,7 @@ impl Function<'_> {
             let of_operands = inst.operands().map(|of| self.when[of]).max();
             self.when.push(match inst {
                 Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_) => When::Once,
-                Inst::Turn(_) | Inst::Store(..) => When::EachVector,
+                Inst::Turn(_) | Inst::Store(..) | Inst::Strided(..) => When::EachVector,
                 Inst::Load(pointer, _) if self.nest.pointers[*pointer].along => When::EachVector,
                 Inst::Load(..) => When::EachRun,
                 _ => of_operands.unwrap_or(When::Once).max(When::EachRun),
@@ -196,9 +208,17 @@ impl Function<'_> {
     fn whole(&mut self) -> Option<()> {
         let nest = self.nest;
         let pointers = nest.pointers.len();
-        let used = pointers + nest.loops.len();
-        if pointers > GENERAL.len() {
+        let strided = nest.body.iter().filter(|inst| matches!(inst, Inst::Strided(..))).count();
+        let fixed = pointers + strided;
+        let used = fixed + nest.loops.len();
+        if fixed > GENERAL.len() {
             return None;
+        }
+        let mut moving = GENERAL[pointers..fixed].iter().copied();
+        for (at, inst) in nest.body.iter().enumerate() {
+            if matches!(inst, Inst::Strided(..)) {
+                self.strided[at] = moving.next();
+            }
         }
         let saved = &GENERAL[FREE..used.clamp(FREE, GENERAL.len())];
         saved.iter().for_each(|register| self.w.save(*register));
@@ -214,6 +234,12 @@ impl Function<'_> {
             };
             self.mask = Some(self.w.first(nest.count % lanes, vector));
         }
+        let in_tiles = nest.in_tiles();
+        let last = nest.loops.len().saturating_sub(1);
+        if in_tiles && !nest.loops[last].is_multiple_of(TILE) {
+            let vector = self.take(false)?;
+            self.turns_meant = Some(self.w.first(nest.loops[last] % TILE, vector));
+        }
         self.part(When::Once, None)?;
         for (op, _) in &nest.folds {
             let start = start_of(*op);
@@ -228,22 +254,28 @@ impl Function<'_> {
         }
         // The innermost counters are in registers, as far as there are any.
         let counters: Vec<Operand> = (0..nest.loops.len())
-            .map(|of| match GENERAL.get(pointers + nest.loops.len() - 1 - of) {
+            .map(|of| match GENERAL.get(fixed + nest.loops.len() - 1 - of) {
                 Some(register) => Operand::In(*register),
                 None => Operand::At(Self::argument(self.words.turns_at(of))),
             })
             .collect();
         let mut labels: Vec<Label> = Vec::new();
-        for (turns, counter) in nest.loops.iter().zip(&counters) {
+        for (of, (turns, counter)) in nest.loops.iter().zip(&counters).enumerate() {
             let turns = i32::try_from(*turns).ok()?;
+            if in_tiles && of == last {
+                self.tiles(*counter)?;
+                break;
+            }
             match counter {
                 Operand::In(register) => self.w.set(*register, turns),
                 Operand::At(word) => self.w.set_word(*word, turns),
             }
             labels.push(self.w.here());
         }
-        self.run()?;
-        for of in (0..nest.loops.len()).rev() {
+        if !in_tiles {
+            self.run(None)?;
+        }
+        for of in (0..labels.len()).rev() {
             for (register, pointer) in self.pointers.iter().zip(&nest.pointers) {
                 let inside = nest.loops.get(of + 1).map_or(0, |turns| *turns as i64 * pointer.steps[of + 1]);
                 self.w.move_by(*register, i32::try_from(pointer.steps[of] - inside).ok()?);
@@ -263,13 +295,53 @@ impl Function<'_> {
         Some(())
     }
 
-    /// One run of the innermost loop.
-    fn run(&mut self) -> Option<()> {
+    /// The last loop around, a tile at a time.
+    fn tiles(&mut self, counter: Operand) -> Option<()> {
+        let last = self.nest.loops.len() - 1;
+        let turns = self.nest.loops[last];
+        let (whole, rest) = (turns / TILE, turns % TILE);
+        if whole > 0 {
+            let whole = i32::try_from(whole).ok()?;
+            match counter {
+                Operand::In(register) => self.w.set(register, whole),
+                Operand::At(word) => self.w.set_word(word, whole),
+            }
+            let label = self.w.here();
+            self.run(Some(TILE))?;
+            self.move_all(last, TILE)?;
+            self.w.count(counter);
+            self.w.again(label);
+        }
+        if rest > 0 {
+            self.run(Some(rest))?;
+            self.move_all(last, rest)?;
+        }
+        Some(())
+    }
+
+    /// Moves the pointers by some turns of a loop.
+    fn move_all(&mut self, of: usize, turns: usize) -> Option<()> {
+        for (register, pointer) in self.pointers.iter().zip(&self.nest.pointers) {
+            self.w.move_by(*register, i32::try_from(turns as i64 * pointer.steps[of]).ok()?);
+        }
+        Some(())
+    }
+
+    /// One run of the innermost loop, or those of a tile of so many turns at once.
+    fn run(&mut self, tile: Option<usize>) -> Option<()> {
         let before = self.free.clone();
-        self.part(When::EachRun, None)?;
+        if tile.is_none() {
+            self.part(When::EachRun, None)?;
+        }
+        for (at, inst) in self.nest.body.iter().enumerate() {
+            if let (Inst::Strided(pointer, ..), Some(moving)) = (inst, self.strided[at]) {
+                self.w.copy(moving, self.pointers[*pointer]);
+            }
+        }
         let (lanes, bytes) = (self.w.width.lanes(), self.w.width.bytes() as i64);
         let group = if self.nest.folds.is_empty() { 1 } else { SUMS / lanes };
         let long = self.when.iter().filter(|when| **when == When::EachVector).count().max(1);
+        let long = long * tile.map_or(1, |turns| 2 * turns);
         let whole = self.nest.count / lanes;
         let mut done = 0;
         if whole > WRITTEN_OUT.div_ceil(long) {
@@ -279,7 +351,7 @@ impl Function<'_> {
             self.w.set(Register::RAX, 0);
             let label = self.w.here();
             for part in 0..at_once {
-                self.vector(part % group, Vector { at: part as i64 * bytes, indexed: true, mask: None })?;
+                self.vector(tile, part % group, Vector { at: part as i64 * bytes, indexed: true, mask: None })?;
             }
             self.w.move_by(Register::RAX, at_once as i32 * bytes as i32);
             self.w.compare_with(Register::RAX, end);
@@ -287,20 +359,23 @@ impl Function<'_> {
             done = turns * at_once;
         }
         for at in done..whole {
-            self.vector(at % group, Vector { at: at as i64 * bytes, indexed: false, mask: None })?;
+            self.vector(tile, at % group, Vector { at: at as i64 * bytes, indexed: false, mask: None })?;
         }
         if self.mask.is_some() {
             let at = whole as i64 * bytes;
-            self.vector(whole % group, Vector { at, indexed: false, mask: self.mask })?;
+            self.vector(tile, whole % group, Vector { at, indexed: false, mask: self.mask })?;
         }
         self.free = before;
         Some(())
     }
 
     /// What is done for each vector; of folds, with the sums of a part.
-    fn vector(&mut self, part: usize, vector: Vector) -> Option<()> {
+    fn vector(&mut self, tile: Option<usize>, part: usize, vector: Vector) -> Option<()> {
         let before = self.free.clone();
-        self.part(When::EachVector, Some(vector))?;
+        match tile {
+            None => self.part(When::EachVector, Some(vector))?,
+            Some(turns) => self.tile(turns, vector)?,
+        }
         for (at, (op, item)) in self.nest.folds.iter().enumerate() {
             let (sum, item) = (self.sums[at][part], self.register(*item));
             match vector.mask {
@@ -314,6 +389,67 @@ impl Function<'_> {
             }
         }
         self.free = before;
+        let lanes = self.w.width.lanes() as i64;
+        for (at, inst) in self.nest.body.iter().enumerate() {
+            if let (Inst::Strided(_, _, by), Some(moving)) = (inst, self.strided[at]) {
+                self.w.move_by(moving, i32::try_from(lanes * by).ok()?);
+            }
+        }
+        Some(())
+    }
+
+    /// A vector of each of some turns: tiles of what is strided, four of these along the turns and eight across, are read
+    /// and turned.
+    fn tile(&mut self, turns: usize, vector: Vector) -> Option<()> {
+        let lanes = self.w.width.lanes();
+        let rows = if vector.mask.is_some() { self.nest.count % lanes } else { lanes };
+        let meant = if turns < TILE { self.turns_meant } else { None };
+        let mut tiles = vec![Vec::new(); self.nest.body.len()];
+        for (at, inst) in self.nest.body.iter().enumerate() {
+            let (Inst::Strided(_, offset, by), Some(base)) = (inst, self.strided[at]) else { continue };
+            let mut quarters = [Register::None; TILE];
+            for (row, quarter) in quarters.iter_mut().enumerate() {
+                *quarter = self.take(false)?;
+                let from = |row: usize| place(base, None, offset + row as i64 * by);
+                if row >= rows {
+                    self.w.two(Two::Xor, *quarter, *quarter, Operand::In(*quarter));
+                    continue;
+                }
+                self.w.four(*quarter, from(row), meant);
+                if row + TILE >= rows {
+                    continue;
+                }
+                match meant {
+                    None => self.w.upper(*quarter, Operand::At(from(row + TILE))),
+                    Some(_) => {
+                        let other = self.take(false)?;
+                        self.w.four(other, from(row + TILE), meant);
+                        self.w.upper(*quarter, Operand::In(other));
+                        self.give_back(other);
+                    }
+                }
+            }
+            let mut other = [Register::None; TILE];
+            for register in &mut other {
+                *register = self.take(false)?;
+            }
+            self.w.turned(quarters, other);
+            other.into_iter().for_each(|register| self.give_back(register));
+            tiles[at] = quarters.to_vec();
+        }
+        for turn in 0..turns {
+            self.turn = turn;
+            let before = self.free.clone();
+            for (held, tile) in self.held.iter_mut().zip(&tiles) {
+                if let Some(register) = tile.get(turn) {
+                    *held = Held::In(*register);
+                }
+            }
+            self.part(When::EachRun, None)?;
+            self.part(When::EachVector, Some(vector))?;
+            self.free = before;
+        }
+        self.turn = 0;
         Some(())
     }
 
@@ -371,11 +507,11 @@ impl Function<'_> {
                 let base = self.pointers[pointer];
                 let Some(vector) = vector else {
                     let to = self.take(false)?;
-                    self.w.spread(to, place(base, None, offset));
+                    self.w.spread(to, place(base, None, offset + self.turned_by(pointer)));
                     return Some(Held::In(to));
                 };
                 let index = vector.indexed.then_some(Register::RAX);
-                let from = place(base, index, offset + vector.at);
+                let from = place(base, index, offset + vector.at + self.turned_by(pointer));
                 if self.operand[at] && vector.mask.is_none() {
                     return Some(Held::At(from));
                 }
@@ -383,10 +519,29 @@ impl Function<'_> {
                 self.w.load(to, Operand::At(from), vector.mask);
                 return Some(Held::In(to));
             }
+            // Of a tile, it is there already.
+            Inst::Strided(..) if self.nest.in_tiles() => return Some(self.held[at]),
+            Inst::Strided(_, offset, by) => {
+                let base = self.strided[at].expect("it has a pointer");
+                let (to, distances) = (self.take(false)?, self.take(false)?);
+                let words = self.w.constants((0..).map(|lane: i64| (lane * by) as u32));
+                self.w.load(distances, Operand::At(words), None);
+                let mask = self.take(true)?;
+                match vector.and_then(|vector| vector.mask) {
+                    None => self.w.truth(mask, true),
+                    Some(meant) => self.w.copy_mask(mask, meant),
+                }
+                // The lanes that are left out are not waited for.
+                self.w.two(Two::Xor, to, to, Operand::In(to));
+                self.w.gather(to, (base, offset), distances, mask);
+                self.give_back(distances);
+                self.give_back(mask);
+                return Some(Held::In(to));
+            }
             Inst::Store(pointer, offset, value) => {
                 let vector = vector.expect("what is stored goes along");
                 let index = vector.indexed.then_some(Register::RAX);
-                let to = place(self.pointers[pointer], index, offset + vector.at);
+                let to = place(self.pointers[pointer], index, offset + vector.at + self.turned_by(pointer));
                 self.w.store(to, self.register(value), vector.mask);
                 self.taken(value, part);
                 return Some(Held::Nowhere);
@@ -433,12 +588,18 @@ impl Function<'_> {
             | Inst::Scalar(_)
             | Inst::Turn(_)
             | Inst::Load(..)
+            | Inst::Strided(..)
             | Inst::Store(..) => unreachable!("these have returned"),
         }
         if several {
             inst.operands().collect::<Vec<_>>().iter().for_each(|of| self.taken(*of, part));
         }
         Some(Held::In(to))
+    }
+
+    /// Bytes by which the turns before of a tile have moved a pointer.
+    fn turned_by(&self, pointer: usize) -> i64 {
+        self.turn as i64 * self.nest.pointers[pointer].steps.last().copied().unwrap_or(0)
     }
 
     /// `to` = `a` op `b`, as a reduction has it; `to` may be `a`.

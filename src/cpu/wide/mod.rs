@@ -62,6 +62,8 @@ pub enum Inst {
     Turn(i32),
     /// The element so many bytes beyond a pointer.
     Load(usize, i64),
+    /// The element there, and so many bytes further with each of the innermost turns, whose pointer does not go along.
+    Strided(usize, i64, i64),
     /// Writes there; the pointer goes along.
     Store(usize, i64, usize),
     /// An operation on two numbers.
@@ -172,7 +174,7 @@ impl Inst {
     /// The statements it needs.
     pub fn operands(self) -> impl Iterator<Item = usize> {
         let (count, all) = match self {
-            Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_) | Inst::Turn(_) | Inst::Load(..) => {
+            Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_) | Inst::Turn(_) | Inst::Load(..) | Inst::Strided(..) => {
                 (0, [0, 0, 0])
             }
             Inst::Not(a)
@@ -206,6 +208,7 @@ impl Inst {
             | Inst::Scalar(_)
             | Inst::Turn(_)
             | Inst::Load(..)
+            | Inst::Strided(..)
             | Inst::Store(..)
             | Inst::Two(..)
             | Inst::Pick(..)
@@ -239,10 +242,24 @@ impl Nest {
         self.result_at(self.folds.len())
     }
 
+    /// Whether turns of the last loop around are taken some at a time: what is strided lies side by side along that loop,
+    /// so tiles of it can be read and turned.
+    fn in_tiles(&self) -> bool {
+        let Some(last) = self.loops.len().checked_sub(1) else { return false };
+        let mut strided = self.body.iter().filter_map(|inst| match inst {
+            Inst::Strided(pointer, ..) => Some(*pointer),
+            _ => None,
+        });
+        let tiles = !self.carries && self.folds.is_empty();
+        let first = strided.next();
+        tiles && first.is_some() && first.into_iter().chain(strided).all(|p| self.pointers[p].steps[last] == 4)
+    }
+
     /// Makes one loop of two where one goes on where the turn before has ended.
     fn merge(&mut self) {
         let counted = self.body.iter().any(|inst| matches!(inst, Inst::Turn(_)));
-        let along = !counted && !self.carries && (self.folds.is_empty() || self.count.is_multiple_of(SUMS));
+        let strided = self.body.iter().any(|inst| matches!(inst, Inst::Strided(..)));
+        let along = !counted && !strided && !self.carries && (self.folds.is_empty() || self.count.is_multiple_of(SUMS));
         while let Some((turns, before)) = self.loops.split_last() {
             let last = before.len();
             let through = |p: &Pointer| p.steps[last] == if p.along { 4 * self.count as i64 } else { 0 };
@@ -281,14 +298,15 @@ pub struct Code {
 /// The function of a nest, on an instruction set that has wide vectors, where it fits into the registers.
 #[cfg(target_arch = "x86_64")]
 pub fn assemble(nest: &Nest, isa: Isa) -> Option<Code> {
-    let width = match isa {
-        Isa::Avx512 => write::Width::Z,
-        Isa::Avx2 => write::Width::Y,
-        Isa::Neon | Isa::Portable => return None,
-    };
     let mut nest = nest.clone();
     let words = nest.clone();
     nest.merge();
+    let width = match isa {
+        // Tiles are turned with AVX2.
+        Isa::Avx512 if !nest.in_tiles() => write::Width::Z,
+        Isa::Avx512 | Isa::Avx2 => write::Width::Y,
+        Isa::Neon | Isa::Portable => return None,
+    };
     assemble::function(&nest, &words, width)
 }
 

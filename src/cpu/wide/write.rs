@@ -233,6 +233,75 @@ impl Writer {
         }
     }
 
+    /// Numbers from memory, one each lane: `to`, from a base and a distance for each lane in bytes, where `mask` is set, which
+    /// is lost.
+    pub fn gather(&mut self, to: Register, (base, offset): (Register, i64), distances: Register, mask: Register) {
+        let size = u32::from(offset != 0);
+        let from = MemoryOperand::new(base, distances, 1, offset, size, false, Register::None);
+        match self.width {
+            Width::Y => {
+                self.put(Instruction::with3(Code::VEX_Vgatherdps_ymm_vm32y_ymm, to, from, mask));
+            }
+            Width::Z => {
+                self.put(Instruction::with2(Code::EVEX_Vgatherdps_zmm_k1_vm32z, to, from));
+                self.masked(Mask { register: mask }, false);
+            }
+        }
+    }
+
+    /// A mask in another register.
+    pub fn copy_mask(&mut self, to: Register, mask: Mask) {
+        match self.width {
+            Width::Y => self.load(to, Operand::In(mask.register), None),
+            Width::Z => self.two_of(Code::VEX_Kmovw_kr_km16, to, Operand::In(mask.register)),
+        }
+    }
+
+    /// Four numbers, or the first ones by a mask, in the lower half of a vector of 256 bits; 0 in the upper one.
+    pub fn four(&mut self, to: Register, from: MemoryOperand, mask: Option<Mask>) {
+        let low = |register| half(register);
+        match mask {
+            None => self.put(Instruction::with2(Code::VEX_Vmovups_xmm_xmmm128, low(to), from)),
+            Some(mask) => self.put(Instruction::with3(
+                Code::VEX_Vmaskmovps_xmm_xmm_m128,
+                low(to),
+                low(mask.register),
+                from,
+            )),
+        }
+    }
+
+    /// Puts four numbers into the upper half.
+    pub fn upper(&mut self, to: Register, from: Operand) {
+        let code = Code::VEX_Vinsertf128_ymm_ymm_xmmm128_imm8;
+        self.put(match from {
+            Operand::In(from) => Instruction::with4(code, to, to, half(from), 1u32),
+            Operand::At(from) => Instruction::with4(code, to, to, from, 1u32),
+        });
+    }
+
+    /// Columns of four rows, half by half: those of two rows in turn, and then of two pairs of them.
+    pub fn turned(&mut self, [a, b, c, d]: [Register; 4], other: [Register; 4]) {
+        let [e, f, g, h] = other;
+        for (code, to, x, y) in [
+            (Code::VEX_Vunpcklps_ymm_ymm_ymmm256, e, a, b),
+            (Code::VEX_Vunpckhps_ymm_ymm_ymmm256, f, a, b),
+            (Code::VEX_Vunpcklps_ymm_ymm_ymmm256, g, c, d),
+            (Code::VEX_Vunpckhps_ymm_ymm_ymmm256, h, c, d),
+            (Code::VEX_Vunpcklpd_ymm_ymm_ymmm256, a, e, g),
+            (Code::VEX_Vunpckhpd_ymm_ymm_ymmm256, b, e, g),
+            (Code::VEX_Vunpcklpd_ymm_ymm_ymmm256, c, f, h),
+            (Code::VEX_Vunpckhpd_ymm_ymm_ymmm256, d, f, h),
+        ] {
+            self.three_of(code, to, x, Operand::In(y));
+        }
+    }
+
+    /// A pointer from another one.
+    pub fn copy(&mut self, to: Register, from: Register) {
+        self.put(Instruction::with2(Code::Mov_r64_rm64, to, from));
+    }
+
     /// A number from memory in every lane.
     pub fn spread(&mut self, to: Register, from: MemoryOperand) {
         let code = self.either(Code::VEX_Vbroadcastss_ymm_m32, Code::EVEX_Vbroadcastss_zmm_k1z_xmmm32);
@@ -407,9 +476,8 @@ impl Writer {
     pub fn turns_of_bytes(&mut self, to: Register) {
         match self.width {
             Width::Y => {
-                let low = Register::XMM0 + (to as u32 - Register::YMM0 as u32);
-                self.put(Instruction::with2(Code::VEX_Vmovd_xmm_rm32, low, Register::EAX));
-                self.put(Instruction::with2(Code::VEX_Vpbroadcastd_ymm_xmmm32, to, low));
+                self.put(Instruction::with2(Code::VEX_Vmovd_xmm_rm32, half(to), Register::EAX));
+                self.put(Instruction::with2(Code::VEX_Vpbroadcastd_ymm_xmmm32, to, half(to)));
             }
             Width::Z => {
                 self.put(Instruction::with2(Code::EVEX_Vpbroadcastd_zmm_k1z_r32, to, Register::EAX));
@@ -452,4 +520,9 @@ impl Writer {
         let code = self.either(Code::VEX_Vmovss_m32_xmm, Code::EVEX_Vmovss_m32_k1_xmm);
         self.put(Instruction::with2(code, to, low));
     }
+}
+
+/// The lower half of a register of 256 bits.
+fn half(register: Register) -> Register {
+    Register::XMM0 + (register as u32 - Register::YMM0 as u32)
 }
