@@ -72,23 +72,35 @@ trait Blocks: Copy {
     unsafe fn store(words: [Self; 4], to: *mut i32);
 }
 
-/// Ten rounds, as [`philox4x32_10`] has them.
+/// Ten rounds, as [`philox4x32_10`] has them, of `VECTORS` vectors of blocks: each round waits for the one before, so
+/// several are under way.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn store_blocks<B: Blocks>(to: *mut i32, first: u64, key: u64, counter: u64) {
+unsafe fn store_blocks<B: Blocks, const VECTORS: usize>(to: *mut i32, first: u64, key: u64, counter: u64) {
     let multipliers = [0xd251_1f53, 0xcd9e_8d57].map(B::splat);
     let weyl = [0x9e37_79b9, 0xbb67_ae85].map(B::splat);
     let mut k = [key, key >> 32].map(B::splat);
-    let blocks = B::numbers(first);
-    let mut c = [blocks, blocks.upper(), B::splat(counter), B::splat(counter >> 32)];
+    let mut all = [[B::splat(counter); 4]; VECTORS];
+    for (nth, c) in all.iter_mut().enumerate() {
+        let blocks = B::numbers(first + nth as u64 * B::COUNT);
+        (c[0], c[1], c[3]) = (blocks, blocks.upper(), B::splat(counter >> 32));
+    }
     for _ in 0..10 {
-        let (p0, p1) = (c[0].times(multipliers[0]), c[2].times(multipliers[1]));
-        c = [p1.upper().xor(c[1]).xor(k[0]), p1, p0.upper().xor(c[3]).xor(k[1]), p0];
+        for c in &mut all {
+            let (p0, p1) = (c[0].times(multipliers[0]), c[2].times(multipliers[1]));
+            *c = [p1.upper().xor(c[1]).xor(k[0]), p1, p0.upper().xor(c[3]).xor(k[1]), p0];
+        }
         k = [k[0].plus(weyl[0]), k[1].plus(weyl[1])];
     }
-    // SAFETY: the caller has room for the blocks.
-    unsafe { B::store(c, to) }
+    for (nth, c) in all.iter().enumerate() {
+        // SAFETY: the caller has room for the blocks.
+        unsafe { B::store(*c, to.wrapping_add(nth * 4 * B::COUNT as usize)) }
+    }
 }
+
+/// Vectors of blocks that are under way together.
+#[cfg(target_arch = "x86_64")]
+const AT_ONCE: u64 = 2;
 
 /// Whole vectors of blocks; what lies before and after them one by one.
 #[cfg(target_arch = "x86_64")]
@@ -100,8 +112,12 @@ unsafe fn by_blocks<B: Blocks>(dst: *mut i32, n: usize, first: u64, key: u64, co
     // SAFETY: all elements lie in `first..first + n`, for which the caller has room.
     unsafe {
         portable(dst, (element - first) as usize, first, key, counter);
+        while end - element >= AT_ONCE * 4 * B::COUNT {
+            store_blocks::<B, { AT_ONCE as usize }>(at(element), element / 4, key, counter);
+            element += AT_ONCE * 4 * B::COUNT;
+        }
         while end - element >= 4 * B::COUNT {
-            store_blocks::<B>(at(element), element / 4, key, counter);
+            store_blocks::<B, 1>(at(element), element / 4, key, counter);
             element += 4 * B::COUNT;
         }
         portable(at(element), (end - element) as usize, element, key, counter);
