@@ -191,7 +191,13 @@ pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
         }
         code.tables.extend(function.tables);
         let (bytes, places) = (function.bytes, function.places);
-        code.kernels.push(KernelCode { name: kernel.name.clone(), bytes, address: address(id), places, loops });
+        code.kernels.push(KernelCode {
+            name: kernel.name.clone(),
+            bytes,
+            address: address(id),
+            places,
+            loops,
+        });
     }
     code.module = Some(module);
     Ok(code)

@@ -13,7 +13,9 @@ use crate::ir::types::Scalar;
 use crate::kernel::{BufferId, Extent, Fold, Index, IndexVar, Op, Stmt, Val, Var};
 use crate::source::Span;
 use cranelift_codegen::ir::types::{F32, I64};
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value};
+use cranelift_codegen::ir::{
+    AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Value,
+};
 use cranelift_codegen::isa::CallConv;
 use std::collections::BTreeMap;
 
@@ -70,7 +72,8 @@ struct Made {
 
 impl Made {
     fn put(&mut self, inst: Inst) -> usize {
-        let same = |old: &Inst| *old == inst && matches!(inst, Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_));
+        let same =
+            |old: &Inst| *old == inst && matches!(inst, Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_));
         if let Some(old) = self.nest.body.iter().position(same) {
             return old;
         }
@@ -162,7 +165,10 @@ impl<'a> Emitter<'a, '_> {
 
     /// The turns of a loop, if they are known now and not none.
     fn turns_known(&mut self, made: &Made, extent: &Extent) -> Option<usize> {
-        if extent.rest.is_some_and(|(var, _)| self.vars[var.0 as usize].is_none() || made.loops.contains(&var)) {
+        if extent
+            .rest
+            .is_some_and(|(var, _)| self.vars[var.0 as usize].is_none() || made.loops.contains(&var))
+        {
             return None;
         }
         match self.count(extent) {
@@ -476,7 +482,11 @@ impl<'a> Emitter<'a, '_> {
         self.b.ins().call_indirect(signature, function, &[arguments]);
         self.wide.push(Loop { code, span: made.span, address });
         let result = |at| 8 * made.nest.result_at(at) as i32;
-        Some((0..made.nest.folds.len()).map(|at| self.b.ins().stack_load(I64, F32, slot, result(at))).collect())
+        Some(
+            (0..made.nest.folds.len())
+                .map(|at| self.b.ins().stack_load(I64, F32, slot, result(at)))
+                .collect(),
+        )
     }
 }
 

@@ -351,7 +351,11 @@ impl Function<'_> {
             self.w.set(Register::RAX, 0);
             let label = self.w.here();
             for part in 0..at_once {
-                self.vector(tile, part % group, Vector { at: part as i64 * bytes, indexed: true, mask: None })?;
+                self.vector(
+                    tile,
+                    part % group,
+                    Vector { at: part as i64 * bytes, indexed: true, mask: None },
+                )?;
             }
             self.w.move_by(Register::RAX, at_once as i32 * bytes as i32);
             self.w.compare_with(Register::RAX, end);

@@ -174,9 +174,12 @@ impl Inst {
     /// The statements it needs.
     pub fn operands(self) -> impl Iterator<Item = usize> {
         let (count, all) = match self {
-            Inst::Const(_) | Inst::Truth(_) | Inst::Scalar(_) | Inst::Turn(_) | Inst::Load(..) | Inst::Strided(..) => {
-                (0, [0, 0, 0])
-            }
+            Inst::Const(_)
+            | Inst::Truth(_)
+            | Inst::Scalar(_)
+            | Inst::Turn(_)
+            | Inst::Load(..)
+            | Inst::Strided(..) => (0, [0, 0, 0]),
             Inst::Not(a)
             | Inst::Sqrt(a)
             | Inst::Round(a)
@@ -252,14 +255,19 @@ impl Nest {
         });
         let tiles = !self.carries && self.folds.is_empty();
         let first = strided.next();
-        tiles && first.is_some() && first.into_iter().chain(strided).all(|p| self.pointers[p].steps[last] == 4)
+        tiles
+            && first.is_some()
+            && first.into_iter().chain(strided).all(|p| self.pointers[p].steps[last] == 4)
     }
 
     /// Makes one loop of two where one goes on where the turn before has ended.
     fn merge(&mut self) {
         let counted = self.body.iter().any(|inst| matches!(inst, Inst::Turn(_)));
         let strided = self.body.iter().any(|inst| matches!(inst, Inst::Strided(..)));
-        let along = !counted && !strided && !self.carries && (self.folds.is_empty() || self.count.is_multiple_of(SUMS));
+        let along = !counted
+            && !strided
+            && !self.carries
+            && (self.folds.is_empty() || self.count.is_multiple_of(SUMS));
         while let Some((turns, before)) = self.loops.split_last() {
             let last = before.len();
             let through = |p: &Pointer| p.steps[last] == if p.along { 4 * self.count as i64 } else { 0 };

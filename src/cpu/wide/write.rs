@@ -235,7 +235,13 @@ impl Writer {
 
     /// Numbers from memory, one each lane: `to`, from a base and a distance for each lane in bytes, where `mask` is set, which
     /// is lost.
-    pub fn gather(&mut self, to: Register, (base, offset): (Register, i64), distances: Register, mask: Register) {
+    pub fn gather(
+        &mut self,
+        to: Register,
+        (base, offset): (Register, i64),
+        distances: Register,
+        mask: Register,
+    ) {
         let size = u32::from(offset != 0);
         let from = MemoryOperand::new(base, distances, 1, offset, size, false, Register::None);
         match self.width {
@@ -488,9 +494,8 @@ impl Writer {
 
     /// Lane l takes lane l + `by`, for 8, 4, 2 and 1; what the other lanes take is left open.
     pub fn down(&mut self, to: Register, a: Register, by: usize) {
-        let of = |first: Register, register: Register| {
-            first + (register as u32 - self.width.vector(0) as u32)
-        };
+        let of =
+            |first: Register, register: Register| first + (register as u32 - self.width.vector(0) as u32);
         let (x, y) = (|r| of(Register::XMM0, r), |r| of(Register::YMM0, r));
         let made = match (by, self.width) {
             (8, _) => Instruction::with3(Code::EVEX_Vextractf64x4_ymmm256_k1z_zmm_imm8, y(to), a, 1u32),
