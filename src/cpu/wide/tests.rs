@@ -192,22 +192,22 @@ fn called(code: &Code, nest: &Nest, memory: &mut Memory, scalars: &[u32]) -> Vec
     (0..nest.folds.len()).map(|fold| words[nest.result_at(fold)] as u32).collect()
 }
 
-/// Both ways, from the same memory; a NaN may be any.
-fn compare(nest: &Nest, first: &[usize], words: &[u32], scalars: &[u32]) {
+/// Both ways, from the same memory; a NaN may be any. Whether the nest fits into the registers of all instruction sets.
+fn compare(nest: &Nest, first: &[usize], words: &[u32], scalars: &[u32]) -> bool {
     let mut plain = Memory { words: words.to_vec(), first: first.to_vec() };
     let results = plainly(nest, &mut plain, scalars);
     let same = |a: &u32, b: &u32| a == b || (f32::from_bits(*a).is_nan() && f32::from_bits(*b).is_nan());
-    let mut tried = 0;
-    for isa in [Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.available()) {
-        let code = assemble(nest, isa).expect("it fits into the registers");
+    let available = [Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.available());
+    let all = available.map(|isa| {
+        let Some(code) = assemble(nest, isa) else { return false };
         let mut memory = Memory { words: words.to_vec(), first: first.to_vec() };
         let found = called(&code, nest, &mut memory, scalars);
         assert!(found.iter().zip(&results).all(|(a, b)| same(a, b)), "{} {nest:?}", isa.name());
         let wrong = memory.words.iter().zip(&plain.words).position(|(a, b)| !same(a, b));
         assert_eq!(wrong, None, "{} {nest:?}", isa.name());
-        tried += 1;
-    }
-    assert!(tried > 0 || !Isa::Avx2.available());
+        true
+    });
+    all.fold(true, |all, fits| all && fits)
 }
 
 /// A nest of all operations on a few loaded numbers, with a store of each.
@@ -280,13 +280,15 @@ fn of_all(numbers: &mut Numbers, loops: &[usize], count: usize) -> (Nest, Vec<us
 #[test]
 fn every_operation_gives_the_bits_of_its_formula() {
     let mut numbers = Numbers(1);
+    let mut fit = 0;
     for round in 0..150 {
         let loops: &[usize] = [&[][..], &[3], &[2, 3], &[1, 1, 4]][round % 4];
         let count = [5, 8, 13, 16, 31, 64, 100, 257][numbers.below(8)];
         let (nest, first, end) = of_all(&mut numbers, loops, count);
         let words: Vec<u32> = (0..end).map(|_| numbers.bits()).collect();
-        compare(&nest, &first, &words, &[numbers.bits()]);
+        fit += usize::from(compare(&nest, &first, &words, &[numbers.bits()]));
     }
+    assert!(fit > 120, "only {fit} of 150 fit into the registers");
 }
 
 #[test]
@@ -311,10 +313,10 @@ fn folds_add_up_in_sixteen_sums_and_a_tree() {
             let near_one = |at: usize| 0.9 + at as f32 / 5000.0;
             let words: Vec<u32> =
                 (0..turns * (count + 3) + 8).map(|_| near_one(numbers.below(1000)).to_bits()).collect();
-            compare(&nest, &[0], &words, &[]);
+            assert!(compare(&nest, &[0], &words, &[]));
             let mut special = words.clone();
             special[2] = f32::NAN.to_bits();
-            compare(&nest, &[0], &special, &[]);
+            assert!(compare(&nest, &[0], &special, &[]));
         }
     }
 }
@@ -349,7 +351,7 @@ fn what_is_strided_is_turned_or_gathered() {
             let read = 2 * wide as usize * count + 8;
             let first = [0, read, read + 2 * rows * count, read + 2 * rows * count + rows + 1];
             let words: Vec<u32> = (0..first[3] + 2 * rows * count).map(|_| numbers.bits()).collect();
-            compare(&nest, &first, &words, &[]);
+            assert!(compare(&nest, &first, &words, &[]));
         }
     }
 }
