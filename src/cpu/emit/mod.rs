@@ -67,6 +67,9 @@ pub struct KernelCode {
     pub loops: Vec<LoopCode>,
 }
 
+/// A word that compiled code reads, at the same place wherever this goes.
+struct Address(#[expect(dead_code, reason = "only machine code reads it")] Box<usize>);
+
 /// Machine code of a loop with wide vectors, a function that a kernel calls.
 #[derive(Clone, Debug, Default)]
 pub struct LoopCode {
@@ -91,7 +94,7 @@ pub struct Code {
     /// Term tables, to which the code has addresses.
     tables: Vec<Box<[i32]>>,
     /// Addresses of loops, which the code reads.
-    addresses: Vec<Box<usize>>,
+    addresses: Vec<Address>,
     module: Option<JITModule>,
 }
 
@@ -186,7 +189,7 @@ pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
         let mut loops = Vec::new();
         for (mut of, id) in function.loops.into_iter().zip(loop_ids) {
             *of.address = address(id) + of.code.entry;
-            code.addresses.push(of.address);
+            code.addresses.push(Address(of.address));
             loops.push(LoopCode { bytes: of.code.bytes, entry: of.code.entry, span: of.span });
         }
         code.tables.extend(function.tables);

@@ -11,6 +11,8 @@
 //! pointers…   turns that are left, a word each loop   scalars…   results of folds…
 //! ```
 
+#![cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "nothing else has use for nests"))]
+
 #[cfg(target_arch = "x86_64")]
 mod assemble;
 #[cfg(all(test, target_arch = "x86_64"))]

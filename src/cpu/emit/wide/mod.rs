@@ -3,14 +3,14 @@
 //! A chain of loops qualifies if all counts are known, elements are of 32 bits and move by one or not at all along the
 //! innermost loop, and each operation is one that vectors have. Everything else is Cranelift's.
 
+mod ops;
+
 use super::flow::Count;
-use super::fold::is_strided;
 use super::function::{Emitter, Num};
-use crate::cpu::wide::{self, Code, Inst, Nest, Pointer, Real, Two, Whole};
+use crate::cpu::wide::{self, Code, Inst, Nest, Pointer, Two};
 use crate::ir::DType;
-use crate::ir::op::{Binary, Compare, Reduce, Unary};
-use crate::ir::types::Scalar;
-use crate::kernel::{BufferId, Extent, Fold, Index, IndexVar, Op, Stmt, Val, Var};
+use crate::ir::op::Reduce;
+use crate::kernel::{BufferId, Extent, Fold, Index, IndexVar, Stmt, Val, Var};
 use crate::source::Span;
 use cranelift_codegen::ir::types::{F32, I64};
 use cranelift_codegen::ir::{
@@ -237,16 +237,6 @@ impl<'a> Emitter<'a, '_> {
         Some(at)
     }
 
-    fn constant_of(&self, made: &mut Made, dtype: DType, scalar: Scalar) -> Option<usize> {
-        let inst = match (dtype, scalar) {
-            (DType::F32, Scalar::Real(v)) => Inst::Const((v as f32).to_bits()),
-            (DType::I32, Scalar::Int(v)) => Inst::Const(v as u32),
-            (DType::Bool, Scalar::Bool(v)) => Inst::Truth(v),
-            (DType::F32 | DType::F64 | DType::I32 | DType::Bool, _) => return None,
-        };
-        Some(made.put(inst))
-    }
-
     /// The pointer to an element, its distance in bytes, and by how many it moves along if not by one element or none.
     fn pointer_of(
         &mut self,
@@ -296,65 +286,6 @@ impl<'a> Emitter<'a, '_> {
         (distance.abs() < 1 << 28).then_some((pointer, distance, stride))
     }
 
-    fn wide_op(&mut self, made: &mut Made, result: Val, op: &'a Op) -> Option<usize> {
-        let dtype = self.dtype(result);
-        Some(match op {
-            Op::Const(scalar) => self.constant_of(made, dtype, *scalar)?,
-            Op::Index(index) => {
-                let along = made.along.map(IndexVar::Loop)?;
-                if index.terms != [(along, 1)] || !index.dynamic.is_empty() {
-                    return None;
-                }
-                made.put(Inst::Turn(i32::try_from(index.offset).ok()?))
-            }
-            Op::Load(buffer, index) => {
-                self.number(self.buffer(*buffer).dtype)?;
-                let (pointer, offset, stride) = self.pointer_of(made, *buffer, index)?;
-                let load = match stride {
-                    None => Inst::Load(pointer, offset),
-                    Some(by) => Inst::Strided(pointer, offset, by),
-                };
-                self.loaded(made, load, *buffer)
-            }
-            Op::Unary(f, a) => {
-                let x = self.value(made, *a)?;
-                self.wide_unary(made, *f, dtype, x)?
-            }
-            Op::Binary(f, a, b) => {
-                let (x, y) = (self.value(made, *a)?, self.value(made, *b)?);
-                wide_binary(made, *f, dtype, x, y)?
-            }
-            Op::Compare(f, a, b) => {
-                let (x, y) = (self.value(made, *a)?, self.value(made, *b)?);
-                made.put(compare(*f, self.dtype(*a), x, y)?)
-            }
-            Op::Select(c, a, b) => {
-                let [c, x, y] = [*c, *a, *b].map(|val| self.value(made, val));
-                let (c, x, y) = (c?, x?, y?);
-                made.put(if dtype == DType::Bool { Inst::PickTruth(c, x, y) } else { Inst::Pick(c, x, y) })
-            }
-            Op::Cast(a) => {
-                let x = self.value(made, *a)?;
-                cast(made, self.dtype(*a), dtype, x)?
-            }
-            Op::Fold(fold) => self.written_out(made, fold, dtype)?,
-        })
-    }
-
-    /// A load, or an earlier one of the same element if nothing was written over it since.
-    fn loaded(&self, made: &mut Made, load: Inst, buffer: BufferId) -> usize {
-        let body = &made.nest.body;
-        let stored = |inst: &Inst| match inst {
-            Inst::Store(to, ..) => self.overlap(made.from[*to].buffer, buffer),
-            _ => false,
-        };
-        let since = body.iter().rposition(stored).map_or(0, |at| at + 1);
-        match body[since..].iter().position(|old| *old == load) {
-            Some(old) => since + old,
-            None => made.put(load),
-        }
-    }
-
     /// Whether a turn may read what another turn writes.
     fn carries(&self, made: &Made) -> bool {
         let body = &made.nest.body;
@@ -371,73 +302,6 @@ impl<'a> Emitter<'a, '_> {
                 _ => false,
             })
         })
-    }
-
-    fn wide_unary(&self, made: &mut Made, f: Unary, dtype: DType, x: usize) -> Option<usize> {
-        Some(match (f, dtype) {
-            (Unary::Neg, DType::F32) => {
-                let sign = made.real(-0.0);
-                made.two(Two::Xor, x, sign)
-            }
-            (Unary::Abs, DType::F32) => {
-                let sign = made.real(-0.0);
-                made.two(Two::AndNot, sign, x)
-            }
-            (Unary::Sqrt, DType::F32) => made.put(Inst::Sqrt(x)),
-            (Unary::Round, DType::F32) => made.put(Inst::Round(x)),
-            (Unary::Floor, DType::F32) => made.put(Inst::Floor(x)),
-            // 0 if it is above x, else x.
-            (Unary::Relu, DType::F32) => {
-                let zero = made.real(0.0);
-                made.two(Two::Greater, zero, x)
-            }
-            (Unary::Not, DType::Bool) => made.put(Inst::Not(x)),
-            _ => return None,
-        })
-    }
-
-    /// A reduction inside of a turn, turn after turn of its own.
-    fn written_out(&mut self, made: &mut Made, fold: &'a Fold, dtype: DType) -> Option<usize> {
-        if dtype != DType::F32 || is_strided(fold, dtype) {
-            return None;
-        }
-        let f = match fold.op {
-            Reduce::Sum => Binary::Add,
-            Reduce::Prod => Binary::Mul,
-            Reduce::Max => Binary::Max,
-            Reduce::Min => Binary::Min,
-            Reduce::Any | Reduce::All => return None,
-        };
-        let mut extents = Vec::new();
-        for (_, extent) in &fold.loops {
-            extents.push(self.turns_known(made, extent)?);
-        }
-        let turns: usize = extents.iter().product();
-        if turns > WRITTEN_OUT {
-            return None;
-        }
-        // The greater of an infinity and a number is the number.
-        let mut total = match fold.op {
-            Reduce::Sum => Some(made.real(0.0)),
-            _ => None,
-        };
-        for turn in 0..turns {
-            let mut rest = turn;
-            for ((var, _), extent) in fold.loops.iter().zip(&extents).rev() {
-                made.written.insert(*var, (rest % extent) as i64);
-                rest /= extent;
-            }
-            fold.body.iter().try_for_each(|stmt| self.turn(made, stmt))?;
-            let item = self.value(made, fold.item)?;
-            total = Some(match total {
-                None => item,
-                Some(total) => wide_binary(made, f, dtype, total, item)?,
-            });
-        }
-        fold.loops.iter().for_each(|(var, _)| {
-            made.written.remove(var);
-        });
-        total
     }
 
     /// Calls the function of a nest; what its reductions give.
@@ -488,84 +352,4 @@ impl<'a> Emitter<'a, '_> {
                 .collect(),
         )
     }
-}
-
-fn wide_binary(made: &mut Made, f: Binary, dtype: DType, x: usize, y: usize) -> Option<usize> {
-    let two = match (f, dtype) {
-        (Binary::Add, DType::F32) => Two::Add,
-        (Binary::Sub, DType::F32) => Two::Sub,
-        (Binary::Mul, DType::F32) => Two::Mul,
-        (Binary::Div, DType::F32) => Two::Div,
-        (Binary::Max | Binary::Min, DType::F32) => {
-            // The second where it is better, else the first; a NaN in the second stays.
-            let better = made.two(if f == Binary::Max { Two::Greater } else { Two::Less }, y, x);
-            if matches!(made.nest.body[y], Inst::Const(bits) if !f32::from_bits(bits).is_nan()) {
-                return Some(better);
-            }
-            let none = made.put(Inst::Compare(Real::Unordered, y, y));
-            return Some(made.put(Inst::Pick(none, y, better)));
-        }
-        (Binary::Add, DType::I32) => Two::AddWhole,
-        (Binary::Sub, DType::I32) => Two::SubWhole,
-        (Binary::Mul, DType::I32) => Two::MulWhole,
-        (Binary::Max, DType::I32) => Two::MaxWhole,
-        (Binary::Min, DType::I32) => Two::MinWhole,
-        (Binary::ShiftRight, DType::I32) => match made.nest.body[y] {
-            Inst::Const(by) if by < 32 => return Some(made.put(Inst::Shift(x, by))),
-            _ => return None,
-        },
-        (Binary::And, DType::Bool) => return Some(made.put(Inst::Both(x, y))),
-        (Binary::Or, DType::Bool) => return Some(made.put(Inst::Either(x, y))),
-        _ => return None,
-    };
-    Some(made.two(two, x, y))
-}
-
-fn compare(f: Compare, dtype: DType, x: usize, y: usize) -> Option<Inst> {
-    match dtype {
-        DType::F32 => {
-            let f = match f {
-                Compare::Eq => Real::Eq,
-                Compare::Ne => Real::Ne,
-                Compare::Lt => Real::Lt,
-                Compare::Le => Real::Le,
-                Compare::Gt => Real::Gt,
-                Compare::Ge => Real::Ge,
-            };
-            Some(Inst::Compare(f, x, y))
-        }
-        DType::I32 => {
-            let f = match f {
-                Compare::Eq => Whole::Eq,
-                Compare::Ne => Whole::Ne,
-                Compare::Lt => Whole::Lt,
-                Compare::Le => Whole::Le,
-                Compare::Gt => Whole::Gt,
-                Compare::Ge => Whole::Ge,
-            };
-            Some(Inst::CompareWhole(f, x, y))
-        }
-        DType::F64 | DType::Bool => None,
-    }
-}
-
-fn cast(made: &mut Made, from: DType, to: DType, x: usize) -> Option<usize> {
-    Some(match (from, to) {
-        (DType::F32, DType::F32) | (DType::I32, DType::I32) | (DType::Bool, DType::Bool) => x,
-        (DType::I32, DType::F32) => made.put(Inst::Real(x)),
-        (DType::F32, DType::Bool) => {
-            let zero = made.real(0.0);
-            made.put(Inst::Compare(Real::Ne, x, zero))
-        }
-        (DType::I32, DType::Bool) => {
-            let zero = made.put(Inst::Const(0));
-            made.put(Inst::CompareWhole(Whole::Ne, x, zero))
-        }
-        (DType::Bool, DType::F32 | DType::I32) => {
-            let one = if to == DType::F32 { made.real(1.0) } else { made.put(Inst::Const(1)) };
-            let zero = made.put(Inst::Const(0));
-            made.put(Inst::Pick(x, one, zero))
-        }
-        (DType::F64, _) | (_, DType::F64) | (DType::F32, DType::I32) => return None,
-    })
 }
