@@ -276,13 +276,14 @@ impl<'a> Emitter<'a, '_> {
             if done.contains(&at) {
                 continue;
             }
-            match self.twin(stmts, at, &done) {
-                Some(twin) => {
-                    self.folds_at_once(stmt, &stmts[twin])?;
-                    done.push(twin);
-                }
-                None => self.stmt(stmt, None)?,
+            let twins = self.twins(stmts, at, &done);
+            if twins.is_empty() {
+                self.stmt(stmt, None)?;
+                continue;
             }
+            let all: Vec<&Stmt> = [at].iter().chain(&twins).map(|at| &stmts[*at]).collect();
+            self.folds_at_once(&all)?;
+            done.extend(twins);
         }
         Ok(())
     }

@@ -6,11 +6,29 @@ use super::value::Kernel;
 use crate::fuse::What;
 use crate::fuse::owner::STRIDED;
 use crate::fuse::pieces::reduced_at;
-use crate::ir::op::{ArgReduce, Compare, Reduce};
+use crate::ir::op::{ArgReduce, Binary, Compare, Reduce};
 use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
 use crate::kernel::{Extent, Index, Op, Order, Val, Var};
 use crate::plan::lanes::MANY as LANES;
+
+/// Terms from which a strided sum is taken in two halves: each of its additions waits for the one 16 terms before, and
+/// those of the other half need not.
+const LONG: usize = 8192;
+
+/// The halves of what is reduced, if it is long and its first axis has two.
+fn halves(reduced: &[Range]) -> Option<[Vec<Range>; 2]> {
+    let (first, inner) = reduced.split_first()?;
+    let terms: usize = reduced.iter().map(|range| range.extent.size).product();
+    let size = first.extent.size;
+    if inner.is_empty() || terms < LONG || size % 2 != 0 || first.extent.rest.is_some() {
+        return None;
+    }
+    Some([0, size / 2].map(|from| {
+        let from = sum(&first.from, &Index { offset: from as i64, ..Index::default() });
+        [&[Range { from, extent: Extent::fixed(size / 2) }], inner].concat()
+    }))
+}
 
 impl Kernel<'_, '_> {
     /// A reduction: the ranges are those of the kept axes, then of the reduced ones.
@@ -47,14 +65,27 @@ impl Kernel<'_, '_> {
         self.nest(kept, lanes, &mut |kernel, at| {
             let value = match none {
                 true => kernel.of_none(*op, node.ty.dtype, node.span),
-                false => kernel.fold(*op, order, &reduced, node.span, &mut |kernel, within| {
-                    let mut within = within.to_vec();
-                    if let Some(own) = own {
-                        let lane = within.pop().expect("the lanes come last");
-                        within.insert(own, lane);
-                    }
-                    kernel.read(node.inputs[0], &placed(&positions, at, &within))
-                }),
+                false => {
+                    let halves = match halves(&reduced).filter(|_| order == Order::Strided) {
+                        Some(halves) if *op == Reduce::Sum => halves.to_vec(),
+                        Some(_) | None => vec![reduced.clone()],
+                    };
+                    let folds = halves.iter().map(|ranges| {
+                        kernel.fold(*op, order, ranges, node.span, &mut |kernel, within| {
+                            let mut within = within.to_vec();
+                            if let Some(own) = own {
+                                let lane = within.pop().expect("the lanes come last");
+                                within.insert(own, lane);
+                            }
+                            kernel.read(node.inputs[0], &placed(&positions, at, &within))
+                        })
+                    });
+                    let folds: Vec<Val> = folds.collect();
+                    let add = |a, b| Op::Binary(Binary::Add, a, b);
+                    let all = folds.into_iter();
+                    all.reduce(|a, b| kernel.out.value(node.ty.dtype, add(a, b), node.span))
+                        .expect("there is a sum")
+                }
             };
             let to = kernel.target(what, at);
             kernel.store(to, value, node.span);
