@@ -34,8 +34,8 @@ pub struct Units {
 
 /// Extent from which blocks may be long: of longer ones there are still enough.
 const LONG_AXIS: usize = 448;
-/// Indices to a long block.
-const LONG_BLOCK: usize = 64;
+/// Indices to a long block; the first that makes an even number of blocks is taken.
+const LONG_BLOCKS: [usize; 2] = [64, 56];
 
 impl Units {
     /// Those of a graph.
@@ -46,19 +46,19 @@ impl Units {
         Units { of_pictures: pictures.collect() }
     }
 
-    /// Indices to a block of an axis: a power of two, at least 8 blocks of a long axis and at most 1024.
+    /// Indices to a block of an axis: at least 8 blocks of a long axis and at most 1024.
     ///
     /// Longer blocks take fewer routines' calls and joins of sums. Shorter ones stay in a core's own cache where an index has
     /// much to it, and are divided more evenly where long ones are odd.
     pub fn unit(&self, extent: usize) -> usize {
         let most = extent.div_ceil(1024).next_power_of_two();
-        let even = extent.div_ceil(LONG_BLOCK).is_multiple_of(2);
+        let even = LONG_BLOCKS.into_iter().find(|unit| extent.div_ceil(*unit).is_multiple_of(2));
+        let long = even.filter(|_| extent >= LONG_AXIS && !self.of_pictures.contains(&extent));
         let fit = match extent {
             0..16 => 1,
             16..64 => 4,
             64..256 => 16,
-            LONG_AXIS.. if even && !self.of_pictures.contains(&extent) => LONG_BLOCK,
-            _ => 32,
+            _ => long.unwrap_or(32),
         };
         fit.max(most)
     }

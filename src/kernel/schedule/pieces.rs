@@ -164,12 +164,14 @@ impl Kernel<'_, '_> {
                 let piece = piece.expect("the sum has its blocks");
                 let unit = piece.unit;
                 let owner = self.parts.block.clone().expect("blocks of a sum are of the owner's axis");
-                // The block's number: units are powers of two.
+                // The block's number.
                 let first = self.out.value(DType::I32, Op::Index(owner), None);
-                let bits = Op::Const(Scalar::Int(unit.trailing_zeros() as i32));
-                let bits = self.out.value(DType::I32, bits, None);
-                let shift = Op::Binary(Binary::ShiftRight, first, bits);
-                let number = self.out.value(DType::I32, shift, None);
+                let (f, by) = match unit.is_power_of_two() {
+                    true => (Binary::ShiftRight, unit.trailing_zeros() as i32),
+                    false => (Binary::FloorDiv, unit as i32),
+                };
+                let by = self.out.value(DType::I32, Op::Const(Scalar::Int(by)), None);
+                let number = self.out.value(DType::I32, Op::Binary(f, first, by), None);
                 let block = Index { dynamic: vec![(number, 1)], ..Index::default() };
                 let at = [&[block], at].concat();
                 scope.stored(self.step, Source::Partial(*id), &parts, &at)

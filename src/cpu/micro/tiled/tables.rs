@@ -115,7 +115,8 @@ macro_rules! products {
             ];
             static SPARSE: super::sparse::Sparse<$t> = super::sparse::Sparse {
                 rows: &[
-                    products!(@rows $v, 1), products!(@rows $v, 2), products!(@rows $v, 4), products!(@rows $v, 8),
+                    products!(@rows $v, 1), products!(@rows $v, 2), products!(@rows $v, 4), products!(@rows $v, 7),
+                    products!(@rows $v, 8),
                 ],
                 marks: sparse_marks::<$v>,
                 ends: sparse_ends::<$v>,
