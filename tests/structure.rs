@@ -4,6 +4,7 @@
 mod common;
 
 use common::program::{Built, built, root};
+use dlc::cpu::{Isa, emit};
 use dlc::kernel::print::print_items;
 use dlc::kernel::{Home, Step, cost};
 use dlc::program::Precision;
@@ -105,6 +106,25 @@ fn a_perceptron_learns_in_few_kernels_without_a_gradient_in_memory() {
 
 /// What waiting is left: a perceptron's threads meet when all columns of the hidden layer are there, an autoencoder's before and
 /// after its decoder, a Gibbs chain's at each of its products.
+#[test]
+fn loops_over_elements_have_wide_vectors() {
+    if !Isa::Avx2.available() {
+        return;
+    }
+    for (model, step, wide) in [
+        ("models/logistic_regression.dl", "learn", 10),
+        ("models/mlp.dl", "learn", 22),
+        ("models/lenet.dl", "learn", 51),
+        ("models/da.dl", "trials[0].learn", 17),
+        ("models/rbm.dl", "learn", 35),
+    ] {
+        let built = built(model, Precision::F32, &[]);
+        let code = emit::emit(steps(&built, step)[0], Isa::Avx2).expect("it compiles");
+        let loops: usize = code.kernels.iter().map(|kernel| kernel.loops.len()).sum();
+        assert_eq!(loops, wide, "loops of {model} that are functions of their own");
+    }
+}
+
 #[test]
 fn threads_meet_seldom() {
     for (model, step, form, most) in [
