@@ -30,7 +30,7 @@ pub fn listing(kernel: &KernelCode) -> Vec<Instruction> {
 /// The instructions of a loop that is a function of its own; its constants, which stand before them, are left out.
 pub fn listing_of_loop(of: &LoopCode) -> Vec<Instruction> {
     let line = |(offset, text)| Instruction { offset, text, span: of.span };
-    decoded(&of.bytes[of.entry..], of.entry).into_iter().map(line).collect()
+    decoded(&of.code.bytes[of.code.entry..], of.code.entry).into_iter().map(line).collect()
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -296,7 +296,7 @@ impl<'a> Emitter<'a, '_> {
 }
 
 /// The function that a reduction repeats.
-fn function(op: Reduce) -> Binary {
+pub(super) fn function(op: Reduce) -> Binary {
     match op {
         Reduce::Sum => Binary::Add,
         Reduce::Prod => Binary::Mul,

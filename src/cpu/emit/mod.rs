@@ -8,8 +8,8 @@
 //! out of loops. Loops, vectors, tails and accumulators are made here, so that the order of each sum
 //! is the kernel IR's: `function` has the statements, `flow` the loops, `side` says which become
 //! vectors, `fold` makes those and the reductions, `arith` the operations on what `number` has,
-//! `index` the addresses; `wide` takes out the loops that have wider vectors than Cranelift's; `calls` and `product` call the routines written by hand. Nothing is
-//! contracted or reassociated.
+//! `index` the addresses; `wide` takes out the loops that have wider vectors than Cranelift's; `calls`
+//! and `product` call the routines written by hand. Nothing is contracted or reassociated.
 
 mod arith;
 mod calls;
@@ -74,9 +74,7 @@ struct Address(#[expect(dead_code, reason = "only machine code reads it")] Box<u
 #[derive(Clone, Debug, Default)]
 pub struct LoopCode {
     /// Its constants and code.
-    pub bytes: Vec<u8>,
-    /// Where the code begins.
-    pub entry: usize,
+    pub code: super::wide::Code,
     /// Where it comes from.
     pub span: Option<Span>,
 }
@@ -118,7 +116,7 @@ impl Code {
 
     /// Bytes of machine code.
     pub fn size(&self) -> usize {
-        let loops = |kernel: &KernelCode| kernel.loops.iter().map(|of| of.bytes.len()).sum::<usize>();
+        let loops = |kernel: &KernelCode| kernel.loops.iter().map(|of| of.code.bytes.len()).sum::<usize>();
         self.kernels.iter().map(|kernel| kernel.bytes.len() + loops(kernel)).sum()
     }
 
@@ -190,7 +188,7 @@ pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
         for (mut of, id) in function.loops.into_iter().zip(loop_ids) {
             *of.address = address(id) + of.code.entry;
             code.addresses.push(Address(of.address));
-            loops.push(LoopCode { bytes: of.code.bytes, entry: of.code.entry, span: of.span });
+            loops.push(LoopCode { code: of.code, span: of.span });
         }
         code.tables.extend(function.tables);
         let (bytes, places) = (function.bytes, function.places);

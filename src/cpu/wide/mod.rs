@@ -21,7 +21,7 @@ mod tests;
 mod write;
 
 use super::Isa;
-use crate::ir::op::Reduce;
+use crate::ir::op::{Compare, Reduce};
 
 /// Loops around a straight body.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,9 +71,9 @@ pub enum Inst {
     /// An operation on two numbers.
     Two(Two, usize, usize),
     /// A comparison of two reals.
-    Compare(Real, usize, usize),
+    Compare(Compare, usize, usize),
     /// A comparison of two whole numbers.
-    CompareWhole(Whole, usize, usize),
+    CompareWhole(Compare, usize, usize),
     /// Of truth values: both, or either.
     Both(usize, usize),
     /// See `Both`.
@@ -144,32 +144,6 @@ impl Two {
             Two::Sub | Two::Div | Two::Greater | Two::Less | Two::AndNot | Two::SubWhole => false,
         }
     }
-}
-
-/// Comparisons of reals; only `Ne` and `Unordered` hold beside a NaN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Real {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    /// One of them is a NaN.
-    Unordered,
-}
-
-/// Comparisons of whole numbers with their sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Whole {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
 }
 
 impl Inst {

@@ -136,23 +136,8 @@ fn of(inst: Inst, values: &[u32]) -> u32 {
             Two::MaxWhole => whole(a).max(whole(b)) as u32,
             Two::MinWhole => whole(a).min(whole(b)) as u32,
         },
-        Inst::Compare(f, a, b) => u32::from(match f {
-            Real::Eq => real(a) == real(b),
-            Real::Ne => real(a) != real(b),
-            Real::Lt => real(a) < real(b),
-            Real::Le => real(a) <= real(b),
-            Real::Gt => real(a) > real(b),
-            Real::Ge => real(a) >= real(b),
-            Real::Unordered => real(a).is_nan() || real(b).is_nan(),
-        }),
-        Inst::CompareWhole(f, a, b) => u32::from(match f {
-            Whole::Eq => whole(a) == whole(b),
-            Whole::Ne => whole(a) != whole(b),
-            Whole::Lt => whole(a) < whole(b),
-            Whole::Le => whole(a) <= whole(b),
-            Whole::Gt => whole(a) > whole(b),
-            Whole::Ge => whole(a) >= whole(b),
-        }),
+        Inst::Compare(f, a, b) => u32::from(compared(f, real(a), real(b))),
+        Inst::CompareWhole(f, a, b) => u32::from(compared(f, whole(a), whole(b))),
         Inst::Both(a, b) => values[a] & values[b],
         Inst::Either(a, b) => values[a] | values[b],
         Inst::Not(a) => 1 - values[a],
@@ -165,6 +150,17 @@ fn of(inst: Inst, values: &[u32]) -> u32 {
         Inst::Load(..) | Inst::Strided(..) | Inst::Store(..) | Inst::Scalar(_) | Inst::Turn(_) => {
             unreachable!("these are of memory and loops")
         }
+    }
+}
+
+fn compared<T: PartialOrd>(f: Compare, a: T, b: T) -> bool {
+    match f {
+        Compare::Eq => a == b,
+        Compare::Ne => a != b,
+        Compare::Lt => a < b,
+        Compare::Le => a <= b,
+        Compare::Gt => a > b,
+        Compare::Ge => a >= b,
     }
 }
 
@@ -249,13 +245,12 @@ fn of_all(numbers: &mut Numbers, loops: &[usize], count: usize) -> (Nest, Vec<us
         use Two::*;
         let of_reals = [Add, Sub, Mul, Div, Greater, Less, And, AndNot, Xor];
         let of_wholes = [AddWhole, SubWhole, MulWhole, MaxWhole, MinWhole];
-        let compared = [Real::Eq, Real::Ne, Real::Lt, Real::Le, Real::Gt, Real::Ge, Real::Unordered];
-        let wholly = [Whole::Eq, Whole::Ne, Whole::Lt, Whole::Le, Whole::Gt, Whole::Ge];
+        let comparisons = [Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge];
         let (inst, kind) = match numbers.below(14) {
             0..3 => (Inst::Two(of_reals[numbers.below(9)], x, y), 0),
             3 => (Inst::Two(of_wholes[numbers.below(5)], v, w), 1),
-            4 => (Inst::Compare(compared[numbers.below(7)], x, y), 2),
-            5 => (Inst::CompareWhole(wholly[numbers.below(6)], v, w), 2),
+            4 => (Inst::Compare(comparisons[numbers.below(6)], x, y), 2),
+            5 => (Inst::CompareWhole(comparisons[numbers.below(6)], v, w), 2),
             6 => (if numbers.below(2) == 0 { Inst::Both(p, q) } else { Inst::Either(p, q) }, 2),
             7 => (Inst::Not(p), 2),
             8 => (Inst::Pick(p, x, y), 0),

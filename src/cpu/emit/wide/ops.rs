@@ -1,9 +1,9 @@
 //! The operations of a nest, from those of the kernel IR.
 
 use super::{Made, WRITTEN_OUT};
-use crate::cpu::emit::fold::is_strided;
+use crate::cpu::emit::fold::{function, is_strided};
 use crate::cpu::emit::function::Emitter;
-use crate::cpu::wide::{Inst, Real, Two, Whole};
+use crate::cpu::wide::{Inst, Two};
 use crate::ir::DType;
 use crate::ir::op::{Binary, Compare, Reduce, Unary};
 use crate::ir::types::Scalar;
@@ -40,7 +40,11 @@ impl<'a> Emitter<'a, '_> {
             }
             Op::Compare(f, a, b) => {
                 let (x, y) = (self.value(made, *a)?, self.value(made, *b)?);
-                made.put(compare(*f, self.dtype(*a), x, y)?)
+                match self.dtype(*a) {
+                    DType::F32 => made.put(Inst::Compare(*f, x, y)),
+                    DType::I32 => made.put(Inst::CompareWhole(*f, x, y)),
+                    DType::F64 | DType::Bool => return None,
+                }
             }
             Op::Select(c, a, b) => {
                 let [c, x, y] = [*c, *a, *b].map(|val| self.value(made, val));
@@ -74,7 +78,27 @@ impl<'a> Emitter<'a, '_> {
                 made.two(Two::Greater, zero, x)
             }
             (Unary::Not, DType::Bool) => made.put(Inst::Not(x)),
-            _ => return None,
+            (
+                Unary::Neg
+                | Unary::Abs
+                | Unary::Sign
+                | Unary::Exp
+                | Unary::Log
+                | Unary::Log1p
+                | Unary::Expm1
+                | Unary::Sqrt
+                | Unary::Tanh
+                | Unary::Sigmoid
+                | Unary::Softplus
+                | Unary::Relu
+                | Unary::Erf
+                | Unary::Sin
+                | Unary::Cos
+                | Unary::Floor
+                | Unary::Round
+                | Unary::Not,
+                _,
+            ) => return None,
         })
     }
 
@@ -83,13 +107,7 @@ impl<'a> Emitter<'a, '_> {
         if dtype != DType::F32 || is_strided(fold, dtype) {
             return None;
         }
-        let f = match fold.op {
-            Reduce::Sum => Binary::Add,
-            Reduce::Prod => Binary::Mul,
-            Reduce::Max => Binary::Max,
-            Reduce::Min => Binary::Min,
-            Reduce::Any | Reduce::All => return None,
-        };
+        let f = function(fold.op);
         let mut extents = Vec::new();
         for (_, extent) in &fold.loops {
             extents.push(self.turns_known(made, extent)?);
@@ -98,11 +116,8 @@ impl<'a> Emitter<'a, '_> {
         if turns > WRITTEN_OUT {
             return None;
         }
-        // The greater of an infinity and a number is the number.
-        let mut total = match fold.op {
-            Reduce::Sum => Some(made.real(0.0)),
-            _ => None,
-        };
+        // Other reductions give the first number with what they start from.
+        let mut total = (fold.op == Reduce::Sum).then(|| made.real(0.0));
         for turn in 0..turns {
             let mut rest = turn;
             for ((var, _), extent) in fold.loops.iter().zip(&extents).rev() {
@@ -159,7 +174,7 @@ fn wide_binary(made: &mut Made, f: Binary, dtype: DType, x: usize, y: usize) -> 
             if matches!(made.nest.body[y], Inst::Const(bits) if !f32::from_bits(bits).is_nan()) {
                 return Some(better);
             }
-            let none = made.put(Inst::Compare(Real::Unordered, y, y));
+            let none = made.put(Inst::Compare(Compare::Ne, y, y));
             return Some(made.put(Inst::Pick(none, y, better)));
         }
         (Binary::Add, DType::I32) => Two::AddWhole,
@@ -173,37 +188,24 @@ fn wide_binary(made: &mut Made, f: Binary, dtype: DType, x: usize, y: usize) -> 
         },
         (Binary::And, DType::Bool) => return Some(made.put(Inst::Both(x, y))),
         (Binary::Or, DType::Bool) => return Some(made.put(Inst::Either(x, y))),
-        _ => return None,
+        (
+            Binary::Add
+            | Binary::Sub
+            | Binary::Mul
+            | Binary::Div
+            | Binary::FloorDiv
+            | Binary::Mod
+            | Binary::Pow
+            | Binary::Max
+            | Binary::Min
+            | Binary::And
+            | Binary::Or
+            | Binary::ShiftRight
+            | Binary::MulHigh,
+            _,
+        ) => return None,
     };
     Some(made.two(two, x, y))
-}
-
-fn compare(f: Compare, dtype: DType, x: usize, y: usize) -> Option<Inst> {
-    match dtype {
-        DType::F32 => {
-            let f = match f {
-                Compare::Eq => Real::Eq,
-                Compare::Ne => Real::Ne,
-                Compare::Lt => Real::Lt,
-                Compare::Le => Real::Le,
-                Compare::Gt => Real::Gt,
-                Compare::Ge => Real::Ge,
-            };
-            Some(Inst::Compare(f, x, y))
-        }
-        DType::I32 => {
-            let f = match f {
-                Compare::Eq => Whole::Eq,
-                Compare::Ne => Whole::Ne,
-                Compare::Lt => Whole::Lt,
-                Compare::Le => Whole::Le,
-                Compare::Gt => Whole::Gt,
-                Compare::Ge => Whole::Ge,
-            };
-            Some(Inst::CompareWhole(f, x, y))
-        }
-        DType::F64 | DType::Bool => None,
-    }
 }
 
 fn cast(made: &mut Made, from: DType, to: DType, x: usize) -> Option<usize> {
@@ -212,11 +214,11 @@ fn cast(made: &mut Made, from: DType, to: DType, x: usize) -> Option<usize> {
         (DType::I32, DType::F32) => made.put(Inst::Real(x)),
         (DType::F32, DType::Bool) => {
             let zero = made.real(0.0);
-            made.put(Inst::Compare(Real::Ne, x, zero))
+            made.put(Inst::Compare(Compare::Ne, x, zero))
         }
         (DType::I32, DType::Bool) => {
             let zero = made.put(Inst::Const(0));
-            made.put(Inst::CompareWhole(Whole::Ne, x, zero))
+            made.put(Inst::CompareWhole(Compare::Ne, x, zero))
         }
         (DType::Bool, DType::F32 | DType::I32) => {
             let one = if to == DType::F32 { made.real(1.0) } else { made.put(Inst::Const(1)) };

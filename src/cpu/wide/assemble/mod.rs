@@ -71,13 +71,14 @@ struct Vector {
     mask: Option<Mask>,
 }
 
+/// A function in the making.
 struct Function<'a> {
     nest: &'a Nest,
     /// The nest that the caller knows, by which the arguments lie.
     words: &'a Nest,
     w: Writer,
     when: Vec<When>,
-    /// How often each value is taken in the part that computes it, and whether later parts take it.
+    /// How often each value is taken, and whether later parts than the one that computes it do so.
     uses: Vec<usize>,
     lasts: Vec<bool>,
     /// Loads that become operands.
@@ -96,7 +97,7 @@ struct Function<'a> {
     mask: Option<Mask>,
 }
 
-/// The function of a nest; none where registers do not suffice.
+/// The function of a nest; none where registers do not suffice, or a distance is beyond what an instruction has.
 pub(super) fn function(nest: &Nest, words: &Nest, width: Width) -> Option<Code> {
     let count = nest.body.len();
     let mut f = Function {
@@ -122,7 +123,7 @@ pub(super) fn function(nest: &Nest, words: &Nest, width: Width) -> Option<Code> 
     };
     f.look();
     f.whole()?;
-    Some(f.w.finish())
+    f.w.finish()
 }
 
 impl Function<'_> {

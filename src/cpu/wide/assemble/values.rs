@@ -2,8 +2,8 @@
 
 use super::{Function, Held, TILE, Vector, When, place};
 use crate::cpu::wide::write::{Operand, Width};
-use crate::cpu::wide::{Inst, Real, Two};
-use crate::ir::op::Reduce;
+use crate::cpu::wide::{Inst, Two};
+use crate::ir::op::{Compare, Reduce};
 use iced_x86::Register;
 
 impl Function<'_> {
@@ -266,7 +266,7 @@ impl Function<'_> {
         // A NaN stays: the instruction has the second operand where one is a NaN, and that is `a`.
         let (better, none) = (self.take(false)?, self.take(true)?);
         self.w.two(f, better, b, Operand::In(a));
-        self.w.compare(Real::Unordered, none, b, Operand::In(b));
+        self.w.compare(Compare::Ne, none, b, Operand::In(b));
         self.w.pick(to, none, Operand::In(b), better);
         self.give_back(better);
         self.give_back(none);

@@ -92,15 +92,14 @@ impl Writer {
         self.code.push(instruction);
     }
 
-    /// Constants and code.
-    pub fn finish(self) -> super::Code {
+    /// Constants and code; none where an instruction cannot reach as far as it should.
+    pub fn finish(self) -> Option<super::Code> {
         let mut bytes = self.pool;
         bytes.resize(bytes.len().next_multiple_of(64), 0);
         let entry = bytes.len();
         let block = InstructionBlock::new(&self.code, POOL + entry as u64);
-        let encoded = BlockEncoder::encode(64, block, BlockEncoderOptions::NONE);
-        bytes.extend(encoded.expect("every instruction has an encoding").code_buffer);
-        super::Code { bytes, entry }
+        bytes.extend(BlockEncoder::encode(64, block, BlockEncoderOptions::NONE).ok()?.code_buffer);
+        Some(super::Code { bytes, entry })
     }
 
     /// A vector of constants in memory.

@@ -1,7 +1,8 @@
 //! Operations of vectors and of truth values.
 
 use super::{Mask, Operand, Width, Writer, half};
-use crate::cpu::wide::{Real, Two, Whole};
+use crate::cpu::wide::Two;
+use crate::ir::op::Compare;
 use iced_x86::{Code, Instruction, Register};
 
 impl Writer {
@@ -51,15 +52,14 @@ impl Writer {
     }
 
     /// A comparison of reals, without exceptions.
-    pub fn compare(&mut self, f: Real, to: Register, a: Register, b: Operand) {
+    pub fn compare(&mut self, f: Compare, to: Register, a: Register, b: Operand) {
         let predicate = match f {
-            Real::Eq => 0x00,
-            Real::Ne => 0x04,
-            Real::Lt => 0x11,
-            Real::Le => 0x12,
-            Real::Gt => 0x1e,
-            Real::Ge => 0x1d,
-            Real::Unordered => 0x03,
+            Compare::Eq => 0x00,
+            Compare::Ne => 0x04,
+            Compare::Lt => 0x11,
+            Compare::Le => 0x12,
+            Compare::Gt => 0x1e,
+            Compare::Ge => 0x1d,
         };
         let code = self
             .either(Code::VEX_Vcmpps_ymm_ymm_ymmm256_imm8, Code::EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae);
@@ -67,26 +67,26 @@ impl Writer {
     }
 
     /// A comparison of whole numbers.
-    pub fn compare_whole(&mut self, f: Whole, to: Register, a: Register, b: Register) {
+    pub fn compare_whole(&mut self, f: Compare, to: Register, a: Register, b: Register) {
         if self.width == Width::Z {
             let predicate = match f {
-                Whole::Eq => 0,
-                Whole::Lt => 1,
-                Whole::Le => 2,
-                Whole::Ne => 4,
-                Whole::Ge => 5,
-                Whole::Gt => 6,
+                Compare::Eq => 0,
+                Compare::Lt => 1,
+                Compare::Le => 2,
+                Compare::Ne => 4,
+                Compare::Ge => 5,
+                Compare::Gt => 6,
             };
             let code = Code::EVEX_Vpcmpd_kr_k1_zmm_zmmm512b32_imm8;
             return self.three_and_number(code, to, (a, Operand::In(b)), predicate);
         }
         let (code, a, b, not) = match f {
-            Whole::Eq => (Code::VEX_Vpcmpeqd_ymm_ymm_ymmm256, a, b, false),
-            Whole::Ne => (Code::VEX_Vpcmpeqd_ymm_ymm_ymmm256, a, b, true),
-            Whole::Gt => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, a, b, false),
-            Whole::Le => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, a, b, true),
-            Whole::Lt => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, b, a, false),
-            Whole::Ge => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, b, a, true),
+            Compare::Eq => (Code::VEX_Vpcmpeqd_ymm_ymm_ymmm256, a, b, false),
+            Compare::Ne => (Code::VEX_Vpcmpeqd_ymm_ymm_ymmm256, a, b, true),
+            Compare::Gt => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, a, b, false),
+            Compare::Le => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, a, b, true),
+            Compare::Lt => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, b, a, false),
+            Compare::Ge => (Code::VEX_Vpcmpgtd_ymm_ymm_ymmm256, b, a, true),
         };
         self.three_of(code, to, a, Operand::In(b));
         if not {
