@@ -367,3 +367,14 @@ fn what_does_not_fit_into_registers_is_left_alone() {
     }
     assert!(assemble(&nest, Isa::Avx2).is_none());
 }
+
+#[test]
+fn what_no_instruction_reaches_is_left_alone() {
+    let reach = |distance: i64| {
+        let pointers = vec![Pointer { steps: vec![], along: true }];
+        let body = vec![Inst::Load(0, 0), Inst::Load(0, distance), Inst::Store(0, 0, 1)];
+        assemble(&Nest { count: 64, pointers, body, ..Nest::default() }, Isa::Avx2)
+    };
+    assert!(reach(1 << 30).is_some());
+    assert!(reach(1 << 32).is_none());
+}
