@@ -102,7 +102,12 @@ unsafe fn store_blocks<B: Blocks, const VECTORS: usize>(to: *mut i32, first: u64
 #[cfg(target_arch = "x86_64")]
 const AT_ONCE: u64 = 2;
 
-/// Whole vectors of blocks; what lies before and after them one by one.
+/// Words of as many vectors as are under way together, at most.
+#[cfg(target_arch = "x86_64")]
+const WORDS: usize = AT_ONCE as usize * 32;
+
+/// Whole vectors of blocks; the last of them go aside first, of which what is meant is taken. Words before the first whole
+/// block come one by one.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn by_blocks<B: Blocks>(dst: *mut i32, n: usize, first: u64, key: u64, counter: u64) {
@@ -116,10 +121,15 @@ unsafe fn by_blocks<B: Blocks>(dst: *mut i32, n: usize, first: u64, key: u64, co
             store_blocks::<B, { AT_ONCE as usize }>(at(element), element / 4, key, counter);
             element += AT_ONCE * 4 * B::COUNT;
         }
-        while end - element >= 4 * B::COUNT {
-            store_blocks::<B, 1>(at(element), element / 4, key, counter);
-            element += 4 * B::COUNT;
+        let left = end - element;
+        let mut aside = [0; WORDS];
+        match left {
+            0 => return,
+            _ if left > 4 * B::COUNT => {
+                store_blocks::<B, { AT_ONCE as usize }>(aside.as_mut_ptr(), element / 4, key, counter);
+            }
+            _ => store_blocks::<B, 1>(aside.as_mut_ptr(), element / 4, key, counter),
         }
-        portable(at(element), (end - element) as usize, element, key, counter);
+        std::ptr::copy_nonoverlapping(aside.as_ptr(), at(element), left as usize);
     }
 }
