@@ -64,6 +64,7 @@ fn products() {
                 k,
                 start,
                 known: std::ptr::null_mut(),
+                ahead: 0,
                 scale: 1.0,
             };
             // SAFETY: the vectors have the extents of the product.
@@ -89,6 +90,7 @@ fn products() {
                 bands: 1,
                 b_band: 0,
                 c_band: 0,
+                ahead: 0,
                 k,
                 start: ZERO,
                 scale: 1.0,

@@ -60,15 +60,18 @@ pub fn compile(
         let (graph, after) = run_pipeline(graph, AFTER_GRADIENT, |pass, g| observer(index, pass.name, g));
         trace.fired.extend(after.fired);
         observer(index, "optimised", &graph);
-        let fused = fuse::fuse(&graph);
-        observer(index, "fused", &graph);
-        let plan = plan::plan(&graph, &fused);
-        observer(index, "planned", &graph);
-        divided.push((fused, plan));
         *step = graph;
         traces.push(trace);
     }
-    // How places lie is for all steps to say.
+    // How places are divided, and how they lie, is for all steps to say.
+    let lengths = fuse::lengths(&module.steps);
+    for (index, graph) in module.steps.iter().enumerate() {
+        let fused = fuse::fuse_among(graph, &lengths);
+        observer(index, "fused", graph);
+        let plan = plan::plan(graph, &fused);
+        observer(index, "planned", graph);
+        divided.push((fused, plan));
+    }
     let with_plans =
         module.steps.iter().zip(&mut divided).map(|(graph, (fused, plan))| (graph, &*fused, plan));
     arrange(&mut with_plans.collect::<Vec<_>>());

@@ -112,10 +112,10 @@ fn loops_over_elements_have_wide_vectors() {
         return;
     }
     for (model, step, wide) in [
-        ("models/logistic_regression.dl", "learn", 10),
+        ("models/logistic_regression.dl", "learn", 8),
         ("models/mlp.dl", "learn", 22),
-        ("models/lenet.dl", "learn", 51),
-        ("models/da.dl", "trials[0].learn", 17),
+        ("models/lenet.dl", "learn", 47),
+        ("models/da.dl", "trials[0].learn", 20),
         ("models/rbm.dl", "learn", 35),
     ] {
         let built = built(model, Precision::F32, &[]);
@@ -157,6 +157,10 @@ fn logistic_regression_learns_in_three_kernels() {
     let built = built("models/logistic_regression.dl", Precision::F32, &[]);
     let [learn] = steps(&built, "learn")[..] else { panic!("one form of learn") };
     assert!(learn.kernels.len() <= 3, "{} kernels", learn.kernels.len());
+    // Its ten columns lie one after another, and the product of the pictures with them is ten dots for each.
+    let text = dlc::kernel::print::print(learn, &|_| None);
+    assert!(text.contains("classifier.W : f32[784,10] place 0 panels 1"), "{text}");
+    assert!(text.contains("m=60 n=10") && text.contains("b_row=784 k=784"), "{text}");
 }
 
 #[test]

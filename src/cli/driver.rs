@@ -122,10 +122,12 @@ impl Session {
         let mut last = Instant::now();
         let mut at = 0;
         let result = compile(program, precision, &mut |step, stage, graph| {
-            // A step is shown after each of them, in their order; once more when the last pass is done. Kernels
-            // come when all steps are planned.
+            // A step is shown after each of them, in their order; once more when the last pass is done. Work is divided
+            // when all steps are optimised, and kernels come when all are planned.
             at = match stage {
                 "lowered" => 0,
+                "fused" => spent.len() - 3,
+                "planned" => spent.len() - 2,
                 "scheduled" => spent.len() - 1,
                 _ => at,
             };

@@ -74,12 +74,13 @@ pub fn ir(args: &Args) -> u8 {
     if args.step.as_deref() == Some("setup") {
         texts.push(print::print_with(&setup, &session.sources));
     }
+    let lengths = fuse::lengths(graphs.iter().flatten());
     for (step, graph) in program.steps.iter().zip(&graphs) {
         let named = args.step.as_ref().is_none_or(|name| *name == step.name);
         if let (true, Some(graph)) = (named, graph) {
             let form = if step.form.is_empty() { String::new() } else { format!("# {}\n", step.form) };
             let text = match args.stage {
-                Some(Stage::Clusters) => fuse::print::print(graph, &fuse::fuse(graph)),
+                Some(Stage::Clusters) => fuse::print::print(graph, &fuse::fuse_among(graph, &lengths)),
                 _ => print::print_with(graph, &session.sources),
             };
             texts.push(form + &text);

@@ -3,6 +3,7 @@
 use super::access::Source;
 use super::chains::move_to_sinks;
 use super::meeting::Meeting;
+use super::owner::Lengths;
 use super::pieces::pieces;
 use super::sinks::Sink;
 use super::small::{Small, is_small, small};
@@ -11,8 +12,13 @@ use crate::ir::{Graph, LeafKind, NodeId, Op};
 use std::collections::BTreeMap;
 
 /// The pieces in order, gathered; or a value that must be kept in memory first.
-pub fn cluster(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Result<(Vec<Piece>, Vec<Cluster>), NodeId> {
-    let mut pieces = pieces(graph, sinks, stored);
+pub fn cluster(
+    graph: &Graph,
+    sinks: &[Sink],
+    stored: &[bool],
+    lengths: &Lengths,
+) -> Result<(Vec<Piece>, Vec<Cluster>), NodeId> {
+    let mut pieces = pieces(graph, sinks, stored, lengths);
     order_sinks(&mut pieces, sinks)?;
     move_to_sinks(graph, sinks, stored, &mut pieces);
     let small = small(graph, &pieces);

@@ -32,6 +32,8 @@ pub mod zeros;
 
 pub use access::{Access, Source};
 pub use calls::{Ahead, Calls, Moments};
+pub use owner::Lengths;
+pub use pieces::lengths;
 pub use sinks::{Sink, Target};
 pub use stored::{by_strips, may_fail};
 
@@ -183,8 +185,13 @@ pub enum Apart {
 
 /// Divides a graph's work.
 pub fn fuse(graph: &Graph) -> Fused {
+    fuse_among(graph, &lengths([graph]))
+}
+
+/// Divides the work of a graph that works on the same places as others, for all of which blocks are so long.
+pub fn fuse_among(graph: &Graph, lengths: &Lengths) -> Fused {
     let divided = |copied: Vec<NodeId>| {
-        let mut fused = fuse_sinks(graph, sinks::of_step(graph), copied);
+        let mut fused = fuse_sinks(graph, sinks::of_step(graph), copied, lengths);
         fused.calls = Calls::of(graph, &fused);
         fused
     };
@@ -218,10 +225,10 @@ fn read_and_changed(graph: &Graph, fused: &Fused) -> Vec<NodeId> {
 
 /// Divides the work of a graph with these sinks, some values being kept in any case. A place whose new value cannot
 /// be written while old values are still read gets it from memory at the end; that is found out on the way.
-fn fuse_sinks(graph: &Graph, sinks: Vec<Sink>, mut forced: Vec<NodeId>) -> Fused {
+fn fuse_sinks(graph: &Graph, sinks: Vec<Sink>, mut forced: Vec<NodeId>, lengths: &Lengths) -> Fused {
     loop {
         let stored = stored::stored(graph, &sinks, &forced);
-        match cluster::cluster(graph, &sinks, &stored) {
+        match cluster::cluster(graph, &sinks, &stored, lengths) {
             Ok((pieces, clusters)) => {
                 return Fused { pieces, clusters, sinks, stored, calls: Calls::apart() };
             }

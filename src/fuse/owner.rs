@@ -2,7 +2,7 @@
 //! shapes alone. A change here changes the bits of results.
 
 use crate::ir::Graph;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An extent from which an axis is worth dividing among threads.
 pub const WIDE: usize = 64;
@@ -30,20 +30,41 @@ pub fn owner_axis(shape: &[usize]) -> Option<usize> {
 pub struct Units {
     /// Extents of the first axes of values with three axes and more: each index has a whole picture or sequence.
     of_pictures: BTreeSet<usize>,
+    /// Longer blocks of some extents.
+    lengths: Lengths,
+}
+
+/// Extents with longer blocks than others, and how long those are: the same for all steps that work on the same places.
+#[derive(Clone, Debug, Default)]
+pub struct Lengths(BTreeMap<usize, usize>);
+
+impl Lengths {
+    /// Takes longer blocks of a matrix's columns where the sums over them are too many for short ones, but for two blocks at
+    /// least small beside the matrix: what each thread then has of it is its own, in every product with it.
+    pub fn lengthen(&mut self, units: &Units, Across { results, rows, columns }: Across) {
+        let blocks = rows * columns / (SMALL_BESIDE * results.max(1)) / 2 * 2;
+        if worth_dividing(rows, columns) && blocks >= 2 && blocks < units.blocks(columns) {
+            let unit = columns.div_ceil(blocks).next_multiple_of(LONG_BLOCKS[0]);
+            let of = self.0.entry(columns).or_default();
+            *of = unit.max(*of);
+        }
+    }
 }
 
 /// Extent from which blocks may be long: of longer ones there are still enough.
 const LONG_AXIS: usize = 448;
-/// Indices to a long block; the first that makes an even number of blocks is taken.
-const LONG_BLOCKS: [usize; 2] = [64, 56];
+/// Indices to a long block; the first that makes an even number of blocks is taken, of which the last is nearly whole.
+const LONG_BLOCKS: [usize; 3] = [64, 60, 56];
+/// The part of an axis that may be missing in the last block.
+const MISSING: usize = 32;
 
 impl Units {
     /// Those of a graph.
-    pub fn of(graph: &Graph) -> Units {
+    pub fn of(graph: &Graph, lengths: &Lengths) -> Units {
         let shapes = graph.ids().map(|id| &graph.ty(id).shape);
         let leaves = graph.leaves.iter().map(|leaf| &leaf.ty.shape);
         let pictures = shapes.chain(leaves).filter(|shape| shape.len() > 2).map(|shape| shape[0]);
-        Units { of_pictures: pictures.collect() }
+        Units { of_pictures: pictures.collect(), lengths: lengths.clone() }
     }
 
     /// Indices to a block of an axis: at least 8 blocks of a long axis and at most 1024.
@@ -52,7 +73,10 @@ impl Units {
     /// much to it, and are divided more evenly where long ones are odd.
     pub fn unit(&self, extent: usize) -> usize {
         let most = extent.div_ceil(1024).next_power_of_two();
-        let even = LONG_BLOCKS.into_iter().find(|unit| extent.div_ceil(*unit).is_multiple_of(2));
+        let even = LONG_BLOCKS.into_iter().find(|unit| {
+            let blocks = extent.div_ceil(*unit);
+            blocks.is_multiple_of(2) && MISSING * (blocks * unit - extent) <= extent
+        });
         let long = even.filter(|_| extent >= LONG_AXIS && !self.of_pictures.contains(&extent));
         let fit = match extent {
             0..16 => 1,
@@ -60,7 +84,7 @@ impl Units {
             64..256 => 16,
             _ => long.unwrap_or(32),
         };
-        fit.max(most)
+        fit.max(most).max(self.lengths.0.get(&extent).copied().unwrap_or(0))
     }
 
     /// Number of blocks of an axis.
@@ -81,13 +105,27 @@ pub fn split(kept: &[usize], summed: &[usize]) -> Option<usize> {
 /// Terms of products below which dividing them costs more than it gains.
 const SMALL_MATRIX: usize = 1 << 16;
 
-/// Whether the results of a product with a matrix of `rows` by `columns`, summed over its columns, are so few
-/// that the sums of the blocks of columns are small beside the matrix.
-pub fn few_rows(units: &Units, results: usize, rows: usize, columns: usize) -> bool {
-    columns >= WIDE
-        && rows >= WIDE
-        && rows * columns > SMALL_MATRIX
-        && 8 * results * units.blocks(columns) <= rows * columns
+/// The results of a product with a matrix of so many rows and columns, summed over its columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Across {
+    /// How many results there are.
+    pub results: usize,
+    /// Rows of the matrix.
+    pub rows: usize,
+    /// Its columns.
+    pub columns: usize,
+}
+
+/// By how much a matrix is larger than what is small beside it.
+const SMALL_BESIDE: usize = 8;
+
+fn worth_dividing(rows: usize, columns: usize) -> bool {
+    columns >= WIDE && rows >= WIDE && rows * columns > SMALL_MATRIX
+}
+
+/// Whether the results are so few that the sums of the blocks of columns are small beside the matrix.
+pub fn few_rows(units: &Units, Across { results, rows, columns }: Across) -> bool {
+    worth_dividing(rows, columns) && SMALL_BESIDE * results * units.blocks(columns) <= rows * columns
 }
 
 /// Elements of data from which they are no longer in a core's own cache when they are wanted again.
@@ -116,3 +154,37 @@ pub const JOINED_AT_ONCE: usize = 64;
 
 /// Extent from which the innermost of the axes that are summed over is taken by 16 strided sums.
 pub const STRIDED: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengthened(of: Across) -> usize {
+        let mut lengths = Lengths::default();
+        lengths.lengthen(&Units::default(), of);
+        Units { lengths, ..Units::default() }.unit(of.columns)
+    }
+
+    #[test]
+    fn long_axes_have_an_even_number_of_nearly_whole_blocks() {
+        let units = Units::default();
+        let of = |extent: usize| (units.unit(extent), units.blocks(extent));
+        assert_eq!([500_usize, 600, 784, 1000].map(of), [(64, 8), (60, 10), (56, 14), (64, 16)]);
+        // None of the long ones divides it so.
+        assert_eq!(of(800), (32, 25));
+    }
+
+    #[test]
+    fn blocks_are_longer_where_their_sums_are_many() {
+        // Of one row short blocks are small beside the matrix; of twenty two long ones are; of a hundred none.
+        let of = |rows: usize| Across { results: 784 * rows, rows: 784, columns: 500 };
+        assert_eq!([1, 20, 100].map(|rows| lengthened(of(rows))), [64, 256, 64]);
+        let few = |rows, unit| {
+            let lengths = Lengths([(500, unit)].into());
+            few_rows(&Units { lengths, ..Units::default() }, of(rows))
+        };
+        assert!(few(1, 64) && few(20, 256) && !few(20, 64) && !few(100, 256));
+        // What is small is not worth it.
+        assert_eq!(lengthened(Across { results: 20 * 40, rows: 40, columns: 500 }), 64);
+    }
+}

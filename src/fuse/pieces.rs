@@ -2,7 +2,7 @@
 
 use super::access::{Access, Position, Source, Walk, identity};
 use super::full::full;
-use super::owner::{self, Units, owner_axis};
+use super::owner::{self, Across, Lengths, Units, owner_axis};
 use super::sinks::{self, Sink, Target};
 use super::stored::{below_views, needed};
 use super::{Piece, What, fuse_sinks};
@@ -10,9 +10,9 @@ use crate::ir::op::{Affine, Contract, Scan};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
 
 /// All pieces of a graph, operands before users, sinks last.
-pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
+pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool], lengths: &Lengths) -> Vec<Piece> {
     let needed = needed(graph, sinks);
-    let units = Units::of(graph);
+    let units = Units::of(graph, lengths);
     let mut found = Vec::new();
     for id in graph.ids().filter(|id| needed[id.index()] && stored[id.index()]) {
         match graph.op(id) {
@@ -22,7 +22,7 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
                 for carried in (0..scan.carried).filter(|carried| starts(scan, *carried)) {
                     found.push(copy(graph, stored, What::Enter(id, carried), graph.inputs(id)[carried]));
                 }
-                found.push(scan_piece(graph, stored, &needed, id));
+                found.push(scan_piece(graph, stored, &needed, id, lengths));
             }
             _ => found.extend(value(graph, stored, &units, id)),
         }
@@ -36,6 +36,17 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool]) -> Vec<Piece> {
         piece.unit = piece.ownable.first().map_or(1, |axis| units.unit(piece.extents[*axis]));
     }
     found
+}
+
+/// How long the blocks of some extents are in graphs that work on the same places.
+pub fn lengths<'a>(graphs: impl IntoIterator<Item = &'a Graph>) -> Lengths {
+    let mut lengths = Lengths::default();
+    for graph in graphs {
+        let units = Units::of(graph, &Lengths::default());
+        let found = graph.ids().filter_map(|id| across(graph, id));
+        found.for_each(|of| lengths.lengthen(&units, of));
+    }
+    lengths
 }
 
 /// The summed variables of a contraction, ascending.
@@ -123,7 +134,7 @@ fn value(graph: &Graph, stored: &[bool], units: &Units, id: NodeId) -> Vec<Piece
             let reduced: Vec<usize> = summed(spec).iter().map(|v| spec.extents[*v]).collect();
             let wide = owner_axis(shape).map_or(1, |a| shape[a]);
             let split = owner::split(shape, &reduced)
-                .or_else(|| across(graph, units, id, &reduced))
+                .or_else(|| across(graph, id).filter(|of| owner::few_rows(units, *of)).map(|_| 0))
                 .or_else(|| at_once(graph, units, id, &reduced))
                 .or_else(|| behind(graph, units, id, &reduced));
             sum(
@@ -205,37 +216,33 @@ fn leading_only(leading: usize, rank: usize) -> Vec<Position> {
     (0..rank).map(|a| (a < leading).then(|| Affine::var(a))).collect()
 }
 
-/// The summed axis that is the last one of a matrix which is gone through for a few rows of results. Nothing
-/// but the reading of the matrix takes time then, and by blocks of its columns everything else that a step does
-/// with it can be done while a block is in the cache.
+/// A product summed over the last axis of a matrix. Where there are few results, nothing but the reading of the matrix
+/// takes time, and by blocks of its columns everything else that a step does with it can be done while a block is in
+/// the cache.
 ///
 /// It is looked at through its views, whether or not one of them is kept for others: the order of a sum must not
 /// depend on that.
-fn across(graph: &Graph, units: &Units, id: NodeId, summed: &[usize]) -> Option<usize> {
-    let (Op::Contract(spec), [terms]) = (graph.op(id), summed) else { return None };
+fn across(graph: &Graph, id: NodeId) -> Option<Across> {
+    let Op::Contract(spec) = graph.op(id) else { return None };
+    let [terms] = summed(spec)[..] else { return None };
     let shape = &graph.ty(id).shape;
-    let results: usize = shape.iter().product();
     let is_place =
         |id: NodeId| matches!(graph.op(id), Op::Leaf(leaf) if graph.leaves[*leaf].kind == LeafKind::Place);
     let none_kept = vec![false; graph.nodes.len()];
-    let matrix = |operand: usize| {
+    let rows_of = |operand: usize| {
         let input = graph.inputs(id)[operand];
         if !is_place(below_views(graph, input)) {
-            return false;
+            return None;
         }
         let mut walk = Walk::new(graph, &none_kept);
         walk.read(input, &operand_at(spec, operand));
-        let rows = |read: &Access| match read.along[..] {
-            [Some(row), Some(last)] => {
-                row < shape.len()
-                    && last == shape.len()
-                    && owner::few_rows(units, results, shape[row], *terms)
-            }
-            _ => false,
-        };
-        walk.found.iter().any(rows)
+        walk.found.iter().find_map(|read| match read.along[..] {
+            [Some(row), Some(last)] if row < shape.len() && last == shape.len() => Some(shape[row]),
+            _ => None,
+        })
     };
-    (0..2).any(matrix).then_some(0)
+    let rows = (0..2).find_map(rows_of)?;
+    Some(Across { results: shape.iter().product(), rows, columns: spec.extents[terms] })
 }
 
 /// The summed axis that counts examples, where the sums of blocks of them are small beside the examples: what is
@@ -327,13 +334,14 @@ fn sum(
     vec![partial, joined]
 }
 
-fn scan_piece(graph: &Graph, stored: &[bool], needed: &[bool], id: NodeId) -> Piece {
+fn scan_piece(graph: &Graph, stored: &[bool], needed: &[bool], id: NodeId, lengths: &Lengths) -> Piece {
     let Op::Scan(scan) = graph.op(id) else { unreachable!("only scans are asked for") };
     let mut walk = Walk::new(graph, stored);
     for input in &graph.inputs(id)[scan.carried..] {
         walk.read(*input, &vec![None; graph.ty(*input).rank()]);
     }
-    let body = fuse_sinks(&scan.body, sinks::of_body(scan, &read_results(graph, needed, id)), Vec::new());
+    let sinks = sinks::of_body(scan, &read_results(graph, needed, id));
+    let body = fuse_sinks(&scan.body, sinks, Vec::new(), lengths);
     let checks = body.pieces.iter().any(|p| p.checks);
     let what = What::Loop(id, Box::new(body));
     Piece { checks, ..finish(what, Vec::new(), 0, Vec::new(), walk) }

@@ -6,6 +6,7 @@
 
 use super::Plan;
 use crate::fuse::access::same_but_for_ones;
+use crate::fuse::pieces::summed;
 use crate::fuse::stored::below_views;
 use crate::fuse::{Fused, Piece, Source, What, owner};
 use crate::ir::tensor::Buffer as Array;
@@ -20,9 +21,13 @@ pub enum Layout {
     #[default]
     Rows,
     /// So many columns of the last axis in a panel, panel after panel, each row-major; the last one is
-    /// filled up with elements that mean nothing. One panel for all columns is rows at a distance.
+    /// filled up with elements that mean nothing. One panel for all columns is rows at a distance, panels of one
+    /// column are a matrix turned round.
     Panels(usize),
 }
+
+/// A matrix column by column.
+pub const TURNED: Layout = Layout::Panels(1);
 
 impl Layout {
     /// How many elements there are in memory.
@@ -79,7 +84,8 @@ impl Layout {
 
 /// Gives the places of steps that run on the same memory their layouts. A place lies in panels if some
 /// step works on blocks of its last axis, and every other takes it by that axis in one of the ways that
-/// a loop over panels can.
+/// a loop over panels can. A matrix of few long columns lies column by column if some step takes the product of rows
+/// with it, which then is one dot a column.
 pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
     let mut layouts: BTreeMap<usize, Layout> = BTreeMap::new();
     let leaves = steps.iter().flat_map(|(graph, ..)| &graph.leaves).filter(|l| l.kind == LeafKind::Place);
@@ -90,7 +96,17 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
         let owners = steps.iter().flat_map(|(_, fused, _)| &fused.clusters).filter_map(|c| c.share.owner());
         let width = owners.filter(|owner| owner.extent == last).map(|owner| owner.unit).max();
         let width = width.unwrap_or(last);
-        if ty.rank() < 2 || !ty.dtype.is_real() || last < owner::WIDE {
+        if ty.rank() < 2 || !ty.dtype.is_real() {
+            continue;
+        }
+        if last < owner::WIDE {
+            let unbroken = steps.iter().any(|(graph, ..)| unbroken(graph, &of_place(place)));
+            let mut products =
+                steps.iter().flat_map(|(graph, fused, _)| by_columns(graph, fused, place)).peekable();
+            let some = ty.rank() == 2 && last < FEW_COLUMNS && products.peek().is_some();
+            if some && !unbroken && products.all(|by_columns| by_columns) {
+                layouts.insert(place, TURNED);
+            }
             continue;
         }
         let ways: Vec<Way> = steps.iter().map(|(g, f, p)| by_panels(g, f, p, place, width)).collect();
@@ -107,6 +123,26 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
     for (.., plan) in steps {
         plan.layouts = layouts.clone();
     }
+}
+
+/// Columns below which vectors of neighbours are badly filled.
+const FEW_COLUMNS: usize = 16;
+/// Terms from which sums along such columns are dots.
+pub const LONG_COLUMN: usize = 256;
+
+/// Whether products with a place sum along its few long columns, and whole: all that sum along them.
+fn by_columns(graph: &Graph, fused: &Fused, place: usize) -> impl Iterator<Item = bool> {
+    fused.pieces.iter().filter_map(move |piece| {
+        let (What::Value(id) | What::Partial(id)) = piece.what else { return None };
+        let Op::Contract(spec) = graph.op(id) else { return None };
+        let along = piece.reads.iter().find_map(|read| match (read.source, &read.along[..]) {
+            (Source::Leaf(leaf), [Some(row), Some(_)]) if of_place(place)(&graph.leaves[leaf]) => Some(*row),
+            _ => None,
+        });
+        let row = along.filter(|row| *row >= piece.outer)?;
+        let whole = matches!(piece.what, What::Value(_)) && summed(spec).len() == 1;
+        Some(whole && piece.extents[row] >= LONG_COLUMN)
+    })
 }
 
 /// Elements from row to row of a matrix that lies row by row, so that rows begin with a cache line, and those
@@ -233,7 +269,7 @@ fn loops_over(graph: &Graph, piece: &Piece, axis: usize) -> bool {
 /// The axis of a piece along which it goes panel by panel, and the panels' width.
 pub fn panel_axis(graph: &Graph, plan: &Plan, piece: &Piece) -> Option<(usize, usize)> {
     let of = |leaf: &crate::ir::Leaf| {
-        let Some(Layout::Panels(width)) = plan.layouts.get(&leaf.index) else { return None };
+        let Some(Layout::Panels(width @ 2..)) = plan.layouts.get(&leaf.index) else { return None };
         let axes = last_axes(graph, piece, leaf.index);
         let several = |axis: &usize| piece.extents[*axis] > *width && Some(*axis) != piece.owner;
         let axis = axes.into_iter().flatten().find(several)?;

@@ -28,13 +28,24 @@ pub(super) enum Num {
     Many(Value),
 }
 
+/// A block among those of a kernel's call.
+#[derive(Clone, Copy)]
+pub(super) struct Turn {
+    /// The first block of the call.
+    pub first: Value,
+    /// One past the last.
+    pub last: Value,
+    /// This one.
+    pub now: Value,
+}
+
 /// The state of compiling a kernel.
 pub(super) struct Emitter<'a, 'f> {
     pub b: FunctionBuilder<'f>,
     pub step: &'a Step,
     pub kernel: &'a Kernel,
     pub target: &'a Target,
-    layout: Layout,
+    pub(super) layout: Layout,
     context: Value,
     bases: Vec<Option<Value>>,
     regions: Vec<AliasRegion>,
@@ -53,6 +64,8 @@ pub(super) struct Emitter<'a, 'f> {
     pub keep: Value,
     pub kept: usize,
     pub goes_on: Value,
+    /// The block of the owner's axis that is being done.
+    pub block: Option<Turn>,
     /// Argument structs of the products.
     pub arguments: Vec<(&'a Product, StackSlot)>,
     /// The term tables, which live as long as the code.
@@ -109,6 +122,7 @@ pub(super) fn fill(
         keep,
         kept: 0,
         goes_on,
+        block: None,
         arguments: Vec::new(),
         tables: Vec::new(),
         spans: Vec::new(),
@@ -230,7 +244,7 @@ impl<'a> Emitter<'a, '_> {
     }
 
     /// A word of the context, which does not change while the kernel runs.
-    fn word(&mut self, word: usize) -> Value {
+    pub(super) fn word(&mut self, word: usize) -> Value {
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         self.b.ins().load(I64, flags, self.context, layout::offset(word))
     }
@@ -246,6 +260,7 @@ impl<'a> Emitter<'a, '_> {
             let known = Known::Steps { limit: whole * owner.unit, step: owner.unit };
             self.looped(first, end, 1, false, |e, block| {
                 let start = e.scaled(block, owner.unit as i64);
+                e.block = Some(Turn { first, last, now: block });
                 e.bind(owner.var, start, Some(known), |e| e.stmts(body))
             })?;
         }
@@ -255,7 +270,10 @@ impl<'a> Emitter<'a, '_> {
         let start = self.int((whole * owner.unit) as i64);
         let known = Known::Exactly(whole * owner.unit);
         let own = self.b.ins().icmp(IntCC::SignedLessThan, full, last);
-        self.when(own, |e| e.bind(owner.var, start, Some(known), |e| e.stmts(body)))
+        self.when(own, |e| {
+            e.block = Some(Turn { first, last, now: full });
+            e.bind(owner.var, start, Some(known), |e| e.stmts(body))
+        })
     }
 
     /// Statements outside of lanes.

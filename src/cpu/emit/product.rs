@@ -3,7 +3,8 @@
 use super::function::Emitter;
 use crate::cpu::micro::{DECAYED, Dot, Known, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::ir::DType;
-use crate::kernel::{BufferId, Extent, Form, IndexVar, Product, Start, Stmt, Terms};
+use crate::kernel::{BufferId, Extent, Form, Home, IndexVar, Product, Start, Stmt, Terms};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, Value};
 use std::mem::{offset_of, size_of};
@@ -11,6 +12,9 @@ use std::mem::{offset_of, size_of};
 /// Bytes for what is known of a left operand, and for all of a kernel.
 const KEPT: usize = 1 << 15;
 const KEPT_IN_ALL: usize = 1 << 17;
+
+/// Elements of an argument from which they come from memory.
+const LARGE_ARGUMENT: usize = 1 << 17;
 
 /// Where the fields of an argument struct lie.
 struct Fields {
@@ -21,6 +25,7 @@ struct Fields {
     m: usize,
     n: usize,
     k: usize,
+    ahead: usize,
     scale: usize,
 }
 
@@ -33,6 +38,7 @@ const LANES: Fields = Fields {
     m: offset_of!(Lanes<f32>, m),
     n: offset_of!(Lanes<f32>, n),
     k: offset_of!(Lanes<f32>, k),
+    ahead: offset_of!(Lanes<f32>, ahead),
     scale: offset_of!(Lanes<f32>, scale),
 };
 const DOT: Fields = Fields {
@@ -43,6 +49,7 @@ const DOT: Fields = Fields {
     m: offset_of!(Dot<f32>, m),
     n: offset_of!(Dot<f32>, n),
     k: offset_of!(Dot<f32>, k),
+    ahead: offset_of!(Dot<f32>, ahead),
     scale: offset_of!(Dot<f32>, scale),
 };
 
@@ -112,6 +119,7 @@ impl<'a> Emitter<'a, '_> {
             }
         };
         let known = self.known(product);
+        let rest = [rest, vec![(fields.ahead, 0)]].concat();
         let slot = self.slot(fields.size);
         for (field, value) in rest {
             let value = self.int(value);
@@ -152,6 +160,35 @@ impl<'a> Emitter<'a, '_> {
         let known = self.b.ins().band(known, self.goes_on);
         self.b.ins().store(flags, known, memory, 0);
         Some(memory)
+    }
+
+    /// Bytes from the rows of an argument that a product goes through to those that this thread needs next, of its next
+    /// block or of its first one in the next call; none where there are so few that they are in a cache.
+    fn ahead(&mut self, product: &Product) -> Option<Value> {
+        let (rows, (buffer, index), row, terms) = match &product.form {
+            Form::Dot { k, outer, .. } if outer.count() == 1 => (product.m, &product.a, product.a_row, *k),
+            Form::Lanes { terms: Terms::Strided { count, b, .. }, sparse: false } => {
+                (*count, &product.b, *b, product.n)
+            }
+            Form::Lanes { .. } | Form::Dot { .. } => return None,
+        };
+        let (of, owner, turn) = (self.buffer(*buffer), self.kernel.owner()?, self.block?);
+        let size = of.dtype.size() as i64;
+        let by_blocks = index.terms[..] == [(IndexVar::Loop(owner.var), row)] && index.dynamic.is_empty();
+        let unbroken = terms.rest.is_none() && terms.size as i64 == row && rows.size == owner.unit;
+        let far = of.shape.iter().product::<usize>() >= LARGE_ARGUMENT;
+        if !matches!(of.home, Home::Arg(_)) || !by_blocks || !unbroken || !far {
+            return None;
+        }
+        let block = owner.unit as i64 * row * size;
+        let next = self.b.ins().iadd_imm_s(turn.now, 1);
+        let more = self.b.ins().icmp(IntCC::SignedLessThan, next, turn.last);
+        let call = self.word(self.layout.stride(buffer.0 as usize));
+        let done = self.b.ins().isub(turn.now, turn.first);
+        let done = self.scaled(done, block);
+        let back = self.b.ins().isub(call, done);
+        let block = self.int(block);
+        Some(self.b.ins().select(more, block, back))
     }
 
     /// Whether statements write to memory in which a buffer lies.
@@ -227,6 +264,9 @@ impl<'a> Emitter<'a, '_> {
                 let count = self.counted(count);
                 self.b.ins().stack_store(I64, count, slot, field as i32);
             }
+        }
+        if let Some(bytes) = self.ahead(product) {
+            self.b.ins().stack_store(I64, bytes, slot, fields.ahead as i32);
         }
         if let Start::Scaled(by) | Start::Decayed(by) = product.start {
             let by = self.one(by);

@@ -56,6 +56,9 @@ pub struct Lanes<T> {
     /// Where the routine that leaves out zeros keeps which they are, for the next product with the same left operand:
     /// [`Known::words`] words of which the first is 0 until it has. Null: nowhere.
     pub known: *mut u64,
+    /// Bytes from a number of `b` to one that will be wanted soon and lies in memory, or 0. Of what is so far ahead every
+    /// other cache line is fetched, so that memory is busy in both products with the same data.
+    pub ahead: i64,
     /// By what the old value is multiplied.
     pub scale: T,
 }
@@ -105,6 +108,9 @@ pub struct Dot<T> {
     pub k: i64,
     /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`], [`SCALED`] or [`DECAYED`].
     pub start: i64,
+    /// Bytes from a number of `a` to one that will be wanted soon and lies in memory, or 0. Of what is so far ahead every
+    /// other cache line is fetched, and [`Lanes`] fetches those between.
+    pub ahead: i64,
     /// By what the old value is multiplied.
     pub scale: T,
 }

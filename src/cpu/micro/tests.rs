@@ -103,6 +103,9 @@ struct Case {
 /// What old values are multiplied by.
 const SCALE: f64 = 0.7;
 
+/// What is fetched ahead need not be there.
+const ANYWHERE: i64 = 0x7000_1234_5678;
+
 impl Case {
     /// What a sum goes on from.
     fn so_far<T: Real>(&self, c: T) -> T {
@@ -184,6 +187,7 @@ fn lanes<T: Real>(case: Case) {
             k: k as i64,
             start: case.start,
             known: std::ptr::null_mut(),
+            ahead: ANYWHERE * (case.seed % 2) as i64,
             scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides and tables reach.
@@ -248,6 +252,7 @@ fn sparse<T: Real>(case: Case) {
             k: k as i64,
             start: case.start,
             known: std::ptr::null_mut(),
+            ahead: 0,
             scale: T::of(SCALE),
         };
         // SAFETY: the vectors hold all that the strides reach.
@@ -319,6 +324,7 @@ fn dot<T: Real>(case: Case, bands: usize) {
             bands: bands as i64,
             b_band: b_band as i64,
             c_band: c_band as i64,
+            ahead: ANYWHERE * (case.seed % 2) as i64,
             k: k as i64,
             start: case.start,
             scale: T::of(SCALE),
@@ -438,6 +444,7 @@ fn a_sum_of_minus_zero_stays_one() {
             bands: 1,
             b_band: 0,
             c_band: 0,
+            ahead: 0,
             k: 35,
             start: ZERO,
             scale: 0.0,

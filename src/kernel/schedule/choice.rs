@@ -1,6 +1,8 @@
 //! Which axis of a contraction becomes the columns, which the rows, and in which form the sum is taken. The form,
 //! and with it the order of the sum, is chosen from shapes and logical strides alone.
 
+use crate::plan::layout::LONG_COLUMN;
+
 /// Length from which an inner run that both operands have is summed by 16 strided sums.
 const RUN: usize = 32;
 
@@ -39,6 +41,19 @@ pub fn choose(extents: &[usize], outer: usize, logical: &[Vec<i64>; 2], result: 
     let swap = n.is_some_and(|n| only(n, 0));
     let rows_of = if swap { 1 } else { 0 };
     Choice { swap, m: longest(rows_of, n), n, run: None }
+}
+
+/// The same where the right operand lies column by column: dots along its columns, if the left one's rows are unbroken,
+/// too.
+pub fn choose_columns(extents: &[usize], outer: usize, placed: [&[i64]; 2]) -> Option<Choice> {
+    let run =
+        (outer..extents.len()).find(|s| extents[*s] >= LONG_COLUMN && placed.iter().all(|of| of[*s] == 1))?;
+    let only = |axis: usize, of: usize| placed[of][axis] != 0 && placed[1 - of][axis] == 0;
+    let longest = |of: usize| {
+        let all = (0..outer).filter(|a| only(*a, of) && extents[*a] > 1);
+        all.max_by_key(|a| (extents[*a], std::cmp::Reverse(*a)))
+    };
+    Some(Choice { swap: false, m: longest(0), n: longest(1), run: Some(run) })
 }
 
 /// The same where the indices of an axis are lanes. As columns they are those of the operand that has them. Summed

@@ -4,7 +4,7 @@ use super::scope::{Parts, Scope, Step, fixed_index, sum, var_index};
 use super::value::Kernel;
 use super::writer::Writer;
 use crate::fuse::owner::JOINED_AT_ONCE as AT_ONCE;
-use crate::fuse::{self, Cluster, Source, What};
+use crate::fuse::{self, Cluster, Source, Target, What};
 use crate::ir::op::{Binary, Reduce, Unary};
 use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
@@ -33,6 +33,9 @@ impl Range {
         Range { from: var_index(var), extent: Extent { size: unit.min(limit), rest } }
     }
 }
+
+/// Numbers of rows that lie behind each other, up to which they stay in the first cache until a function is applied.
+const ROWS_AT_ONCE: usize = 2048;
 
 /// Lanes from which a strip is worth a call of its own.
 const LONG_ROW: usize = 64;
@@ -290,8 +293,15 @@ impl Kernel<'_, '_> {
         };
         match root {
             true => self.nest_of(id, ranges, true, &mut one),
-            false => self.nest(ranges, true, &mut one),
+            false => self.nest_along(self.turned_sink(what), ranges, &mut one),
         }
+    }
+
+    /// The axis along which a sink's place lies innermost, if that is not the last.
+    fn turned_sink(&self, what: &What) -> Option<usize> {
+        let What::Sink(nth) = what else { return None };
+        let Target::Over(leaf) = self.scope.fused.sinks[*nth].target else { return None };
+        self.scope.leaf_lies_turned(leaf).then_some(0)
     }
 
     /// An array laid out anew with its axes in another order: by parts of the last axis, as what is read lies along another
@@ -342,6 +352,13 @@ impl Kernel<'_, '_> {
             held && ranges[*axis] == Range::whole(storage.held[*axis])
         };
         let first = (0..ranges.len()).rev().take_while(unbroken).last();
+        // And so are a few of the rows before them.
+        let first = first.map(|first| {
+            let numbers: usize =
+                ranges[first.saturating_sub(1)..].iter().map(|range| range.extent.size).product();
+            let fixed = first > 0 && ranges[first - 1].extent.rest.is_none();
+            if fixed && numbers <= ROWS_AT_ONCE { first - 1 } else { first }
+        });
         if let Some(first) = first.filter(|first| !whole && first + 1 < ranges.len()) {
             let (outer, rows) = ranges.split_at(first);
             let count = Extent::fixed(rows.iter().map(|range| range.extent.size).product());

@@ -1,7 +1,7 @@
 //! Contractions by micro-kernels: the operands in terms of the piece's axes, the loops around a call, and the call.
 
 use super::calls::Call;
-use super::choice::{Choice, choose, choose_lanes, turned};
+use super::choice::{Choice, choose, choose_columns, choose_lanes, turned};
 use super::pieces::Range;
 use super::scope::{Scope, flat, held as held_at, scaled, sum, var_index};
 use super::value::Kernel;
@@ -10,11 +10,13 @@ use crate::fuse::access::{Position, plain};
 use crate::fuse::chains::{AT_ONCE as TERMS, From, started_from};
 use crate::fuse::full::{Along, full};
 use crate::fuse::pieces::operand_at;
+use crate::fuse::stored::below_views;
 use crate::fuse::zeros::may_be_zero;
 use crate::ir::op::Binary;
-use crate::ir::{DType, NodeId, Op as Node};
+use crate::ir::{DType, LeafKind, NodeId, Op as Node};
 use crate::kernel::{BufferId, Extent, Home, Index, IndexVar, Op, Start, Val, Var};
 use crate::plan::lanes::lanes_of;
+use crate::plan::layout::TURNED;
 use crate::plan::{Memory, Storage, strides};
 use crate::source::Span;
 
@@ -109,9 +111,12 @@ impl Kernel<'_, '_> {
                 }
             }
         }
+        let whole = matches!(piece.what, What::Value(_));
+        let columns = whole && inputs.iter().any(|input| scope.lies_turned(*input));
+        let columns = columns.then(|| choose_columns(&extents, outer, strides_of(&placed))).flatten();
         let mut choice = match lanes {
             Some(axis) => choose_lanes(&extents, outer, strides_of(&placed), axis),
-            None => choose(&extents, outer, &logical, &c.strides),
+            None => columns.unwrap_or_else(|| choose(&extents, outer, &logical, &c.strides)),
         };
         let blocks: Vec<usize> = ranges[..outer].iter().map(|r| r.extent.size).collect();
         let turned = turned(&choice, &extents, &blocks, strides_of(&placed)).filter(|_| scattered.is_empty());
@@ -365,10 +370,23 @@ impl Scope<'_> {
         self.outer.map_or(self.plan.scratch, |(outer, ..)| outer.plan_scratch().max(self.plan.scratch))
     }
 
+    /// Whether a node is a place that lies column by column.
+    fn lies_turned(&self, id: NodeId) -> bool {
+        match self.graph.op(below_views(self.graph, id)) {
+            Node::Leaf(leaf) => self.leaf_lies_turned(*leaf),
+            _ => false,
+        }
+    }
+
+    /// Whether a leaf is one.
+    pub(super) fn leaf_lies_turned(&self, leaf: usize) -> bool {
+        let leaf = &self.graph.leaves[leaf];
+        leaf.kind == LeafKind::Place && self.root().plan.layouts.get(&leaf.index) == Some(&TURNED)
+    }
+
     /// Where an element of a node would lie if all values were whole in memory.
     fn logical(&self, id: NodeId, at: &[Index]) -> Index {
         use super::scope::view;
-        use crate::ir::LeafKind;
         let graph = self.graph;
         let shape = &graph.ty(id).shape;
         if self.fused.stored[id.index()] {

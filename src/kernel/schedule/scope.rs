@@ -74,7 +74,7 @@ impl Scope<'_> {
     }
 
     /// The scope of the step.
-    fn root(&self) -> &Scope<'_> {
+    pub(super) fn root(&self) -> &Scope<'_> {
         self.outer.map_or(self, |(outer, ..)| outer.root())
     }
 
@@ -265,6 +265,9 @@ fn panelled(step: &mut Step, leaf: &Leaf, width: usize, at: &[Index]) -> (Buffer
     let lead_shape = &leaf.ty.shape[..lead.len()];
     let rows: usize = lead_shape.iter().product();
     let row = scaled(&flat(lead, &strides(lead_shape)), width as i64);
+    if width == 1 {
+        return (buffer, sum(&scaled(last, rows as i64), &row));
+    }
     if leaf.ty.shape[lead.len()] <= width {
         return (buffer, sum(&row, last));
     }

@@ -4,7 +4,7 @@ use super::register::Register;
 use std::arch::x86_64::*;
 
 products! {
-    "avx2,fma";
+    "avx2,fma", near 20 << 10;
     f32: __m256, lanes [
         (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (8, 1), (10, 1), (12, 1),
         (1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (1, 3), (2, 3), (3, 3), (1, 4), (2, 4), (1, 8),
@@ -93,6 +93,12 @@ impl Register for __m256 {
 
     fn product(a: f32, b: f32) -> f32 {
         a * b
+    }
+
+    #[inline(always)]
+    fn fetch(from: *const u8) {
+        // SAFETY: a hint, of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]
@@ -224,6 +230,12 @@ impl Register for __m256d {
 
     fn product(a: f64, b: f64) -> f64 {
         a * b
+    }
+
+    #[inline(always)]
+    fn fetch(from: *const u8) {
+        // SAFETY: a hint, of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

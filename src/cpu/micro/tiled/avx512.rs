@@ -1,10 +1,10 @@
 //! The products with 512-bit vectors: 32 registers, of which a tile's sums take at most 28.
 
-use super::register::Register;
+use super::register::{MANY, Register};
 use std::arch::x86_64::*;
 
 products! {
-    "avx512f,avx512vl";
+    "avx512f,avx512vl", near 32 << 10;
     f32: __m512, lanes [
         (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (8, 1), (10, 1), (12, 1),
         (14, 1), (16, 1), (20, 1), (24, 1),
@@ -97,6 +97,12 @@ impl Register for __m512 {
     }
 
     #[inline(always)]
+    fn fetch(from: *const u8) {
+        // SAFETY: a hint, of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm512_fmadd_ps(self, b, c) }
@@ -131,6 +137,36 @@ impl Register for __m512 {
                 *eight = _mm256_add_ps(_mm512_castps512_ps256(parts[0]), _mm256_castpd_ps(high));
             }
             super::avx2::four_sums(eights)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn many_trees<const PARTS: usize>(many: [[Self; PARTS]; MANY]) -> [f32; MANY] {
+        // SAFETY: see above.
+        unsafe {
+            // Each step joins two vectors to one that has half as many partial sums of twice as many results, in the
+            // end one of each, side by side.
+            let of = |nth: usize| many[nth][0];
+            let halves = |x: Self, y: Self| {
+                _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(x, y), _mm512_shuffle_f32x4::<0xee>(x, y))
+            };
+            let quarters = |x: Self, y: Self| {
+                _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(x, y), _mm512_shuffle_f32x4::<0xdd>(x, y))
+            };
+            let mut fours = [Self::zero(); 4];
+            for (e, four) in fours.iter_mut().enumerate() {
+                *four = quarters(halves(of(e), of(4 + e)), halves(of(8 + e), of(12 + e)));
+            }
+            let pairs = |x: Self, y: Self| {
+                let (x, y) = (_mm512_castps_pd(x), _mm512_castps_pd(y));
+                let (low, high) = (_mm512_unpacklo_pd(x, y), _mm512_unpackhi_pd(x, y));
+                _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+            };
+            let (x, y) = (pairs(fours[0], fours[1]), pairs(fours[2], fours[3]));
+            let sums = _mm512_add_ps(_mm512_shuffle_ps::<0x88>(x, y), _mm512_shuffle_ps::<0xdd>(x, y));
+            let mut all = [0.0; MANY];
+            sums.store(all.as_mut_ptr());
+            all
         }
     }
 
@@ -206,6 +242,12 @@ impl Register for __m512d {
 
     fn product(a: f64, b: f64) -> f64 {
         a * b
+    }
+
+    #[inline(always)]
+    fn fetch(from: *const u8) {
+        // SAFETY: a hint, of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! The product with the terms as lanes, for any register.
 
 use super::plan::{Stretch, Table};
-use super::register::Register;
+use super::register::{MANY, Register};
 use crate::cpu::micro::{Dot, OLD, PARTIALS, PLUS, SCALED, ZERO};
 
 /// The time of four trees at once, and of one, in the units of a tile's steps.
@@ -45,6 +45,10 @@ impl<T> At<T> {
     }
 }
 
+/// What begins on a cache line, so that a vector of it can be read at once from where it has just been written.
+#[repr(align(64))]
+struct OnLine<T>(T);
+
 /// Computes tiles of `ROWS` by `COLUMNS` results, whose partial sums take `PARTS` registers each.
 #[inline(always)]
 pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUMNS: usize>(
@@ -70,16 +74,21 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
                         }
                     }
                 }
-                let mut joined = [[V::Element::default(); COLUMNS]; ROWS];
-                for (to, row) in joined.iter_mut().zip(sums) {
-                    *to = sums_of_row(row);
-                }
+                let mut joined = OnLine([[V::Element::default(); COLUMNS]; ROWS]);
+                join(sums.as_flattened(), joined.0.as_flattened_mut());
+                let joined = &joined.0;
                 let to = (at.c, s.c_row as isize, s.c_col as isize);
                 match s.start {
-                    ZERO => put(to, &joined, |_, sum| sum),
-                    OLD | PLUS => put(to, &joined, |old, sum| V::plus(*old, sum)),
-                    SCALED => put(to, &joined, |old, sum| V::plus(V::product(scale, *old), sum)),
-                    _ => put(to, &joined, |old, sum| V::plus(V::plus(*old, V::product(scale, *old)), sum)),
+                    ZERO if s.c_col == 1 => {
+                        for (i, row) in joined.iter().enumerate() {
+                            let to = at.c.offset(i as isize * s.c_row as isize);
+                            to.cast::<[V::Element; COLUMNS]>().write_unaligned(*row);
+                        }
+                    }
+                    ZERO => put(to, joined, |_, sum| sum),
+                    OLD | PLUS => put(to, joined, |old, sum| V::plus(*old, sum)),
+                    SCALED => put(to, joined, |old, sum| V::plus(V::product(scale, *old), sum)),
+                    _ => put(to, joined, |old, sum| V::plus(V::plus(*old, V::product(scale, *old)), sum)),
                 }
                 at.step(run.tiles.by);
             }
@@ -88,16 +97,18 @@ pub(super) unsafe fn tiles<V, const PARTS: usize, const ROWS: usize, const COLUM
     }
 }
 
-/// The sums of a row of a tile from their partial sums.
+/// Sums from their partial sums.
 #[inline(always)]
-unsafe fn sums_of_row<V: Register, const PARTS: usize, const COLUMNS: usize>(
-    row: [[V; PARTS]; COLUMNS],
-) -> [V::Element; COLUMNS] {
-    let mut sums = [V::Element::default(); COLUMNS];
-    let (fours, rest) = row.as_chunks::<4>();
-    let (to_fours, to_rest) = sums.as_chunks_mut::<4>();
+unsafe fn join<V: Register, const PARTS: usize>(partials: &[[V; PARTS]], sums: &mut [V::Element]) {
+    let (many, rest) = partials.as_chunks::<MANY>();
+    let (to_many, to_rest) = sums.as_chunks_mut::<MANY>();
+    let (fours, rest) = rest.as_chunks::<4>();
+    let (to_fours, to_rest) = to_rest.as_chunks_mut::<4>();
     // SAFETY: as of `tiles`.
     unsafe {
+        for (to, many) in to_many.iter_mut().zip(many) {
+            *to = V::many_trees(*many);
+        }
         for (to, four) in to_fours.iter_mut().zip(fours) {
             *to = V::trees(*four);
         }
@@ -105,7 +116,6 @@ unsafe fn sums_of_row<V: Register, const PARTS: usize, const COLUMNS: usize>(
             *to = V::tree(*parts);
         }
     }
-    sums
 }
 
 /// How many times 16 terms a row of the left operand may have to stay in registers: a block of an axis. And the
@@ -213,6 +223,7 @@ unsafe fn sums_of_part<V: Register, const ROWS: usize, const COLUMNS: usize>(
         let (a, b) = (a.wrapping_add(start), b.wrapping_add(start));
         let mut sums = [[V::zero(); COLUMNS]; ROWS];
         let (outer, a_off, b_off) = (s.outer as usize, s.a_off, s.b_off);
+        let ahead = if part == 0 { s.ahead as isize } else { 0 };
         let run =
             |o: usize| (a.wrapping_offset(*a_off.add(o) as isize), b.wrapping_offset(*b_off.add(o) as isize));
         // Runs of the length of a block are many and short.
@@ -226,7 +237,12 @@ unsafe fn sums_of_part<V: Register, const ROWS: usize, const COLUMNS: usize>(
         }
         for o in 0..outer {
             let (mut at, mut bt) = run(o);
-            for _ in 0..whole {
+            for t in 0..whole {
+                if ahead != 0 && t % 2 == 0 {
+                    for i in 0..ROWS as isize {
+                        V::fetch(at.wrapping_offset(i * a_row).cast::<u8>().wrapping_offset(ahead));
+                    }
+                }
                 step(&mut sums, (at, a_row), (bt, b_row));
                 (at, bt) = (at.wrapping_add(PARTIALS), bt.wrapping_add(PARTIALS));
             }
@@ -282,20 +298,22 @@ unsafe fn step<V: Register, const ROWS: usize, const COLUMNS: usize>(
     }
 }
 
-/// Bytes of rows of one operand that are kept in the first cache while those of the other go by.
-const KEPT: usize = 20 << 10;
-
 /// The table of a single run.
 static ONE_RUN: [i32; 1] = [0];
 
 /// Cuts a product into tiles of a table and computes them.
 ///
 /// The operand with more rows is gone through once, some rows at a time, which meet all of the other one. Bands of
-/// columns follow each other at every row of tiles, since they have terms in common.
+/// columns follow each other at every row of tiles, since they have terms in common. So many bytes of the other's rows are
+/// near.
 ///
 /// # Safety
 /// The table's instruction set is available, and the operands hold all that the indices reach.
-pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>, short: &Short<T>) {
+pub(super) unsafe fn product<T: Copy>(
+    s: &Dot<T>,
+    (table, short): (&Table<Kernel<T>>, &Short<T>),
+    near: usize,
+) {
     if s.m <= 0 || s.n <= 0 {
         return;
     }
@@ -312,7 +330,7 @@ pub(super) unsafe fn product<T: Copy>(s: &Dot<T>, table: &Table<Kernel<T>>, shor
     let in_bands = s.bands != 1;
     let rows_first = m >= n;
     let (rows, columns) = table.sizes.of(best);
-    let at_once = |tile: usize| (KEPT / (steps * PARTIALS * size_of::<T>()).max(1) / tile).max(1) * tile;
+    let at_once = |tile: usize| (near / (steps * PARTIALS * size_of::<T>()).max(1) / tile).max(1) * tile;
     let (some_rows, some_columns) = match rows_first {
         _ if in_bands => (m, n),
         true => (at_once(rows), n),

@@ -117,6 +117,11 @@ pub(super) unsafe fn tiles<
                 let mut columns = [V::zero(); VECTORS];
                 for (v, column) in columns.iter_mut().enumerate() {
                     *column = load(bt, v);
+                    if s.ahead != 0 && v % 2 == 1 {
+                        V::fetch(
+                            bt.wrapping_add(v * V::LANES).cast::<u8>().wrapping_offset(s.ahead as isize),
+                        );
+                    }
                 }
                 for (g, rows) in sums.chunks_mut(GROUP).enumerate() {
                     let from = opaque(if TABLES { at[g].wrapping_offset(shift) } else { at[g] });

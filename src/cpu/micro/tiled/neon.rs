@@ -4,7 +4,7 @@ use super::register::Register;
 use std::arch::aarch64::*;
 
 products! {
-    "neon";
+    "neon", near 20 << 10;
     f32: float32x4_t, lanes [
         (1, 1), (2, 1), (4, 1), (5, 1), (6, 1), (8, 1), (12, 1), (20, 1),
         (1, 2), (2, 2), (4, 2), (6, 2), (8, 2), (12, 2),
@@ -108,6 +108,14 @@ impl Register for float32x4_t {
 
     fn product(a: f32, b: f32) -> f32 {
         a * b
+    }
+
+    #[inline(always)]
+    fn fetch(from: *const u8) {
+        // SAFETY: a hint.
+        unsafe {
+            std::arch::asm!("prfm pldl2keep, [{}]", in(reg) from, options(nostack, readonly, preserves_flags));
+        }
     }
 
     #[inline(always)]
@@ -226,6 +234,14 @@ impl Register for float64x2_t {
 
     fn product(a: f64, b: f64) -> f64 {
         a * b
+    }
+
+    #[inline(always)]
+    fn fetch(from: *const u8) {
+        // SAFETY: a hint.
+        unsafe {
+            std::arch::asm!("prfm pldl2keep, [{}]", in(reg) from, options(nostack, readonly, preserves_flags));
+        }
     }
 
     #[inline(always)]

@@ -166,7 +166,7 @@ pub(super) unsafe fn dot<T: Copy>(
     update: &Lanes<T>,
     width: usize,
     table: &Along<T>,
-    (tiles, short): (&Table<dot::Kernel<T>>, &Short<T>),
+    (tiles, short, near): (&Table<dot::Kernel<T>>, &Short<T>, usize),
     (lanes_tiles, few): (&Table<lanes::Kernel<T>>, &Few<T>),
 ) {
     let single =
@@ -177,7 +177,7 @@ pub(super) unsafe fn dot<T: Copy>(
         match nth {
             Some(nth) => table[nth](sums, update),
             None => {
-                dot::product(sums, tiles, short);
+                dot::product(sums, (tiles, short), near);
                 lanes::product(update, width, lanes_tiles, few);
             }
         }
@@ -224,6 +224,7 @@ mod tests {
                             k: rows as i64,
                             start,
                             known: null_mut(),
+                            ahead: 0,
                             scale: 0.5,
                         };
                         let update = |w: &mut Vec<$t>| Lanes {
@@ -248,6 +249,7 @@ mod tests {
                             bands: 1,
                             b_band: 0,
                             c_band: 0,
+                            ahead: 0,
                             k: columns as i64,
                             start,
                             scale: 0.5,

@@ -1,5 +1,8 @@
 //! What a product needs of a vector register.
 
+/// As many sums as a vector has that is as long as there are partial ones.
+pub(super) const MANY: usize = crate::cpu::micro::PARTIALS;
+
 /// A vector of reals in a register. Its methods are machine instructions: they may only be called in
 /// functions that are compiled for the instruction set, into which they are inlined.
 pub(super) trait Register: Copy {
@@ -26,6 +29,8 @@ pub(super) trait Register: Copy {
     unsafe fn store_masked(self, to: *mut Self::Element, mask: Self::Mask);
     /// A bit for each lane that is not zero, that of the first lane the lowest.
     unsafe fn nonzeros(self) -> u64;
+    /// Has a cache line brought nearer, whether or not there is memory.
+    fn fetch(from: *const u8);
     /// `self * b + c`, rounded once.
     unsafe fn fma(self, b: Self, c: Self) -> Self;
     /// The same in the lanes of a mask, `c` in the others.
@@ -41,6 +46,18 @@ pub(super) trait Register: Copy {
             let mut sums = [Self::Element::default(); 4];
             for (sum, parts) in sums.iter_mut().zip(four) {
                 *sum = Self::tree(parts);
+            }
+            sums
+        }
+    }
+    /// Sixteen such sums.
+    #[inline(always)]
+    unsafe fn many_trees<const PARTS: usize>(many: [[Self; PARTS]; MANY]) -> [Self::Element; MANY] {
+        // SAFETY: as of this function.
+        unsafe {
+            let mut sums = [Self::Element::default(); MANY];
+            for (to, four) in sums.as_chunks_mut::<4>().0.iter_mut().zip(many.as_chunks::<4>().0) {
+                *to = Self::trees(*four);
             }
             sums
         }

@@ -1,14 +1,15 @@
 //! What each instruction set defines alike: its tables of register tiles and its routines.
 
 /// Defines `F32` and `F64`, the products of an instruction set, from its registers and its tiles: rows
-/// and vectors of the products with the outputs as lanes, rows and columns of those with the terms.
+/// and vectors of the products with the outputs as lanes, rows and columns of those with the terms. So many bytes of an
+/// operand are near: they stay in the first cache of the machines that have it while others go by.
 macro_rules! products {
-    ($features:literal;
+    ($features:literal, near $near:expr;
      f32: $single:ty, lanes [$($lanes_f32:tt),* $(,)?], dot of $parts_f32:literal [$($dot_f32:tt),* $(,)?];
      f64: $double:ty, lanes [$($lanes_f64:tt),* $(,)?], dot of $parts_f64:literal [$($dot_f64:tt),* $(,)?];
     ) => {
-        products!(@one F32, f32, $single, $parts_f32, [$($lanes_f32)*], [$($dot_f32)*]);
-        products!(@one F64, f64, $double, $parts_f64, [$($lanes_f64)*], [$($dot_f64)*]);
+        products!(@one F32, f32, $single, $near, $parts_f32, [$($lanes_f32)*], [$($dot_f32)*]);
+        products!(@one F64, f64, $double, $near, $parts_f64, [$($lanes_f64)*], [$($dot_f64)*]);
 
         #[target_feature(enable = $features)]
         unsafe fn lanes_tiles<V, const M: usize, const N: usize, const TABLES: bool, const MASKED: bool>(
@@ -95,7 +96,7 @@ macro_rules! products {
             unsafe { super::dot::short::<V, PARTS, STEPS>(args) }
         }
     };
-    (@one $name:ident, $t:ty, $v:ty, $parts:literal,
+    (@one $name:ident, $t:ty, $v:ty, $near:expr, $parts:literal,
      [$(($m:literal, $n:literal))*], [$(($dot_m:literal, $dot_n:literal))*]) => {
         /// See [`Products`](crate::cpu::micro::Products).
         pub(in crate::cpu::micro) const $name: crate::cpu::micro::Products<$t> = {
@@ -149,7 +150,7 @@ macro_rules! products {
 
             unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::dot::product(&*args, &DOT, &SHORT) }
+                unsafe { super::dot::product(&*args, (&DOT, &SHORT), $near) }
             }
 
             unsafe extern "C" fn lanes_update(
@@ -167,7 +168,7 @@ macro_rules! products {
             ) {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
-                unsafe { super::pass::dot(&*sums, &*update, width, &ALONG, (&DOT, &SHORT), (&LANES, &FEW)) }
+                unsafe { super::pass::dot(&*sums, &*update, width, &ALONG, (&DOT, &SHORT, $near), (&LANES, &FEW)) }
             }
 
             crate::cpu::micro::Products { lanes, sparse, dot, lanes_update, dot_update }
