@@ -123,7 +123,7 @@ fn about(text: &mut String, step: &Step, kernel: usize, graph: &Graph, fused: &F
         Share::Blocks(o) => {
             format!("each thread owns a run of blocks of {} along an axis of {}", o.unit, o.extent)
         }
-        Share::First => "one thread does it alone".to_owned(),
+        Share::One => "one thread does it alone".to_owned(),
         Share::Turns => "all threads go through its turns".to_owned(),
         Share::Each => "each thread does it for itself".to_owned(),
     };

@@ -104,7 +104,7 @@ impl Gathering<'_> {
         let mut apart = Vec::new();
         for cluster in order {
             if !worthwhile((share, phase), &self.clusters[cluster], self.small.in_blocks[nth]) {
-                let large = self.clusters[cluster].share == Share::First && share.owner().is_some();
+                let large = self.clusters[cluster].share == Share::One && share.owner().is_some();
                 apart.extend(large.then_some((cluster, Apart::Large)));
                 continue;
             }
@@ -126,7 +126,7 @@ impl Gathering<'_> {
             return (Share::Each, None);
         }
         match piece.ownable.first().filter(|_| !is_small(self.graph, piece)) {
-            None => (Share::First, None),
+            None => (Share::One, None),
             Some(axis) => {
                 let extent = piece.extents[*axis];
                 (Share::Blocks(Owner { extent, unit: piece.unit }), Some(*axis))
@@ -213,7 +213,7 @@ impl Gathering<'_> {
         match self.clusters[cluster].share {
             _ if matches!(piece.what, What::Loop(..)) => Err(Apart::Scan),
             Share::Turns => Err(Apart::Scan),
-            Share::First | Share::Each => self.stops(pieces, met, cluster, None).map_or(Ok(None), Err),
+            Share::One | Share::Each => self.stops(pieces, met, cluster, None).map_or(Ok(None), Err),
             Share::Blocks(owner) => {
                 let mut reason = Apart::OtherAxis;
                 for axis in piece.ownable.iter().copied().filter(|a| piece.extents[*a] == owner.extent) {
@@ -244,7 +244,7 @@ impl Gathering<'_> {
         let Cluster { share, phase, .. } = self.clusters[cluster];
         let within = match share {
             Share::Each => 0,
-            Share::First | Share::Blocks(_) => 1,
+            Share::One | Share::Blocks(_) => 1,
             Share::Turns => 2,
         };
         (phase, within, cluster)
@@ -301,11 +301,11 @@ fn worthwhile((own, phase): (Share, usize), cluster: &Cluster, in_blocks: bool) 
     match (own, cluster.share) {
         (Share::Each, Share::Each) => cluster.phase <= phase,
         (Share::Each, Share::Blocks(_)) => cluster.phase < phase,
-        (Share::First, Share::First) => cluster.phase <= phase,
-        (Share::First, Share::Blocks(_)) => in_blocks || cluster.phase <= phase,
+        (Share::One, Share::One) => cluster.phase <= phase,
+        (Share::One, Share::Blocks(_)) => in_blocks || cluster.phase <= phase,
         (Share::Blocks(_), Share::Blocks(_)) => true,
         (_, Share::Turns) | (Share::Turns, _) => true,
-        (Share::Each, Share::First) | (Share::First | Share::Blocks(_), Share::Each) => false,
-        (Share::Blocks(_), Share::First) => false,
+        (Share::Each, Share::One) | (Share::One | Share::Blocks(_), Share::Each) => false,
+        (Share::Blocks(_), Share::One) => false,
     }
 }

@@ -49,16 +49,16 @@ impl Meeting {
         match (earlier, later) {
             // Each thread that finds a fault by itself does nothing more.
             _ if self.reason == Apart::Checked => earlier == Share::Each && later != Share::Each,
-            (Share::First, Share::First) | (Share::Each, Share::Each) => true,
-            (Share::Each, Share::First | Share::Blocks(_)) => self.value,
+            (Share::One, Share::One) | (Share::Each, Share::Each) => true,
+            (Share::Each, Share::One | Share::Blocks(_)) => self.value,
             (Share::Blocks(a), Share::Blocks(b)) => {
                 let both = earlier_axis.zip(axis);
                 a == b && both.is_some_and(|both| self.together.contains(&both))
             }
             (Share::Turns, _)
             | (_, Share::Turns)
-            | (Share::First, Share::Blocks(_) | Share::Each)
-            | (Share::Blocks(_), Share::First | Share::Each) => false,
+            | (Share::One, Share::Blocks(_) | Share::Each)
+            | (Share::Blocks(_), Share::One | Share::Each) => false,
         }
     }
 }

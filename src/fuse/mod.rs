@@ -9,7 +9,7 @@
 //!
 //! A step goes through phases, with a barrier from one to the next: a cluster stands in the first phase in which
 //! all that it needs is there or comes from the same thread (`meeting`). Small pieces without an owner axis are
-//! done by the first thread; where all threads need what they give, each thread does them for itself, which
+//! done by one thread; where all threads need what they give, each thread does them for itself, which
 //! takes no longer and saves a barrier (`small`). How one call follows another is found out at the end (`calls`).
 //!
 //! Which axis owns a value, how long its blocks are, and which sums are divided into blocks is said by
@@ -139,8 +139,8 @@ pub struct Cluster {
 pub enum Share {
     /// The team divides the blocks of an axis.
     Blocks(Owner),
-    /// The first thread.
-    First,
+    /// One thread: the last, whose blocks may be fewer.
+    One,
     /// Each thread all of it, for itself.
     Each,
     /// All threads go through the turns of a scan.
@@ -152,7 +152,7 @@ impl Share {
     pub fn owner(self) -> Option<Owner> {
         match self {
             Share::Blocks(owner) => Some(owner),
-            Share::First | Share::Each | Share::Turns => None,
+            Share::One | Share::Each | Share::Turns => None,
         }
     }
 }
@@ -207,7 +207,7 @@ pub fn fuse_among(graph: &Graph, lengths: &Lengths) -> Fused {
     if barriers(&copied) < barriers(&plain) { copied } else { plain }
 }
 
-/// The places that each thread reads for itself, behind a barrier, and that the first one changes. It must wait until
+/// The places that each thread reads for itself, behind a barrier, and that one of them changes. It must wait until
 /// all have read, unless it has made a copy for them.
 fn read_and_changed(graph: &Graph, fused: &Fused) -> Vec<NodeId> {
     let pieces = |share: Share| {
@@ -219,7 +219,7 @@ fn read_and_changed(graph: &Graph, fused: &Fused) -> Vec<NodeId> {
         pieces(Share::Each).any(|(phase, piece)| phase > 0 && reads(piece))
     };
     let changed = |(_, piece): (usize, &Piece)| piece.over.filter(|leaf| is_read(*leaf));
-    let places: Vec<usize> = pieces(Share::First).filter_map(changed).collect();
+    let places: Vec<usize> = pieces(Share::One).filter_map(changed).collect();
     graph.ids().filter(|id| matches!(graph.op(*id), Op::Leaf(leaf) if places.contains(leaf))).collect()
 }
 

@@ -16,7 +16,7 @@ fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize)
     for (nth, cluster) in fused.clusters.iter().enumerate() {
         let share = match cluster.share {
             Share::Blocks(owner) => format!("blocks of {} along {}", owner.unit, owner.extent),
-            Share::First => "one thread".to_owned(),
+            Share::One => "one thread".to_owned(),
             Share::Each => "each thread".to_owned(),
             Share::Turns => "turns".to_owned(),
         };

@@ -158,7 +158,7 @@ impl Kernel {
     pub fn owner(&self) -> Option<&Owner> {
         match &self.share {
             Share::Blocks(owner) => Some(owner),
-            Share::First | Share::Each => None,
+            Share::One | Share::Each => None,
         }
     }
 }
@@ -168,8 +168,8 @@ impl Kernel {
 pub enum Share {
     /// The team divides the blocks of an axis.
     Blocks(Owner),
-    /// The first thread.
-    First,
+    /// One thread: the last, whose blocks may be fewer.
+    One,
     /// Each thread all of it, into memory of its own.
     Each,
 }

@@ -23,7 +23,7 @@
 //! then v26 and so on, by their index; counters are c0, c1; values are %0, %1. An index is a position in the
 //! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns; a table of
 //! its terms lists their offsets, or loops around each other: `[5 by (384, 5), 5 by (32, 1)]`. A kernel without
-//! an owner is the first thread's, or, with `each`, every thread's for itself. In the order, `|` is a barrier,
+//! an owner is one thread's, or, with `each`, every thread's for itself. In the order, `|` is a barrier,
 //! `backwards` a loop whose counter goes down, `next { }` what of the next call comes before the end of this one, and
 //! `blocks { }` kernels that a thread does block by block together; `opening` is what of a run's first call comes before
 //! its order. What follows `#` is the place in the source.
@@ -83,7 +83,7 @@ pub fn print_kernel(step: &Step, kernel: usize, places: &dyn Fn(Span) -> Option<
             let (var, axis) = (variable(owner.var), name(&owner.axis));
             let _ = write!(printer.out, " owner {var} < {} by {} of {axis}", owner.extent, owner.unit);
         }
-        Share::First => {}
+        Share::One => {}
         Share::Each => printer.out.push_str(" each"),
     }
     let mentioned = super::mentioned::of(kernel);

@@ -50,7 +50,7 @@ impl Making {
     /// The kernel.
     pub fn kernel(self, name: &str, owner: Option<(Var, usize, usize)>, body: Vec<Stmt>) -> Kernel {
         let owner = owner.map(|(var, extent, unit)| Owner { axis: "n".to_owned(), var, extent, unit });
-        let share = owner.map_or(Share::First, Share::Blocks);
+        let share = owner.map_or(Share::One, Share::Blocks);
         Kernel { name: name.to_owned(), share, values: self.values, vars: self.vars, body }
     }
 }

@@ -64,7 +64,9 @@ pub(super) struct Emitter<'a, 'f> {
     pub keep: Value,
     pub kept: usize,
     pub goes_on: Value,
-    /// The block of the owner's axis that is being done.
+    /// Whether blocks come from the last to the first.
+    down: bool,
+    /// The block of the owner's axis that is being done, where they ascend.
     pub block: Option<Turn>,
     /// Argument structs of the products.
     pub arguments: Vec<(&'a Product, StackSlot)>,
@@ -91,7 +93,7 @@ pub(super) struct Left {
 pub(super) fn fill(
     mut b: FunctionBuilder<'_>,
     step: &Step,
-    kernel: &Kernel,
+    (kernel, down): (&Kernel, bool),
     target: &Target,
 ) -> Result<Left, String> {
     let entry = b.create_block();
@@ -122,6 +124,7 @@ pub(super) fn fill(
         keep,
         kept: 0,
         goes_on,
+        down,
         block: None,
         arguments: Vec::new(),
         tables: Vec::new(),
@@ -249,29 +252,53 @@ impl<'a> Emitter<'a, '_> {
         self.b.ins().load(I64, flags, self.context, layout::offset(word))
     }
 
-    /// The blocks of the owner's axis. A last one that is not whole has code of its own, in which all
-    /// bounds are known.
+    /// The blocks of the owner's axis, the last one first where the kernel goes down. A last one that is not whole has code
+    /// of its own, in which all bounds are known.
     fn blocks(&mut self, owner: &Owner, [first, last]: [Value; 2], body: &'a [Stmt]) -> Result<(), String> {
         let whole = owner.extent / owner.unit;
         let rest = !owner.extent.is_multiple_of(owner.unit);
         let full = self.int(whole as i64);
+        let down = self.down;
+        if down && rest {
+            self.rest_block(owner, [first, last], full, body)?;
+        }
         if whole > 0 {
             let end = if rest { self.b.ins().smin(last, full) } else { last };
             let known = Known::Steps { limit: whole * owner.unit, step: owner.unit };
             self.looped(first, end, 1, false, |e, block| {
+                let block = if down {
+                    let both = e.b.ins().iadd(first, end);
+                    let both = e.b.ins().iadd_imm_s(both, -1);
+                    e.b.ins().isub(both, block)
+                } else {
+                    block
+                };
                 let start = e.scaled(block, owner.unit as i64);
-                e.block = Some(Turn { first, last, now: block });
+                e.block = (!down).then_some(Turn { first, last, now: block });
                 e.bind(owner.var, start, Some(known), |e| e.stmts(body))
             })?;
         }
-        if !rest {
-            return Ok(());
+        if rest && !down {
+            self.rest_block(owner, [first, last], full, body)?;
         }
+        Ok(())
+    }
+
+    /// The last block, which is not whole, if it is among these.
+    fn rest_block(
+        &mut self,
+        owner: &Owner,
+        [first, last]: [Value; 2],
+        full: Value,
+        body: &'a [Stmt],
+    ) -> Result<(), String> {
+        let whole = owner.extent / owner.unit;
         let start = self.int((whole * owner.unit) as i64);
         let known = Known::Exactly(whole * owner.unit);
         let own = self.b.ins().icmp(IntCC::SignedLessThan, full, last);
+        let turn = (!self.down).then_some(Turn { first, last, now: full });
         self.when(own, |e| {
-            e.block = Some(Turn { first, last, now: full });
+            e.block = turn;
             e.bind(owner.var, start, Some(known), |e| e.stmts(body))
         })
     }

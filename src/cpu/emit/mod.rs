@@ -8,8 +8,9 @@
 //! out of loops. Loops, vectors, tails and accumulators are made here, so that the order of each sum
 //! is the kernel IR's: `function` has the statements, `flow` the loops, `side` says which become
 //! vectors, `fold` makes those and the reductions, `arith` the operations on what `number` has,
-//! `index` the addresses; `wide` takes out the loops that have wider vectors than Cranelift's; `calls`
-//! and `product` call the routines written by hand. Nothing is contracted or reassociated.
+//! `index` the addresses; `ways` says which kernels begin with their last block; `wide` takes out the loops that
+//! have wider vectors than Cranelift's; `calls` and `product` call the routines written by hand. Nothing is
+//! contracted or reassociated.
 
 mod arith;
 mod calls;
@@ -26,6 +27,7 @@ mod product;
 mod side;
 mod target;
 mod twins;
+mod ways;
 mod wide;
 
 pub use layout::Layout;
@@ -205,14 +207,15 @@ pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
 }
 
 fn compile_kernels(step: &Step, target: &Target) -> Result<Vec<Compiled>, String> {
-    step.kernels.iter().map(|kernel| compile_kernel(step, kernel, target)).collect()
+    let down = ways::down(step);
+    step.kernels.iter().zip(down).map(|kernel| compile_kernel(step, kernel, target)).collect()
 }
 
-fn compile_kernel(step: &Step, kernel: &Kernel, target: &Target) -> Result<Compiled, String> {
+fn compile_kernel(step: &Step, (kernel, down): (&Kernel, bool), target: &Target) -> Result<Compiled, String> {
     let mut of_kernel = None;
     let named = |error: String| format!("kernel {}: {error}", kernel.name);
     let (bytes, align, places) = compile(target, 5, false, |b| {
-        of_kernel = Some(function::fill(b, step, kernel, target)?);
+        of_kernel = Some(function::fill(b, step, (kernel, down), target)?);
         Ok(())
     })
     .map_err(named)?;

@@ -122,7 +122,7 @@ impl Order<'_, '_> {
         self.b.ins().iconst(I64, value)
     }
 
-    /// Thread t of T owns blocks `n * t / T` up to `n * (t + 1) / T`; what has no owner is the first's, or each one's.
+    /// Thread t of T owns blocks `n * t / T` up to `n * (t + 1) / T`; what has no owner is the last's, whose blocks may be fewer, or each one's.
     fn head(&mut self) {
         self.barrier = self.fixed(layout::BARRIER);
         let (thread, threads) = (self.fixed(layout::THREAD), self.fixed(layout::THREADS));
@@ -143,10 +143,9 @@ impl Order<'_, '_> {
             let zero = self.b.ins().iconst(I64, 0);
             let range = match kernel.share {
                 Share::Blocks(_) => range,
-                // Of one block, dividing would give it to the last thread.
-                Share::First => {
-                    let first = self.b.ins().icmp(IntCC::Equal, thread, zero);
-                    [zero, self.b.ins().uextend(I64, first)]
+                Share::One => {
+                    let last = self.b.ins().icmp(IntCC::Equal, after, threads);
+                    [zero, self.b.ins().uextend(I64, last)]
                 }
                 Share::Each => [zero, one],
             };

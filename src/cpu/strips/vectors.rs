@@ -35,6 +35,16 @@ pub(super) unsafe fn unary<V: Lanes, F: Unary>(dst: *mut f32, src: *const f32, n
     let mut i = 0;
     // SAFETY: the caller has n elements on both sides; the buffer holds a vector.
     unsafe {
+        if n >= V::LANES && !n.is_multiple_of(V::LANES) {
+            // The last whole vector overlaps the one before it, which may be written over what it is made of.
+            let from = n - V::LANES;
+            let last = F::of(V::load(src.add(from)));
+            while i < from {
+                F::of(V::load(src.add(i))).store(dst.add(i));
+                i += V::LANES;
+            }
+            return last.store(dst.add(from));
+        }
         while i + V::LANES <= n {
             F::of(V::load(src.add(i))).store(dst.add(i));
             i += V::LANES;

@@ -179,8 +179,8 @@ impl<'a> Reader<'a> {
 
     fn kernel_head(&self, line: &mut Line) -> Read<(String, Kernel, Option<usize>)> {
         let (label, name) = parts::label(line)?;
-        let mut share = if line.found("each") { Share::Each } else { Share::First };
-        if share == Share::First && line.found("owner") {
+        let mut share = if line.found("each") { Share::Each } else { Share::One };
+        if share == Share::One && line.found("owner") {
             let var = parts::variable(line)?;
             line.expect("<")?;
             let extent = line.number()?;

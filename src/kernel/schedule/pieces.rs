@@ -79,7 +79,7 @@ pub fn kernel(scope: &Scope<'_>, step: &mut Step, name: String, cluster: &Cluste
     let share = match (owner, cluster.share) {
         (Some(owner), _) => Share::Blocks(owner),
         (None, fuse::Share::Each) => Share::Each,
-        (None, _) => Share::First,
+        (None, _) => Share::One,
     };
     super::Kernel { name, share, values, vars, body }
 }

@@ -28,7 +28,7 @@
 //!   owner's variable or the block's number, and by more than a block writes. Nor does a block read what another one writes,
 //!   as far as overlap shows with the owner's coefficient.
 //! - Between two barriers, of one call or of two that follow each other, no kernel touches what another one writes,
-//!   unless one thread does both parts: both kernels are the first thread's, or divide the same blocks and move with them alike.
+//!   unless one thread does both parts: both kernels are the same one's, or divide the same blocks and move with them alike.
 //! - No check stands in or after (with respect to barriers) a kernel that writes a place; those of a kernel that each
 //!   thread does may stand before it without a barrier, as each thread then knows of a fault by itself.
 //!

@@ -66,7 +66,7 @@ const VALUES: usize = 40;
 impl Kernels<'_> {
     fn kernel(&mut self) -> Kernel {
         let share = match self.0.below(4) {
-            0 => Share::First,
+            0 => Share::One,
             1 => Share::Each,
             _ => Share::Blocks(Owner {
                 axis: self.0.of(&NAMES).to_owned(),

@@ -326,7 +326,7 @@ pub(super) unsafe fn product<T: Copy>(
     let s = &Dot { a_off: table_of(s.a_off), b_off: table_of(s.b_off), ..*s };
     let [m, n] = [s.m as usize, s.n as usize];
     let steps = (s.k as usize).div_ceil(PARTIALS) * s.outer as usize;
-    let best = table.sizes.choose([m, n], steps, |_| 0);
+    let best = table.sizes.chosen([m, n], steps, 0, |_| 0);
     let in_bands = s.bands != 1;
     let rows_first = m >= n;
     let (rows, columns) = table.sizes.of(best);

@@ -335,7 +335,7 @@ pub(super) unsafe fn product_of_few<T: Copy>(s: &Lanes<T>, lanes: usize, table: 
         let columns_met = if rows_first { vectors } else { columns };
         if k * columns_met * bytes <= FIRST_CACHE { 0 } else { columns * bytes * 2 / SECOND_CACHE }
     };
-    let best = table.sizes.choose([m, vectors], k, loads);
+    let best = table.sizes.chosen([m, vectors], k, usize::from(rows_first), loads);
     table.sizes.cut(best, [m, vectors], rows_first, |stretch| {
         let kernel = &table.kernels[stretch.tile];
         let (rows, vectors) = table.sizes.of(stretch.tile);

@@ -9,6 +9,8 @@
 //! leaves at the edges goes to smaller ones of about equal size. A dot's accumulator may take several
 //! registers: so many times it goes through its terms.
 
+use std::cell::Cell;
+
 /// Accumulators that have to be under way to hide the latency of a multiply-add.
 const UNDER_WAY: usize = 8;
 
@@ -18,6 +20,14 @@ const ROW: usize = 8;
 
 /// Rows and columns of a tile are fewer.
 const LARGEST: usize = 32;
+
+/// How many choices of a thread are remembered.
+const REMEMBERED: usize = 32;
+
+thread_local! {
+    /// Choices, with the sizes, the product and the way to go through it that they are of.
+    static CHOSEN: [Cell<([usize; 5], usize)>; REMEMBERED] = const { [const { Cell::new(([0; 5], 0)) }; REMEMBERED] };
+}
 
 /// A table of register tiles.
 pub(super) struct Table<K: 'static> {
@@ -66,6 +76,22 @@ impl Sizes {
     /// Rows and columns of a tile.
     pub fn of(&self, tile: usize) -> (usize, usize) {
         self.each[tile]
+    }
+
+    /// As [`Sizes::choose`], for calls of which the same ones come again and again. What `loads` says must follow from
+    /// the rows, the columns, the steps and `way`.
+    pub fn chosen(&self, of: [usize; 2], steps: usize, way: usize, loads: impl Fn(usize) -> usize) -> usize {
+        let key = [std::ptr::from_ref(self) as usize, of[0], of[1], steps, way];
+        let place = (of[0].wrapping_mul(31) ^ of[1].wrapping_mul(7) ^ steps ^ way) % REMEMBERED;
+        CHOSEN.with(|chosen| {
+            let (known, tile) = chosen[place].get();
+            if known == key {
+                return tile;
+            }
+            let tile = self.choose(of, steps, loads);
+            chosen[place].set((key, tile));
+            tile
+        })
     }
 
     /// The position of the tile with the least time for `m` rows and `n` columns, whose inner loop has so many steps.
