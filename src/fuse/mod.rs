@@ -14,7 +14,7 @@
 //!
 //! Which axis owns a value, how long its blocks are, and which sums are divided into blocks is said by
 //! shapes ([`owner`]) and by which operand is a place or an argument, so that the order of a sum does not depend on what it is
-//! fused with.
+//! fused with. Some blocks are as long as a product in any of a program's steps asks for.
 
 pub mod access;
 mod calls;

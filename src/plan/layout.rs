@@ -1,8 +1,8 @@
 //! How places lie in memory: row by row, or in panels where blocks of their last axis are worked on.
 //!
 //! A block of columns of a weight that lies row by row is a short run of every row, each on another
-//! page. In panels such a block is one unbroken piece of memory. Where anything lies moves no sum; files
-//! and prints have the logical order.
+//! page. In panels such a block is one unbroken piece of memory. Where anything lies moves no sum, but for matrices that lie
+//! column by column: whole products along their columns are dots. Files and prints have the logical order.
 
 use super::Plan;
 use crate::fuse::access::same_but_for_ones;

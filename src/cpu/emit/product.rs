@@ -163,7 +163,8 @@ impl<'a> Emitter<'a, '_> {
     }
 
     /// Bytes from the rows of an argument that a product goes through to those that this thread needs next, of its next
-    /// block or of its first one in the next call; none where there are so few that they are in a cache.
+    /// block or, behind the last of the kernel's call, of its first one in the next call; none where there are so few
+    /// that they are in a cache.
     fn ahead(&mut self, product: &Product) -> Option<Value> {
         let (rows, (buffer, index), row, terms) = match &product.form {
             Form::Dot { k, outer, .. } if outer.count() == 1 => (product.m, &product.a, product.a_row, *k),

@@ -1,5 +1,6 @@
 //! Which axis of a contraction becomes the columns, which the rows, and in which form the sum is taken. The form,
-//! and with it the order of the sum, is chosen from shapes and logical strides alone.
+//! and with it the order of the sum, is chosen from shapes and logical strides alone, but for matrices that lie column by
+//! column: these the program's steps decide together.
 
 use crate::plan::layout::LONG_COLUMN;
 

@@ -36,7 +36,7 @@ pub fn check(step: &Step) -> Vec<String> {
         for (at, here) in phase.iter().enumerate() {
             let kernel = &step.kernels[here.kernel];
             for other in &phase[..at] {
-                // The first thread does its kernels one after another.
+                // One thread does its kernels one after another.
                 let in_turn = kernel.share == Share::One && step.kernels[other.kernel].share == Share::One;
                 if let Some(buffer) = conflict(step, &all, other, here).filter(|_| !in_turn) {
                     let (first, second) = (&step.kernels[other.kernel].name, &kernel.name);

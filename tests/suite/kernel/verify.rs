@@ -237,7 +237,7 @@ order: loop c0 < 8 { s.1 s.2 } |
     assert_eq!(check(text), Ok(()));
     let found = check(&text.replace("load h[c0*4 + i", "load h[c0*4 + 1 + i"));
     assert_eq!(found, Err(vec!["no barrier lies between s.1 and s.2, which share h".to_owned()]));
-    // The first thread does what has no owner, in order.
+    // One thread does what has no owner, in order.
     let alone = text.replace(" owner i < 4 by 2 of n\n  lanes j < min(2, 4 - i)", "\n  lanes i < 4");
     let alone = alone.replace("i + j", "i").replace("load h[c0*4 + i", "load h[c0*4 + 1 + i");
     assert_eq!(check(&alone), Ok(()));
