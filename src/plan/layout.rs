@@ -99,12 +99,12 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
         if ty.rank() < 2 || !ty.dtype.is_real() {
             continue;
         }
+        let goes_unbroken = || steps.iter().any(|(graph, ..)| unbroken(graph, &of_place(place)));
         if last < owner::WIDE {
-            let unbroken = steps.iter().any(|(graph, ..)| unbroken(graph, &of_place(place)));
-            let mut products =
-                steps.iter().flat_map(|(graph, fused, _)| by_columns(graph, fused, place)).peekable();
-            let some = ty.rank() == 2 && last < FEW_COLUMNS && products.peek().is_some();
-            if some && !unbroken && products.all(|by_columns| by_columns) {
+            let products = steps.iter().flat_map(|(graph, fused, _)| by_columns(graph, fused, place));
+            let products: Vec<bool> = products.collect();
+            let by_columns = !products.is_empty() && !products.contains(&false);
+            if ty.rank() == 2 && last < FEW_COLUMNS && by_columns && !goes_unbroken() {
                 layouts.insert(place, TURNED);
             }
             continue;
@@ -113,10 +113,7 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
         let pitch = pitch(last);
         if !ways.contains(&Way::Other) && ways.contains(&Way::Blocks) {
             layouts.insert(place, Layout::Panels(width));
-        } else if ty.rank() == 2
-            && pitch != last
-            && !steps.iter().any(|(g, ..)| unbroken(g, &of_place(place)))
-        {
+        } else if ty.rank() == 2 && pitch != last && !goes_unbroken() {
             layouts.insert(place, Layout::Panels(pitch));
         }
     }
@@ -126,11 +123,11 @@ pub fn arrange(steps: &mut [(&Graph, &Fused, &mut Plan)]) {
 }
 
 /// Columns below which vectors of neighbours are badly filled.
-const FEW_COLUMNS: usize = 16;
+pub const FEW_COLUMNS: usize = 16;
 /// Terms from which sums along such columns are dots.
 pub const LONG_COLUMN: usize = 256;
 
-/// Whether products with a place sum along its few long columns, and whole: all that sum along them.
+/// For each product that sums along a place's columns, whether these are long and the sum is whole.
 fn by_columns(graph: &Graph, fused: &Fused, place: usize) -> impl Iterator<Item = bool> {
     fused.pieces.iter().filter_map(move |piece| {
         let (What::Value(id) | What::Partial(id)) = piece.what else { return None };

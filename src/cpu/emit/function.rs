@@ -265,14 +265,10 @@ impl<'a> Emitter<'a, '_> {
         if whole > 0 {
             let end = if rest { self.b.ins().smin(last, full) } else { last };
             let known = Known::Steps { limit: whole * owner.unit, step: owner.unit };
+            let both = self.b.ins().iadd(first, end);
+            let both = self.b.ins().iadd_imm_s(both, -1);
             self.looped(first, end, 1, false, |e, block| {
-                let block = if down {
-                    let both = e.b.ins().iadd(first, end);
-                    let both = e.b.ins().iadd_imm_s(both, -1);
-                    e.b.ins().isub(both, block)
-                } else {
-                    block
-                };
+                let block = if down { e.b.ins().isub(both, block) } else { block };
                 let start = e.scaled(block, owner.unit as i64);
                 e.block = (!down).then_some(Turn { first, last, now: block });
                 e.bind(owner.var, start, Some(known), |e| e.stmts(body))

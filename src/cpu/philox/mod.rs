@@ -111,6 +111,7 @@ const WORDS: usize = AT_ONCE as usize * 32;
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn by_blocks<B: Blocks>(dst: *mut i32, n: usize, first: u64, key: u64, counter: u64) {
+    const { assert!(AT_ONCE * 4 * B::COUNT <= WORDS as u64) };
     let end = first + n as u64;
     let at = |element: u64| dst.wrapping_add((element - first) as usize);
     let mut element = first.next_multiple_of(4).min(end);

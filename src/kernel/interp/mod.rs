@@ -137,7 +137,7 @@ impl Run<'_> {
         let Some(first) = together.first() else { return false };
         let blocks = match &self.step.kernels[first.kernel].share {
             Share::Blocks(owner) => self.team.blocks(owner.extent.div_ceil(owner.unit), thread),
-            Share::One => 0..usize::from(thread == 0),
+            Share::One => 0..usize::from(thread + 1 == self.team.threads),
             Share::Each => 0..1,
         };
         let mut fault = false;

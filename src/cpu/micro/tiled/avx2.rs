@@ -96,12 +96,6 @@ impl Register for __m256 {
     }
 
     #[inline(always)]
-    fn fetch(from: *const u8) {
-        // SAFETY: a hint, of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
-    }
-
-    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_fmadd_ps(self, b, c) }
@@ -230,12 +224,6 @@ impl Register for __m256d {
 
     fn product(a: f64, b: f64) -> f64 {
         a * b
-    }
-
-    #[inline(always)]
-    fn fetch(from: *const u8) {
-        // SAFETY: a hint, of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

@@ -97,12 +97,6 @@ impl Register for __m512 {
     }
 
     #[inline(always)]
-    fn fetch(from: *const u8) {
-        // SAFETY: a hint, of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
-    }
-
-    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm512_fmadd_ps(self, b, c) }
@@ -242,12 +236,6 @@ impl Register for __m512d {
 
     fn product(a: f64, b: f64) -> f64 {
         a * b
-    }
-
-    #[inline(always)]
-    fn fetch(from: *const u8) {
-        // SAFETY: a hint, of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

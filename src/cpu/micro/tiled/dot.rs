@@ -1,7 +1,7 @@
 //! The product with the terms as lanes, for any register.
 
 use super::plan::{Stretch, Table};
-use super::register::{MANY, Register};
+use super::register::{MANY, Register, fetch};
 use crate::cpu::micro::{Dot, OLD, PARTIALS, PLUS, SCALED, ZERO};
 
 /// The time of four trees at once, and of one, in the units of a tile's steps.
@@ -240,7 +240,7 @@ unsafe fn sums_of_part<V: Register, const ROWS: usize, const COLUMNS: usize>(
             for t in 0..whole {
                 if ahead != 0 && t % 2 == 0 {
                     for i in 0..ROWS as isize {
-                        V::fetch(at.wrapping_offset(i * a_row).cast::<u8>().wrapping_offset(ahead));
+                        fetch(at.wrapping_offset(i * a_row), ahead);
                     }
                 }
                 step(&mut sums, (at, a_row), (bt, b_row));

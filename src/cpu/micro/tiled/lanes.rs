@@ -1,7 +1,7 @@
 //! The product with the outputs as lanes, for any register.
 
 use super::plan::Table;
-use super::register::Register;
+use super::register::{Register, fetch};
 use crate::cpu::micro::portable::offset;
 use crate::cpu::micro::{Lanes, OLD, PLUS, SCALED, ZERO};
 
@@ -118,9 +118,7 @@ pub(super) unsafe fn tiles<
                 for (v, column) in columns.iter_mut().enumerate() {
                     *column = load(bt, v);
                     if s.ahead != 0 && v % 2 == 1 {
-                        V::fetch(
-                            bt.wrapping_add(v * V::LANES).cast::<u8>().wrapping_offset(s.ahead as isize),
-                        );
+                        fetch(bt.wrapping_add(v * V::LANES), s.ahead as isize);
                     }
                 }
                 for (g, rows) in sums.chunks_mut(GROUP).enumerate() {

@@ -111,14 +111,6 @@ impl Register for float32x4_t {
     }
 
     #[inline(always)]
-    fn fetch(from: *const u8) {
-        // SAFETY: a hint.
-        unsafe {
-            std::arch::asm!("prfm pldl2keep, [{}]", in(reg) from, options(nostack, readonly, preserves_flags));
-        }
-    }
-
-    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: see above.
         unsafe { vfmaq_f32(c, self, b) }
@@ -234,14 +226,6 @@ impl Register for float64x2_t {
 
     fn product(a: f64, b: f64) -> f64 {
         a * b
-    }
-
-    #[inline(always)]
-    fn fetch(from: *const u8) {
-        // SAFETY: a hint.
-        unsafe {
-            std::arch::asm!("prfm pldl2keep, [{}]", in(reg) from, options(nostack, readonly, preserves_flags));
-        }
     }
 
     #[inline(always)]

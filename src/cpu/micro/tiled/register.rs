@@ -29,8 +29,6 @@ pub(super) trait Register: Copy {
     unsafe fn store_masked(self, to: *mut Self::Element, mask: Self::Mask);
     /// A bit for each lane that is not zero, that of the first lane the lowest.
     unsafe fn nonzeros(self) -> u64;
-    /// Has a cache line brought nearer, whether or not there is memory.
-    fn fetch(from: *const u8);
     /// `self * b + c`, rounded once.
     unsafe fn fma(self, b: Self, c: Self) -> Self;
     /// The same in the lanes of a mask, `c` in the others.
@@ -70,4 +68,17 @@ pub(super) trait Register: Copy {
     fn product(a: Self::Element, b: Self::Element) -> Self::Element;
     /// The sum of two values.
     fn plus(a: Self::Element, b: Self::Element) -> Self::Element;
+}
+
+/// Has the cache line so many bytes ahead brought to the second-level cache, whether or not there is memory.
+#[inline(always)]
+pub(super) fn fetch<T>(from: *const T, ahead: isize) {
+    let line = from.cast::<u8>().wrapping_offset(ahead);
+    // SAFETY: a hint, of every machine of these kinds, which reads nothing that shows.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(line.cast());
+        #[cfg(target_arch = "aarch64")]
+        std::arch::asm!("prfm pldl2keep, [{}]", in(reg) line, options(nostack, readonly, preserves_flags));
+    }
 }
