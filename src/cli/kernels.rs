@@ -89,7 +89,7 @@ fn step_text(graph: &Graph, built: &Built, code: Option<&emit::Code>, sources: &
     let mut text = format!("step {}\n", step.name);
     let rows = [
         ("kernels", count(step.kernels.len())),
-        ("barriers a call", count(cost::barriers(step))),
+        ("barriers a call", cost::barriers(step).to_string()),
         ("FLOPs", count(all.flops as usize)),
         ("bytes read", count(all.read as usize)),
         ("bytes written", count(all.written as usize)),

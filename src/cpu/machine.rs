@@ -5,7 +5,7 @@ use super::emit::{Code, layout};
 use super::memory::{Block, LINE};
 use super::team::{Barrier, Team};
 use crate::ir::{Tensor, Type};
-use crate::kernel::{Buffer, Home, Step};
+use crate::kernel::{Buffer, Copies, Home, Step};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What steps share and keep: the module's arrays.
@@ -86,7 +86,7 @@ struct Held {
     contexts: Vec<Block>,
 }
 
-/// A buffer's base, and how far it goes from call to call.
+/// A buffer's base, and how far it goes from call to call; of copies, where the first one begins.
 struct Base {
     address: usize,
     stride: usize,
@@ -207,15 +207,8 @@ impl Machine {
             Home::Place(at) => whole(&mut arrays.places[at]),
             Home::Resident(at) => whole(&mut arrays.residents[at]),
             Home::Arena(at) => part(&mut self.arena, at),
-            Home::Alternate(even, odd) => {
-                let bytes = self.arena.len().saturating_sub(even.max(odd));
-                Base { address: self.arena.address() + even, stride: odd.wrapping_sub(even), bytes }
-            }
-            Home::OwnAlternate(even, odd) => {
-                let scratch = &mut self.scratch[thread];
-                let bytes = scratch.len().saturating_sub(even.max(odd));
-                Base { address: scratch.address() + even, stride: odd.wrapping_sub(even), bytes }
-            }
+            Home::Alternate(of) => copies(&mut self.arena, of),
+            Home::OwnAlternate(of) => copies(&mut self.scratch[thread], of),
             Home::Own(at) | Home::Scratch(at) => part(&mut self.scratch[thread], at),
             Home::Run => still(run, 4),
             Home::Report(at) => slot(&mut held.slots[at], &job.reports[at], 0),
@@ -244,6 +237,12 @@ impl Machine {
             },
         }
     }
+}
+
+/// The first of some copies; in place of a distance stands where it begins.
+fn copies(block: &mut Block, of: Copies) -> Base {
+    let address = block.address() + of.first;
+    Base { address, stride: address, bytes: block.len().saturating_sub(of.last()) }
 }
 
 /// The slot of a report's call; the others follow.

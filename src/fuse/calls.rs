@@ -4,11 +4,15 @@
 //! A place that the end of a call changes block by block, and the beginning of the next call reads block by block, need
 //! come from memory once for both, where a thread does the two for a block before it goes on to the next one. All
 //! that the next call needs for that, its phases up to that one, then comes beside the end of the call too.
+//!
+//! Where these phases take much of what does not change, as the layers below the one that is trained, they are done for
+//! several calls at once, a block after the other: what they read comes from memory once for all those calls.
 
 use super::access::Source;
 use super::meeting::{Meeting, Together, straight, turned};
 use super::{Fused, Owner, Piece, Share, What};
 use crate::ir::{Graph, LeafKind, Op};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How calls follow each other.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +21,8 @@ pub struct Calls {
     pub closed: bool,
     /// What of the next call comes ahead.
     pub ahead: Option<Ahead>,
-    /// Values that lie in two places by turns, as the next call writes them while they are still read.
-    pub alternate: Vec<Source>,
+    /// Values that lie in several copies, as later calls write them while they are still read; and in how many.
+    pub copies: BTreeMap<Source, usize>,
 }
 
 /// What of a call comes before the end of the one before it.
@@ -26,12 +30,19 @@ pub struct Calls {
 pub struct Ahead {
     /// Its phases up to this one.
     pub phase: usize,
+    /// For how many calls at once the phases before it are done.
+    pub calls: usize,
     /// The blocks of that phase which are done together with those of the last one.
     pub owner: Owner,
 }
 
-/// Elements of a value that may lie in two places by turns.
-const TWICE: usize = 1 << 14;
+/// Elements of a value that may lie in copies.
+const COPIED: usize = 1 << 14;
+/// Elements that do not change, of which several calls had better take each block together: they do not stay in a core's
+/// own cache beside what changes.
+const MANY: usize = 1 << 19;
+/// How many calls.
+const TOGETHER: usize = 8;
 /// Elements of a place from which on going through it once less is worth it: they take half of a first cache.
 const LARGE: usize = 1 << 12;
 
@@ -61,44 +72,45 @@ impl Calls {
         let met = || {
             let pairs = ends.iter().flat_map(|end| begins.iter().map(|begin| (*end, *begin, Between::After)));
             // Where there is one phase only, the call after the next would meet it too.
-            alternate(graph, pairs).filter(|values| last > 0 || values.is_empty())
+            copied(graph, pairs).filter(|values| last > 0 || values.is_empty())
         };
-        let Some(alternate) = (!unsettled && !turns).then(met).flatten() else { return Calls::apart() };
+        let Some(mut copies) = (!unsettled && !turns).then(met).flatten() else { return Calls::apart() };
         // A fault of the next call would be known before this one is done; and one of this call must find places as they
         // were.
         let harmless = |(piece, share): &(&Piece, Share)| {
             !piece.checks && place(graph, piece).is_none() && *share != Share::Turns
         };
         let leads = (0..last).take_while(|phase| phases[*phase].iter().all(harmless));
-        match leads.into_iter().find_map(|lead| ahead(graph, &phases, lead)) {
-            None => Calls { closed: false, ahead: None, alternate },
-            Some((ahead, more)) => {
-                let mut alternate = [alternate, more].concat();
-                alternate.sort_unstable();
-                alternate.dedup();
-                Calls { closed: false, ahead: Some(ahead), alternate }
-            }
+        let (ahead, more) = leads.into_iter().find_map(|lead| ahead(graph, &phases, lead)).unzip();
+        for (source, count) in more.into_iter().flatten() {
+            let of = copies.entry(source).or_default();
+            *of = count.max(*of);
         }
+        Calls { closed: false, ahead, copies }
     }
 }
 
 /// The moments at which phases run when those of the next call up to one come ahead: that one is beside the last of
-/// the call, the first is beside the last but one, or beside the last if it is that one itself.
+/// the call, the first is beside the last but one, or beside the last if it is that one itself. Those that are done for
+/// several calls take no moments of their own.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments {
     last: usize,
     lead: usize,
+    /// Moments between the last phase but one and the last.
+    between: usize,
 }
 
 impl Moments {
-    /// The moments of phases 0 to `last`, of which up to `lead` come ahead.
-    pub fn new(last: usize, lead: usize) -> Moments {
-        Moments { last, lead }
+    /// The moments of phases 0 to `last`.
+    pub fn new(last: usize, ahead: Ahead) -> Moments {
+        let between = if ahead.calls == 1 { ahead.phase.saturating_sub(1) } else { 0 };
+        Moments { last, lead: ahead.phase, between }
     }
 
     /// When a phase runs.
     pub fn of(self, phase: usize) -> usize {
-        if phase == self.last { phase + self.lead.max(1) - 1 } else { phase }
+        if phase == self.last { phase + self.between } else { phase }
     }
 
     /// How much later each phase of the next call runs.
@@ -120,35 +132,36 @@ fn phases(fused: &Fused) -> Phases<'_> {
     phases
 }
 
-/// What must alternate for pieces of a call and of the next one to come as they do; none if that is not enough.
-fn alternate<'a>(
+/// What must lie in copies for pieces of a call and of the next one to come as they do; none if that is not enough.
+fn copied<'a>(
     graph: &Graph,
     pairs: impl Iterator<Item = ((&'a Piece, Share), (&'a Piece, Share), Between)>,
-) -> Option<Vec<Source>> {
-    let mut alternate = Vec::new();
+) -> Option<BTreeMap<Source, usize>> {
+    let mut copies = BTreeMap::new();
     for (end, begin, between) in pairs {
         for met in calls_meet(graph, end, begin, between) {
-            alternate.push(met.filter(|_| written(begin.0) <= TWICE)?);
+            copies.insert(met.filter(|_| written(begin.0) <= COPIED)?, 2);
         }
     }
-    alternate.sort_unstable();
-    alternate.dedup();
-    Some(alternate)
+    Some(copies)
 }
 
-/// How the phases up to `lead`, which do no harm, come ahead, and what must alternate for that; none if they may not, or if
-/// it is not worth it.
-fn ahead(graph: &Graph, phases: &Phases<'_>, lead: usize) -> Option<(Ahead, Vec<Source>)> {
+/// How the phases up to `lead`, which do no harm, come ahead, and what must lie in copies for that; none if they may not, or
+/// if it is not worth it.
+fn ahead(graph: &Graph, phases: &Phases<'_>, lead: usize) -> Option<(Ahead, BTreeMap<Source, usize>)> {
     let last = phases.len() - 1;
-    let moments = Moments::new(last, lead);
     let owner = goes_on(graph, &phases[last], &phases[lead])?;
+    let calls = together(graph, phases, lead);
+    let of = Ahead { phase: lead, calls, owner };
+    let moments = Moments::new(last, of);
     // Those before the one at the end go beside phases of their own, not beside a loop.
     let turns = |phase: usize| phases[phase].iter().any(|(_, share)| *share == Share::Turns);
     if lead > 0 && (lead + 2 > last || turns(last - 1)) {
         return None;
     }
     let mut pairs = Vec::new();
-    for (phase, begins) in phases[..=lead].iter().enumerate() {
+    let apart = if calls == 1 { 0 } else { lead };
+    for (phase, begins) in phases[..=lead].iter().enumerate().skip(apart) {
         let at = moments.period() + phase;
         for (of_end, ends) in phases.iter().enumerate().filter(|(of_end, _)| moments.of(*of_end) >= at) {
             for begin in begins {
@@ -160,8 +173,29 @@ fn ahead(graph: &Graph, phases: &Phases<'_>, lead: usize) -> Option<(Ahead, Vec<
             }
         }
     }
-    let alternate = alternate(graph, pairs.into_iter())?;
-    Some((Ahead { phase: lead, owner }, alternate))
+    let mut copies = copied(graph, pairs.into_iter())?;
+    // One more than there are calls to come: this call's are still read.
+    let results = phases[..apart].iter().flatten().filter_map(|(piece, _)| result(piece));
+    copies.extend(results.map(|source| (source, calls + 1)));
+    Some((of, copies))
+}
+
+/// For how many calls at once the phases before `lead` are done: for several where much of what they read does not change,
+/// and what they write is little.
+fn together(graph: &Graph, phases: &Phases<'_>, lead: usize) -> usize {
+    let changed: BTreeSet<usize> = phases.iter().flatten().filter_map(|(piece, _)| piece.over).collect();
+    let mut read = BTreeSet::new();
+    for (piece, _) in phases[..lead].iter().flatten() {
+        if written(piece) > COPIED {
+            return 1;
+        }
+        read.extend(piece.reads.iter().filter_map(|read| match read.source {
+            Source::Leaf(leaf) if graph.leaves[leaf].kind == LeafKind::Place => Some(leaf),
+            Source::Leaf(_) | Source::Node(_) | Source::Partial(_) => None,
+        }));
+    }
+    let elements: usize = read.iter().map(|leaf| graph.leaves[*leaf].ty.elements()).sum();
+    if read.is_disjoint(&changed) && elements >= MANY { TOGETHER } else { 1 }
 }
 
 /// The blocks in which the one changes a large place and the other reads it, if they do so in the same.
@@ -184,6 +218,15 @@ fn place(graph: &Graph, piece: &Piece) -> Option<usize> {
     piece.over.filter(|leaf| graph.leaves[*leaf].kind == LeafKind::Place)
 }
 
+/// The value that a piece computes.
+fn result(piece: &Piece) -> Option<Source> {
+    match piece.what {
+        What::Value(id) | What::Joined(id) => Some(Source::Node(id)),
+        What::Partial(id) => Some(Source::Partial(id)),
+        What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
+    }
+}
+
 /// How many elements a piece writes.
 fn written(piece: &Piece) -> usize {
     let blocks = match piece.what {
@@ -202,11 +245,7 @@ fn calls_meet(
     between: Between,
 ) -> Vec<Option<Source>> {
     let mut meetings: Vec<(Together, Option<Source>)> = Vec::new();
-    let source = match later.what {
-        What::Value(id) | What::Joined(id) => Some(Source::Node(id)),
-        What::Partial(id) => Some(Source::Partial(id)),
-        What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
-    };
+    let source = result(later);
     for read in &earlier.reads {
         // A carried value begins in the memory in which the last call's results lie.
         if let (What::Enter(scan, carried), Source::Node(id)) = (&later.what, read.source)

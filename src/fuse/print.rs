@@ -40,9 +40,13 @@ fn write_clusters(text: &mut String, graph: &Graph, fused: &Fused, depth: usize)
         let _ = writeln!(text, "{pad}barrier");
     }
     if let Some(ahead) = fused.calls.ahead {
+        let at_once = match ahead.calls {
+            1 => String::new(),
+            calls => format!(", those before it for {calls} calls at once"),
+        };
         let _ = writeln!(
             text,
-            "{pad}ahead: phase {} of the next call, by blocks of {}",
+            "{pad}ahead: phase {} of the next call, by blocks of {}{at_once}",
             ahead.phase, ahead.owner.extent
         );
     }

@@ -54,14 +54,15 @@ pub fn of_step(step: &Step) -> Cost {
     items(&step.order, &each)
 }
 
-/// How many barriers a call of a step crosses.
-pub fn barriers(step: &Step) -> usize {
-    fn of(items: &[Item]) -> usize {
+/// How many barriers a call of a step crosses, on average.
+pub fn barriers(step: &Step) -> f64 {
+    fn of(items: &[Item]) -> f64 {
         let one = |item: &Item| match item {
-            Item::Kernel(_) => 0,
-            Item::Barrier => 1,
-            Item::Loop { turns, body, .. } => turns * of(body) + turns.saturating_sub(1),
+            Item::Kernel(_) => 0.0,
+            Item::Barrier => 1.0,
+            Item::Loop { turns, body, .. } => *turns as f64 * of(body) + turns.saturating_sub(1) as f64,
             Item::Next(body) | Item::Blocks(body) => of(body),
+            Item::Coming { calls, body } => of(body) / *calls as f64,
         };
         items.iter().map(one).sum()
     }
@@ -73,7 +74,7 @@ fn items(order: &[Item], each: &[Cost]) -> Cost {
         Item::Kernel(kernel) => plus(sum, each[*kernel], 1),
         Item::Barrier => sum,
         Item::Loop { turns, body, .. } => plus(sum, items(body, each), *turns as u64),
-        Item::Next(body) | Item::Blocks(body) => plus(sum, items(body, each), 1),
+        Item::Next(body) | Item::Coming { body, .. } | Item::Blocks(body) => plus(sum, items(body, each), 1),
     })
 }
 

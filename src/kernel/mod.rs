@@ -28,7 +28,7 @@ use crate::ir::op::{Binary, Compare, Reduce, Unary};
 use crate::ir::types::Scalar;
 use crate::source::Span;
 
-pub use crate::plan::Layout;
+pub use crate::plan::{Copies, Layout};
 
 /// Dense index of a buffer in its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,13 +102,13 @@ pub enum Home {
     Run,
     /// At that byte of the arena.
     Arena(usize),
-    /// At the first byte of the arena in the calls of even number in a run of calls, at the second one in the others:
-    /// what a call writes stays for those who still read it while the next call has begun.
-    Alternate(usize, usize),
+    /// In copies in the arena, which the calls of a run take by turns: what a call writes stays for those who still read it
+    /// while the next one, or several, have begun.
+    Alternate(Copies),
     /// At that byte of the thread's own memory: what [`Share::Each`] kernels write, for other kernels of the same call.
     Own(usize),
-    /// At the first or the second byte of the thread's own memory, by turns as with [`Home::Alternate`].
-    OwnAlternate(usize, usize),
+    /// In copies in the thread's own memory, by turns as with [`Home::Alternate`].
+    OwnAlternate(Copies),
     /// At that byte of the thread's own memory too; nothing survives from block to block.
     Scratch(usize),
 }
@@ -133,6 +133,14 @@ pub enum Item {
     },
     /// Of the next call of the run, if there is one.
     Next(Vec<Item>),
+    /// The same of several calls to come, as far as there are, in the first call of a run and in every so manieth from it on:
+    /// each kernel for all those calls before the next item.
+    Coming {
+        /// Of how many calls.
+        calls: usize,
+        /// Kernels and barriers.
+        body: Vec<Item>,
+    },
     /// Kernels whose owners have the same blocks, some of them of the next call: a thread does all for a block, then
     /// all for the next one.
     Blocks(Vec<Item>),

@@ -42,7 +42,9 @@ fn greatest(items: &[Item], kernel: usize, found: &mut [usize]) -> bool {
         stands |= match item {
             Item::Kernel(at) => *at == kernel,
             Item::Barrier => false,
-            Item::Next(body) | Item::Blocks(body) => greatest(body, kernel, found),
+            Item::Next(body) | Item::Coming { body, .. } | Item::Blocks(body) => {
+                greatest(body, kernel, found)
+            }
             Item::Loop { counter, turns, body, reverse: _ } => {
                 let inside = greatest(body, kernel, found);
                 if let Some(most) = found.get_mut(*counter).filter(|_| inside) {
@@ -80,6 +82,21 @@ impl Walk {
                         self.call += 1;
                         self.items(body);
                         self.call -= 1;
+                    }
+                }
+                Item::Coming { calls, body } => {
+                    let call = self.call;
+                    let coming = call + 1..(call + 1 + calls).min(self.calls);
+                    if call.is_multiple_of(*calls) && !coming.is_empty() {
+                        for item in body {
+                            // All wait once, not for each of the calls.
+                            let times = if *item == Item::Barrier { 1 } else { coming.len() };
+                            for call in coming.clone().take(times) {
+                                self.call = call;
+                                self.items(std::slice::from_ref(item));
+                            }
+                        }
+                        self.call = call;
                     }
                 }
                 Item::Loop { counter, turns, body, reverse: _ } => {

@@ -24,16 +24,17 @@
 //! flat buffer. `+=` is an accumulating product, `bands=5 by (384, 250)` five times its columns; a table of
 //! its terms lists their offsets, or loops around each other: `[5 by (384, 5), 5 by (32, 1)]`. A kernel without
 //! an owner is one thread's, or, with `each`, every thread's for itself. In the order, `|` is a barrier,
-//! `backwards` a loop whose counter goes down, `next { }` what of the next call comes before the end of this one, and
-//! `blocks { }` kernels that a thread does block by block together; `opening` is what of a run's first call comes before
-//! its order. What follows `#` is the place in the source.
+//! `backwards` a loop whose counter goes down, `next { }` what of the next call comes before the end of this one,
+//! `coming 8 { }` what every eighth call has of the eight calls to come, and `blocks { }` kernels that a thread does block by
+//! block together; `opening` is what of a run's first call comes before its order. A buffer that is `alternate 64 3 by 128`
+//! has three copies, which calls take by turns. What follows `#` is the place in the source.
 //!
 //! [`super::read`] reads this form back to an equal step.
 
 use super::names::{Labels, index_variable, variable};
 use super::{
-    Bands, BufferId, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product, Share, Start,
-    Step, Stmt, Terms, Val, Var, loops_of,
+    Bands, BufferId, Copies, Extent, Fold, Form, Home, Index, Item, Kernel, Layout, Op, Order, Product,
+    Share, Start, Step, Stmt, Terms, Val, Var, loops_of,
 };
 use crate::ir::op::Reduce;
 use crate::ir::print::{is_plain, quoted, scalar};
@@ -138,11 +139,15 @@ fn home(home: Home) -> String {
         Home::Report(at) => format!("report {at}"),
         Home::Run => "run".to_owned(),
         Home::Arena(at) => format!("arena {at}"),
-        Home::Alternate(even, odd) => format!("alternate {even} {odd}"),
+        Home::Alternate(copies) => format!("alternate {}", copies_text(copies)),
         Home::Own(at) => format!("own {at}"),
-        Home::OwnAlternate(even, odd) => format!("own alternate {even} {odd}"),
+        Home::OwnAlternate(copies) => format!("own alternate {}", copies_text(copies)),
         Home::Scratch(at) => format!("scratch {at}"),
     }
+}
+
+fn copies_text(Copies { first, apart, count }: Copies) -> String {
+    format!("{first} {count} by {apart}")
 }
 
 fn item_text(item: &Item, labels: &Labels) -> String {
@@ -154,6 +159,7 @@ fn item_text(item: &Item, labels: &Labels) -> String {
             format!("loop c{counter} < {turns}{backwards} {{{} }}", items_text(body, labels))
         }
         Item::Next(body) => format!("next {{{} }}", items_text(body, labels)),
+        Item::Coming { calls, body } => format!("coming {calls} {{{} }}", items_text(body, labels)),
         Item::Blocks(body) => format!("blocks {{{} }}", items_text(body, labels)),
     }
 }

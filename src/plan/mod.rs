@@ -65,14 +65,37 @@ pub struct Storage {
 pub enum Memory {
     /// Shared by the team.
     Arena(usize),
-    /// Shared by the team too; the second byte is for every other call.
-    Alternate(usize, usize),
+    /// Shared by the team too, in several copies that calls take by turns.
+    Alternate(Copies),
     /// A thread's own, for other clusters of the call.
     Own(usize),
-    /// The same; the second byte is for every other call.
-    OwnAlternate(usize, usize),
+    /// The same, in several copies that calls take by turns.
+    OwnAlternate(Copies),
     /// A thread's own, for a block; behind all that other clusters read.
     Scratch(usize),
+}
+
+/// Memory that the calls of a run take by turns: call c the copy c modulo their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copies {
+    /// The first byte of the first.
+    pub first: usize,
+    /// Bytes from one to the next.
+    pub apart: usize,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Copies {
+    /// The byte at which a call's copy begins.
+    pub fn of_call(&self, call: usize) -> usize {
+        self.first + self.apart * (call % self.count)
+    }
+
+    /// The byte at which the last one begins.
+    pub fn last(&self) -> usize {
+        self.first + self.apart * (self.count - 1)
+    }
 }
 
 impl Storage {
@@ -146,7 +169,7 @@ pub fn plan(graph: &Graph, fused: &Fused) -> Plan {
     match fused.calls.ahead {
         // The last phase of a call runs beside the first of the next, in each thread before it.
         None => all.arena.period = (!fused.calls.closed).then_some(last),
-        Some(ahead) => all.ahead(Moments::new(last, ahead.phase)),
+        Some(ahead) => all.ahead(Moments::new(last, ahead)),
     }
     let own = all.own.bytes();
     settle(&mut plan, &all.arena.offsets(), &all.own.offsets(), own);
@@ -175,11 +198,18 @@ impl Memories {
         Storage { memory: Memory::Arena(number), ..storage }
     }
 
-    /// The same twice, each for every other call: while the next one writes, this is still read.
-    fn alternate(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
-        let half = storage.bytes().next_multiple_of(LINE);
-        let number = self.arena.take(Interval { from, to, bytes: 2 * half });
-        Storage { memory: Memory::Alternate(number, half), ..storage }
+    /// The same in copies: while the next call writes one, this call's is still read. Of more than two some are always
+    /// in use.
+    fn alternate(&mut self, storage: Storage, count: usize, (from, to): (usize, usize)) -> Storage {
+        let (interval, copies) = self.copies(&storage, count, (from, to));
+        let first = self.arena.take(interval);
+        Storage { memory: Memory::Alternate(Copies { first, ..copies }), ..storage }
+    }
+
+    fn copies(&self, storage: &Storage, count: usize, (from, to): (usize, usize)) -> (Interval, Copies) {
+        let apart = storage.bytes().next_multiple_of(LINE);
+        let (from, to) = if count > 2 { (0, self.time.saturating_sub(1)) } else { (from, to) };
+        (Interval { from, to, bytes: count * apart }, Copies { first: 0, apart, count })
     }
 
     /// One that each thread has for itself.
@@ -188,11 +218,11 @@ impl Memories {
         Storage { memory: Memory::Own(number), ..storage }
     }
 
-    /// The same twice, each for every other call.
-    fn own_alternate(&mut self, storage: Storage, from: usize, to: usize) -> Storage {
-        let half = storage.bytes().next_multiple_of(LINE);
-        let number = self.own.take(Interval { from, to, bytes: 2 * half });
-        Storage { memory: Memory::OwnAlternate(number, half), ..storage }
+    /// The same in copies.
+    fn own_alternate(&mut self, storage: Storage, count: usize, (from, to): (usize, usize)) -> Storage {
+        let (interval, copies) = self.copies(&storage, count, (from, to));
+        let first = self.own.take(interval);
+        Storage { memory: Memory::OwnAlternate(Copies { first, ..copies }), ..storage }
     }
 
     /// The beginning of the next call comes at these moments; loops are in other phases, so that the first ones are
@@ -255,14 +285,10 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                     gap: 0,
                 };
                 let share = fused.clusters[home].share;
-                let by_turns = fused.calls.alternate.contains(&source);
-                let storage = match (share.owner(), piece.owner) {
-                    _ if by_turns && share == Share::Each => {
-                        all.own_alternate(whole, moments[home].0, moments[last].1)
-                    }
-                    _ if by_turns => all.alternate(whole, moments[home].0, moments[last].1),
-                    _ if share == Share::Each => all.own(whole, moments[home].0, moments[last].1),
-                    (Some(owner), Some(axis)) if last == home && axis < piece.outer => {
+                let copies = fused.calls.copies.get(&source).copied();
+                let (from, to) = (moments[home].0, moments[last].1);
+                let storage = match (share.owner(), piece.owner, copies) {
+                    (Some(owner), Some(axis), _) if last == home && axis < piece.outer => {
                         let mut held = ty.shape.clone();
                         held[axis] = owner.unit.min(owner.extent);
                         let tile = plan.tiles.get(&nth).map(|t| {
@@ -275,7 +301,10 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                         let storage = Storage { memory, held, block: Some(axis), tile, inner, ..whole };
                         if lanes::may_have_gaps(graph, *id) { storage.with_gap() } else { storage }
                     }
-                    _ => all.arena(whole, moments[home].0, moments[last].1),
+                    (.., Some(count)) if share == Share::Each => all.own_alternate(whole, count, (from, to)),
+                    (.., Some(count)) => all.alternate(whole, count, (from, to)),
+                    _ if share == Share::Each => all.own(whole, from, to),
+                    _ => all.arena(whole, from, to),
                 };
                 plan.values.insert(source, storage);
             }
@@ -289,9 +318,9 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                 let memory = Memory::Arena(0);
                 let whole = Storage { memory, dtype, held, block: None, tile: None, inner, gap: 0 };
                 let (from, to) = (moments[home].0, moments[last].1);
-                let storage = match fused.calls.alternate.contains(&source) {
-                    true => all.alternate(whole, from, to),
-                    false => all.arena(whole, from, to),
+                let storage = match fused.calls.copies.get(&source) {
+                    Some(count) => all.alternate(whole, *count, (from, to)),
+                    None => all.arena(whole, from, to),
                 };
                 plan.values.insert(source, storage);
             }
@@ -406,14 +435,8 @@ fn settle(plan: &mut Plan, arena: &[usize], own: &[usize], behind: usize) {
         match &mut storage.memory {
             Memory::Arena(number) => *number = arena[*number],
             Memory::Own(number) => *number = own[*number],
-            Memory::Alternate(number, other) => {
-                *number = arena[*number];
-                *other += *number;
-            }
-            Memory::OwnAlternate(number, other) => {
-                *number = own[*number];
-                *other += *number;
-            }
+            Memory::Alternate(copies) => copies.first = arena[copies.first],
+            Memory::OwnAlternate(copies) => copies.first = own[copies.first],
             Memory::Scratch(byte) => *byte += behind,
         }
     }

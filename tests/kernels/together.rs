@@ -65,7 +65,7 @@ run { learn() }
 ";
     let built = checked(text, 1e-4);
     let step = &built.steps[0];
-    assert_eq!(cost::barriers(step), 1, "{}", print(step, &exact));
+    assert_eq!(cost::barriers(step), 1.0, "{}", print(step, &exact));
     assert!(step.buffers.iter().any(|b| matches!(b.home, Home::Alternate(..))));
     for wide in ["2500", "70", "64", "300"] {
         checked(&text.replace("500", wide), 1e-4);

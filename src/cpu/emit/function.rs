@@ -174,9 +174,9 @@ fn span(buffer: &Buffer) -> (usize, usize, usize) {
         Home::Place(at) => (1, at, at + 1),
         Home::Report(at) => (2, at, at + 1),
         Home::Arena(at) => (3, at, at + bytes),
-        Home::Alternate(even, odd) => (3, even.min(odd), even.max(odd) + bytes),
+        Home::Alternate(copies) => (3, copies.first, copies.last() + bytes),
         Home::Own(at) | Home::Scratch(at) => (4, at, at + bytes),
-        Home::OwnAlternate(even, odd) => (4, even.min(odd), even.max(odd) + bytes),
+        Home::OwnAlternate(copies) => (4, copies.first, copies.last() + bytes),
     }
 }
 

@@ -55,7 +55,7 @@ impl Layout {
         self.bases + buffer
     }
 
-    /// Word of how many bytes that address moves by after a call; for what alternates back after the next.
+    /// Word of how many bytes that address moves by after a call; for what lies in copies, of the first one's address.
     pub fn stride(&self, buffer: usize) -> usize {
         self.strides + buffer
     }

@@ -14,13 +14,6 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 
-/// Which way to go from call to call.
-#[derive(Clone, Copy)]
-enum Calls {
-    On,
-    Back,
-}
-
 struct Order<'a, 'f> {
     b: FunctionBuilder<'f>,
     step: &'a Step,
@@ -31,13 +24,15 @@ struct Order<'a, 'f> {
     blocks: Vec<Option<[Value; 2]>>,
     /// For each kernel, where it keeps what it needs for more blocks, and whether there is something of earlier ones.
     keep: Vec<[Value; 2]>,
+    /// How many bytes that takes.
+    kept: &'a [usize],
     kernel: SigRef,
     wait: SigRef,
     /// Where a thread goes when a fault stands, with the number of calls that are done.
     left: Block,
     done: Value,
-    /// Whether there is a next call.
-    more: Value,
+    /// How many calls there are.
+    calls: Value,
 }
 
 /// Fills a function `(context, calls) -> calls done`; `kept` has, for each kernel, the bytes of what it keeps.
@@ -67,14 +62,15 @@ pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target, kep
         barrier: context,
         blocks: vec![None; step.kernels.len()],
         keep: vec![[context; 2]; step.kernels.len()],
+        kept,
         kernel,
         wait,
         left,
         done: context,
-        more: context,
+        calls,
     };
     order.head();
-    order.room(kept);
+    order.room();
     let zero = order.b.ins().iconst(I64, 0);
     order.done = zero;
     let any = order.b.ins().icmp(IntCC::SignedLessThan, zero, calls);
@@ -88,12 +84,11 @@ pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target, kep
     order.done = done;
     let one = order.b.ins().iconst(I64, 1);
     let after = order.b.ins().iadd(done, one);
-    order.more = order.b.ins().icmp(IntCC::SignedLessThan, after, calls);
     order.items(&step.order);
-    order.move_by(Calls::On);
+    order.move_by(one, after);
     let end = order.b.create_block();
     let next = BlockArg::Value(after);
-    let more = order.more;
+    let more = order.b.ins().icmp(IntCC::SignedLessThan, after, calls);
     order.b.ins().brif(more, call, &[next], end, &[]);
     order.b.seal_block(call);
     order.b.switch_to_block(end);
@@ -154,7 +149,8 @@ impl Order<'_, '_> {
     }
 
     /// Memory for what kernels keep: for one at a time, and for all that are done block by block together.
-    fn room(&mut self, kept: &[usize]) {
+    fn room(&mut self) {
+        let kept = self.kept;
         let mut begins = vec![0; kept.len()];
         for group in groups(&self.step.order) {
             let mut end = 0;
@@ -163,7 +159,10 @@ impl Order<'_, '_> {
                 end += kept[kernel];
             }
         }
-        let bytes = begins.iter().zip(kept).map(|(begin, bytes)| begin + bytes).max().unwrap_or(0);
+        let mut times = vec![1; kept.len()];
+        coming(&self.step.order, &mut times);
+        let ends = begins.iter().zip(kept).zip(times).map(|((begin, bytes), times)| begin + bytes * times);
+        let bytes = ends.max().unwrap_or(0);
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8) as u32, 4);
         let slot = self.b.create_sized_stack_slot(slot);
         let none = self.int(0);
@@ -181,6 +180,7 @@ impl Order<'_, '_> {
                     self.turns(*counter, *turns as i64, *reverse, body);
                 }
                 Item::Next(body) => self.next(body),
+                Item::Coming { calls, body } => self.coming(*calls, body),
                 Item::Blocks(body) => self.block_by_block(body),
             }
         }
@@ -188,14 +188,92 @@ impl Order<'_, '_> {
 
     /// Items of the next call, if there is one.
     fn next(&mut self, body: &[Item]) {
-        let (next, on) = (self.b.create_block(), self.b.create_block());
-        self.b.ins().brif(self.more, next, &[], on, &[]);
-        self.b.switch_to_block(next);
-        self.b.seal_block(next);
-        self.move_by(Calls::On);
+        let one = self.int(1);
+        let call = self.b.ins().iadd(self.done, one);
+        let more = self.b.ins().icmp(IntCC::SignedLessThan, call, self.calls);
+        let on = self.only_if(more);
+        self.move_by(one, call);
         self.items(body);
-        self.move_by(Calls::Back);
+        let back = self.b.ins().ineg(one);
+        self.move_by(back, self.done);
+        self.go_on(on);
+    }
+
+    /// Goes on to what follows if something holds, else to the block that is given back.
+    fn only_if(&mut self, holds: Value) -> Block {
+        let (then, on) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(holds, then, &[], on, &[]);
+        self.b.switch_to_block(then);
+        self.b.seal_block(then);
+        on
+    }
+
+    fn go_on(&mut self, on: Block) {
         self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+    }
+
+    /// Items of so many calls to come, as far as there are, if it is their turn.
+    fn coming(&mut self, calls: usize, body: &[Item]) {
+        let (every, one) = (self.int(calls as i64), self.int(1));
+        let since = self.b.ins().urem(self.done, every);
+        let turn = self.b.ins().icmp_imm_s(IntCC::Equal, since, 0);
+        let left = self.b.ins().isub(self.calls, self.done);
+        let left = self.b.ins().isub(left, one);
+        let any = self.b.ins().icmp_imm_s(IntCC::NotEqual, left, 0);
+        let due = self.b.ins().band(turn, any);
+        let on = self.only_if(due);
+        let count = self.b.ins().umin(left, every);
+        for item in body {
+            match item {
+                Item::Kernel(at) => self.of_calls(*at, count),
+                Item::Barrier => self.barrier(),
+                Item::Loop { .. } | Item::Next(_) | Item::Coming { .. } | Item::Blocks(_) => {
+                    unreachable!("of calls to come there are kernels and barriers")
+                }
+            }
+        }
+        self.go_on(on);
+    }
+
+    /// A kernel of so many calls to come: a block of this thread for all of them, then the next one.
+    fn of_calls(&mut self, at: usize, count: Value) {
+        let ([from, to], [keep, goes_on]) =
+            (self.blocks[at].expect("the head has divided the blocks"), self.keep[at]);
+        let (zero, one) = (self.int(0), self.int(1));
+        let [turn, run, call, on] = [(); 4].map(|()| self.b.create_block());
+        let block = self.b.append_block_param(turn, I64);
+        let nth = self.b.append_block_param(call, I64);
+        self.b.ins().jump(turn, &[BlockArg::Value(from)]);
+        self.b.switch_to_block(turn);
+        let any = self.b.ins().icmp(IntCC::SignedLessThan, block, to);
+        self.b.ins().brif(any, run, &[], on, &[]);
+        self.b.switch_to_block(run);
+        self.b.seal_block(run);
+        let after = self.b.ins().iadd(block, one);
+        let later = self.b.ins().icmp(IntCC::NotEqual, block, from);
+        let later = self.b.ins().bmask(I64, later);
+        self.b.ins().jump(call, &[BlockArg::Value(zero)]);
+        self.b.switch_to_block(call);
+        let next = self.b.ins().iadd(nth, one);
+        let number = self.b.ins().iadd(self.done, next);
+        self.move_by(one, number);
+        let kept = self.b.ins().imul_imm_s(nth, self.kept[at] as i64);
+        self.blocks[at] = Some([block, after]);
+        self.keep[at] = [self.b.ins().iadd(keep, kept), later];
+        self.kernel(at);
+        (self.blocks[at], self.keep[at]) = (Some([from, to]), [keep, goes_on]);
+        let more = self.b.ins().icmp(IntCC::SignedLessThan, next, count);
+        let all = self.b.create_block();
+        self.b.ins().brif(more, call, &[BlockArg::Value(next)], all, &[]);
+        self.b.seal_block(call);
+        self.b.switch_to_block(all);
+        self.b.seal_block(all);
+        let back = self.b.ins().ineg(count);
+        self.move_by(back, self.done);
+        self.b.ins().jump(turn, &[BlockArg::Value(after)]);
+        self.b.seal_block(turn);
         self.b.switch_to_block(on);
         self.b.seal_block(on);
     }
@@ -292,8 +370,8 @@ impl Order<'_, '_> {
         self.b.switch_to_block(after);
     }
 
-    /// Moves on to the next call, or back to the one before: its arguments, its reports, its number.
-    fn move_by(&mut self, calls: Calls) {
+    /// Moves by so many calls to one of a number: its arguments, its reports, its copies, its run.
+    fn move_by(&mut self, calls: Value, number: Value) {
         let flags = MemFlagsData::trusted();
         for (at, buffer) in self.step.buffers.iter().enumerate() {
             match buffer.home {
@@ -301,10 +379,8 @@ impl Order<'_, '_> {
                     let stride = self.fixed(self.layout.stride(at));
                     let word = layout::offset(self.layout.base(at));
                     let base = self.b.ins().load(I64, flags, self.context, word);
-                    let base = match calls {
-                        Calls::On => self.b.ins().iadd(base, stride),
-                        Calls::Back => self.b.ins().isub(base, stride),
-                    };
+                    let by = self.b.ins().imul(stride, calls);
+                    let base = self.b.ins().iadd(base, by);
                     self.b.ins().store(flags, base, self.context, word);
                 }
                 Home::Place(_)
@@ -313,43 +389,53 @@ impl Order<'_, '_> {
                 | Home::Arena(_)
                 | Home::Own(_)
                 | Home::Scratch(_) => {}
-                // The next call has what the one before has.
-                Home::Alternate(..) | Home::OwnAlternate(..) => {
-                    let words = [self.layout.base(at), self.layout.stride(at)].map(layout::offset);
-                    let [base, by] = words.map(|word| self.b.ins().load(I64, flags, self.context, word));
-                    let [base, back] = [self.b.ins().iadd(base, by), self.b.ins().ineg(by)];
-                    self.b.ins().store(flags, base, self.context, words[0]);
-                    self.b.ins().store(flags, back, self.context, words[1]);
+                Home::Alternate(copies) | Home::OwnAlternate(copies) => {
+                    let first = self.fixed(self.layout.stride(at));
+                    let count = self.int(copies.count as i64);
+                    let nth = self.b.ins().urem(number, count);
+                    let by = self.b.ins().imul_imm_s(nth, copies.apart as i64);
+                    let base = self.b.ins().iadd(first, by);
+                    let word = layout::offset(self.layout.base(at));
+                    self.b.ins().store(flags, base, self.context, word);
                 }
             }
         }
         let word = layout::offset(layout::RUN);
         let run = self.b.ins().load(I32, flags, self.context, word);
-        let one = self.b.ins().iconst(I32, 1);
-        let run = match calls {
-            Calls::On => self.b.ins().iadd(run, one),
-            Calls::Back => self.b.ins().isub(run, one),
-        };
+        let by = self.b.ins().ireduce(I32, calls);
+        let run = self.b.ins().iadd(run, by);
         self.b.ins().store(flags, run, self.context, word);
+    }
+}
+
+/// For each kernel of calls to come, of how many at once.
+fn coming(items: &[Item], times: &mut [usize]) {
+    for item in items {
+        match item {
+            Item::Kernel(_) | Item::Barrier => {}
+            Item::Loop { body, .. } | Item::Next(body) | Item::Blocks(body) => coming(body, times),
+            Item::Coming { calls, body } => kernels(body).into_iter().for_each(|at| times[at] = *calls),
+        }
     }
 }
 
 /// The kernels that are done block by block together.
 fn groups(items: &[Item]) -> Vec<Vec<usize>> {
     let of = |item: &Item| match item {
-        Item::Kernel(_) | Item::Barrier => Vec::new(),
+        Item::Kernel(_) | Item::Barrier | Item::Coming { .. } => Vec::new(),
         Item::Loop { body, .. } | Item::Next(body) => groups(body),
         Item::Blocks(body) => vec![kernels(body)],
     };
     items.iter().flat_map(of).collect()
 }
 
-/// The kernels among items that are done block by block.
+/// The kernels among items that are done block by block, or for calls to come.
 fn kernels(items: &[Item]) -> Vec<usize> {
     let of = |item: &Item| match item {
         Item::Kernel(at) => vec![*at],
         Item::Next(body) => kernels(body),
-        Item::Barrier | Item::Loop { .. } | Item::Blocks(_) => unreachable!("only kernels have blocks"),
+        Item::Barrier => Vec::new(),
+        Item::Loop { .. } | Item::Coming { .. } | Item::Blocks(_) => unreachable!("only kernels have blocks"),
     };
     items.iter().flat_map(of).collect()
 }

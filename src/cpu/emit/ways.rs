@@ -30,7 +30,7 @@ impl Ways<'_> {
                 Item::Kernel(at) => self.kernel(*at, block_by_block),
                 Item::Barrier => {}
                 Item::Loop { body, .. } | Item::Next(body) => self.items(body, block_by_block),
-                Item::Blocks(body) => self.items(body, true),
+                Item::Coming { body, .. } | Item::Blocks(body) => self.items(body, true),
             }
         }
     }

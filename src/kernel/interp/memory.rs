@@ -153,10 +153,6 @@ impl Memory {
         self.thread = thread;
     }
 
-    fn half(&self, even: usize, odd: usize) -> usize {
-        if self.call.is_multiple_of(2) { even } else { odd }
-    }
-
     /// Forgets what the scratch holds.
     pub(super) fn clear_scratch(&mut self) {
         self.scratch.fill(UNWRITTEN);
@@ -172,10 +168,10 @@ impl Memory {
             Home::Report(r) => of_array(&self.reports[r], at),
             Home::Run => Value::I32(self.run.wrapping_add(self.call as i32)),
             Home::Arena(first) => of_bytes(&self.arena, first, buffer.dtype, at),
-            Home::Alternate(even, odd) => of_bytes(&self.arena, self.half(even, odd), buffer.dtype, at),
+            Home::Alternate(copies) => of_bytes(&self.arena, copies.of_call(self.call), buffer.dtype, at),
             Home::Own(first) => of_bytes(&self.own[self.thread], first, buffer.dtype, at),
-            Home::OwnAlternate(even, odd) => {
-                of_bytes(&self.own[self.thread], self.half(even, odd), buffer.dtype, at)
+            Home::OwnAlternate(copies) => {
+                of_bytes(&self.own[self.thread], copies.of_call(self.call), buffer.dtype, at)
             }
             Home::Scratch(first) => of_bytes(&self.scratch, first, buffer.dtype, at),
         }
@@ -191,10 +187,10 @@ impl Memory {
             Home::Report(r) => View::Array(T::of(&self.reports[r])),
             Home::Run => panic!("the run is no real"),
             Home::Arena(first) => View::Bytes(&self.arena[first..first + size]),
-            Home::Alternate(even, odd) => View::Bytes(&self.arena[self.half(even, odd)..][..size]),
+            Home::Alternate(copies) => View::Bytes(&self.arena[copies.of_call(self.call)..][..size]),
             Home::Own(first) => View::Bytes(&self.own[self.thread][first..first + size]),
-            Home::OwnAlternate(even, odd) => {
-                View::Bytes(&self.own[self.thread][self.half(even, odd)..][..size])
+            Home::OwnAlternate(copies) => {
+                View::Bytes(&self.own[self.thread][copies.of_call(self.call)..][..size])
             }
             Home::Scratch(first) => View::Bytes(&self.scratch[first..first + size]),
         }
@@ -207,14 +203,10 @@ impl Memory {
             Home::Place(p) => to_array(&mut self.places[p], at, value),
             Home::Report(r) => to_array(&mut self.reports[r], at, value),
             Home::Arena(first) => to_bytes(&mut self.arena, first, at, value),
-            Home::Alternate(even, odd) => {
-                let first = self.half(even, odd);
-                to_bytes(&mut self.arena, first, at, value);
-            }
+            Home::Alternate(copies) => to_bytes(&mut self.arena, copies.of_call(self.call), at, value),
             Home::Own(first) => to_bytes(&mut self.own[self.thread], first, at, value),
-            Home::OwnAlternate(even, odd) => {
-                let first = self.half(even, odd);
-                to_bytes(&mut self.own[self.thread], first, at, value);
+            Home::OwnAlternate(copies) => {
+                to_bytes(&mut self.own[self.thread], copies.of_call(self.call), at, value);
             }
             Home::Scratch(first) => to_bytes(&mut self.scratch, first, at, value),
             Home::Arg(_) | Home::Resident(_) | Home::Run => panic!("{} is read only", buffer.name),

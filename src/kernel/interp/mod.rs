@@ -95,6 +95,20 @@ impl Run<'_> {
                         self.call -= 1;
                     }
                 }
+                Item::Coming { calls, body } => {
+                    let call = self.call;
+                    let coming = call + 1..(call + 1 + calls).min(self.calls);
+                    if call.is_multiple_of(*calls) && !coming.is_empty() {
+                        for item in body {
+                            let times = if *item == Item::Barrier { 1 } else { coming.len() };
+                            for call in coming.clone().take(times) {
+                                self.call = call;
+                                self.items(std::slice::from_ref(item));
+                            }
+                        }
+                        self.call = call;
+                    }
+                }
                 Item::Blocks(body) => {
                     let before = self.due.len();
                     self.items(body);

@@ -8,7 +8,7 @@ mod parts;
 mod statement;
 
 use super::names::Labels;
-use super::{Buffer, BufferId, Home, Item, Kernel, Layout, Owner, Share, Step, Stmt};
+use super::{Buffer, BufferId, Copies, Home, Item, Kernel, Layout, Owner, Share, Step, Stmt};
 use crate::ir::read::line::Line;
 use crate::ir::read::{Read, ReadError};
 use crate::ir::types::DType;
@@ -90,6 +90,13 @@ struct Body {
     values: Vec<Option<DType>>,
 }
 
+/// Where the first copy begins, how many there are, and how far apart.
+fn copies(line: &mut Line) -> Read<Copies> {
+    let (first, count) = (line.number()?, line.number()?);
+    line.expect("by")?;
+    Ok(Copies { first, apart: line.number()?, count })
+}
+
 impl<'a> Reader<'a> {
     fn step(&mut self) -> Result<(), ReadError> {
         let first = self.lines.next(0)?;
@@ -136,8 +143,8 @@ impl<'a> Reader<'a> {
             "report" => Home::Report(line.number()?),
             "run" => Home::Run,
             "arena" => Home::Arena(line.number()?),
-            "alternate" => Home::Alternate(line.number()?, line.number()?),
-            "own" if line.found("alternate") => Home::OwnAlternate(line.number()?, line.number()?),
+            "alternate" => Home::Alternate(copies(line)?),
+            "own" if line.found("alternate") => Home::OwnAlternate(copies(line)?),
             "own" => Home::Own(line.number()?),
             "scratch" => Home::Scratch(line.number()?),
             other => return Err(format!("`{other}` is no place for a buffer")),
@@ -235,7 +242,7 @@ impl<'a> Reader<'a> {
             items.push(match word {
                 "}" if depth > 0 => return Ok(items),
                 "|" => Item::Barrier,
-                "loop" | "next" | "blocks" if depth == DEEPEST => {
+                "loop" | "next" | "coming" | "blocks" if depth == DEEPEST => {
                     return Err(wrong("items lie too deep".to_owned()));
                 }
                 "next" | "blocks" => {
@@ -244,6 +251,14 @@ impl<'a> Reader<'a> {
                     }
                     let body = self.items(words, depth + 1)?;
                     if word == "next" { Item::Next(body) } else { Item::Blocks(body) }
+                }
+                "coming" => {
+                    let calls = words.pop().and_then(|(_, word)| word.parse().ok());
+                    let brace = words.pop().is_some_and(|(_, word)| word == "{");
+                    let Some(calls) = calls.filter(|_| brace) else {
+                        return Err(wrong("expected a number of calls and `{` after `coming`".to_owned()));
+                    };
+                    Item::Coming { calls, body: self.items(words, depth + 1)? }
                 }
                 "loop" => {
                     let mut take = || words.pop().map_or("", |(_, word)| word);

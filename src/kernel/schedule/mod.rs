@@ -59,7 +59,7 @@ fn ahead(mut phases: Vec<Vec<Item>>, of: Ahead, kernels: &[Kernel]) -> (Vec<Item
     let (last, begin) = (rest.pop().unwrap_or_default(), phases.pop().unwrap_or_default());
     let kernel = |item: &Item| match item {
         Item::Kernel(at) => Some(&kernels[*at]),
-        Item::Barrier | Item::Loop { .. } | Item::Next(_) | Item::Blocks(_) => None,
+        Item::Barrier | Item::Loop { .. } | Item::Next(_) | Item::Coming { .. } | Item::Blocks(_) => None,
     };
     let together = |item: &Item| {
         let owner = kernel(item).and_then(Kernel::owner);
@@ -74,11 +74,16 @@ fn ahead(mut phases: Vec<Vec<Item>>, of: Ahead, kernels: &[Kernel]) -> (Vec<Item
     let opening = joined(phases.clone(), true);
     phases.pop();
     let next = |items: Vec<Item>| (!items.is_empty()).then_some(Item::Next(items));
-    // The first phases of the next call go beside the last but one, and behind it.
-    for (nth, phase) in phases.into_iter().enumerate() {
-        match rest.last_mut().filter(|_| nth == 0) {
-            Some(beside) => beside.extend(next(phase)),
-            None => rest.push(next(phase).into_iter().collect()),
+    // The first phases of the next call go beside the last but one, and behind it; those of several calls all beside it.
+    if of.calls > 1 {
+        let coming = Item::Coming { calls: of.calls, body: joined(phases, false) };
+        rest.last_mut().expect("there is a phase between").push(coming);
+    } else {
+        for (nth, phase) in phases.into_iter().enumerate() {
+            match rest.last_mut().filter(|_| nth == 0) {
+                Some(beside) => beside.extend(next(phase)),
+                None => rest.push(next(phase).into_iter().collect()),
+            }
         }
     }
     let mut end = others;

@@ -240,9 +240,9 @@ pub fn held(
 ) -> (BufferId, Index) {
     let home = match storage.memory {
         plan::Memory::Arena(byte) => Home::Arena(byte),
-        plan::Memory::Alternate(even, odd) => Home::Alternate(even, odd),
+        plan::Memory::Alternate(copies) => Home::Alternate(copies),
         plan::Memory::Own(byte) => Home::Own(byte),
-        plan::Memory::OwnAlternate(even, odd) => Home::OwnAlternate(even, odd),
+        plan::Memory::OwnAlternate(copies) => Home::OwnAlternate(copies),
         plan::Memory::Scratch(byte) => Home::Scratch(byte),
     };
     let buffer = step.buffer(name, home, storage.dtype, &storage.extents());

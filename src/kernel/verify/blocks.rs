@@ -150,8 +150,8 @@ fn span(ranges: &Ranges, buffer: &Buffer, access: &Access) -> (Home, i64, i64) {
     };
     let (home, first, last) = match buffer.home {
         Home::Arena(at) => (Home::Arena(0), at as i64, at as i64),
-        Home::Alternate(even, odd) => (Home::Arena(0), even.min(odd) as i64, even.max(odd) as i64),
-        Home::OwnAlternate(even, odd) => (Home::Scratch(0), even.min(odd) as i64, even.max(odd) as i64),
+        Home::Alternate(copies) => (Home::Arena(0), copies.first as i64, copies.last() as i64),
+        Home::OwnAlternate(copies) => (Home::Scratch(0), copies.first as i64, copies.last() as i64),
         Home::Own(at) | Home::Scratch(at) => (Home::Scratch(0), at as i64, at as i64),
         Home::Arg(_) | Home::Place(_) | Home::Resident(_) | Home::Report(_) | Home::Run => {
             (buffer.home, 0, 0)

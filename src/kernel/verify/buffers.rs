@@ -1,7 +1,7 @@
 //! Where buffers lie.
 
 use crate::ir::types::DType;
-use crate::kernel::{Buffer, Home, Step};
+use crate::kernel::{Buffer, Copies, Home, Step};
 
 /// What is wrong with the step's buffers.
 pub fn check(step: &Step) -> Vec<String> {
@@ -15,14 +15,8 @@ pub fn check(step: &Step) -> Vec<String> {
             Home::Run => (buffer.dtype != DType::I32 || count(buffer) != Some(1))
                 .then(|| "the run is one i32".to_owned()),
             Home::Arena(at) => within(buffer, at, step.arena, "arena"),
-            Home::Alternate(even, odd) => {
-                let one = |at| within(buffer, at, step.arena, "arena");
-                one(even).or_else(|| one(odd))
-            }
-            Home::OwnAlternate(even, odd) => {
-                let one = |at| within(buffer, at, step.scratch, "scratch");
-                one(even).or_else(|| one(odd))
-            }
+            Home::Alternate(copies) => each(buffer, copies, step.arena, "arena"),
+            Home::OwnAlternate(copies) => each(buffer, copies, step.scratch, "scratch"),
             Home::Own(at) | Home::Scratch(at) => within(buffer, at, step.scratch, "scratch"),
         };
         found.extend(wrong.map(|wrong| format!("buffer {}: {wrong}", buffer.name)));
@@ -45,6 +39,19 @@ fn within(buffer: &Buffer, at: usize, size: usize, what: &str) -> Option<String>
     } else {
         None
     }
+}
+
+/// Each copy lies within, and none in another one.
+fn each(buffer: &Buffer, copies: Copies, size: usize, what: &str) -> Option<String> {
+    let Copies { first, apart, count: copies } = copies;
+    let bytes = count(buffer).and_then(|count| count.checked_mul(buffer.dtype.size()));
+    if copies < 2 || bytes.is_none_or(|bytes| bytes > apart) {
+        return Some(format!("{copies} copies {apart} bytes apart are not enough for calls that take turns"));
+    }
+    let last = apart.checked_mul(copies - 1).and_then(|bytes| bytes.checked_add(first));
+    let last =
+        last.map_or(Some(format!("its copies end beyond the {what}")), |at| within(buffer, at, size, what));
+    within(buffer, first, size, what).or(last)
 }
 
 fn count(buffer: &Buffer) -> Option<usize> {

@@ -1,13 +1,14 @@
 //! The verifier: what must hold of every step. A violation is a bug of the compiler.
 //!
 //! Of buffers:
-//! - Those of the arena and of the scratch start on a multiple of 64 and end within the step's sizes; two of
+//! - Those of the arena and of the scratch start on a multiple of 64 and end within the step's sizes, copies are apart; two of
 //!   one argument, place, resident or report agree in type and number of elements; that of the run is one I32.
 //!
 //! Of the order:
 //! - Its kernels exist; a loop's counter is one of the step's and not that of a loop around it; a kernel
 //!   reads only counters of loops that every place of it in the order stands in. A run opens with the kernels that the
-//!   order has of the next call, in their order; what is done block by block are kernels with the same blocks.
+//!   order has of the next call or of those to come, in their order; what is done block by block are kernels with the same
+//!   blocks, what is done for calls to come are kernels and barriers.
 //!
 //! Of statements:
 //! - Each variable is bound once and used only inside; each value is assigned once, before it is used and

@@ -48,7 +48,9 @@ fn items(step: &Step, order: &[Item], around: &mut Vec<usize>, found: &mut Vec<S
                 items(step, body, around, found);
                 around.pop();
             }
-            Item::Next(body) | Item::Blocks(body) => items(step, body, around, found),
+            Item::Next(body) | Item::Coming { body, .. } | Item::Blocks(body) => {
+                items(step, body, around, found);
+            }
         }
     }
 }
@@ -60,7 +62,7 @@ fn kernels(items: &[Item], all: bool, found: &mut Vec<usize>) {
             Item::Kernel(at) if all => found.push(*at),
             Item::Kernel(_) | Item::Barrier => {}
             Item::Loop { body, .. } | Item::Blocks(body) => kernels(body, all, found),
-            Item::Next(body) => kernels(body, true, found),
+            Item::Next(body) | Item::Coming { body, .. } => kernels(body, true, found),
         }
     }
 }
@@ -71,6 +73,14 @@ fn inside(items: &[Item], next: bool, found: &mut Vec<String>) {
         match item {
             Item::Kernel(_) | Item::Barrier => {}
             Item::Next(_) if next => found.push("the next call stands in a loop or in itself".to_owned()),
+            Item::Coming { calls, body } => {
+                let plain = |item: &Item| matches!(item, Item::Kernel(_) | Item::Barrier);
+                if next || *calls == 0 || !body.iter().all(plain) {
+                    found.push(
+                        "of calls to come there are kernels and barriers, in no loop or block".to_owned(),
+                    );
+                }
+            }
             Item::Loop { body, .. } | Item::Next(body) => inside(body, true, found),
             Item::Blocks(body) => inside(body, next, found),
         }
@@ -81,7 +91,7 @@ fn inside(items: &[Item], next: bool, found: &mut Vec<String>) {
 fn blocks(step: &Step, items: &[Item], found: &mut Vec<String>) {
     for item in items {
         match item {
-            Item::Kernel(_) | Item::Barrier => {}
+            Item::Kernel(_) | Item::Barrier | Item::Coming { .. } => {}
             Item::Loop { body, .. } | Item::Next(body) => blocks(step, body, found),
             Item::Blocks(body) => {
                 let mut within = Vec::new();
@@ -92,7 +102,7 @@ fn blocks(step: &Step, items: &[Item], found: &mut Vec<String>) {
                 let plain = body.iter().all(|item| match item {
                     Item::Kernel(_) => true,
                     Item::Next(body) => only(body),
-                    Item::Barrier | Item::Loop { .. } | Item::Blocks(_) => false,
+                    Item::Barrier | Item::Loop { .. } | Item::Coming { .. } | Item::Blocks(_) => false,
                 });
                 if within.is_empty() || !same || !plain {
                     found.push("what is done block by block are not kernels with the same blocks".to_owned());

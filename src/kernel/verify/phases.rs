@@ -4,7 +4,7 @@ use super::blocks::{alike, touch};
 use crate::kernel::access::{Access, accesses};
 use crate::kernel::order::{Occurrence, phases, turns};
 use crate::kernel::ranges::Ranges;
-use crate::kernel::{Home, Share, Step, has_check};
+use crate::kernel::{Home, Item, Share, Step, has_check};
 
 /// What is wrong with the order's barriers.
 pub fn check(step: &Step) -> Vec<String> {
@@ -29,10 +29,10 @@ pub fn check(step: &Step) -> Vec<String> {
     let alternate =
         step.buffers.iter().find(|b| matches!(b.home, Home::Alternate(..) | Home::OwnAlternate(..)));
     if let Some(buffer) = alternate.filter(|_| phases(step, 1).len() == 1) {
-        found.push(format!("no barrier keeps calls apart that use the same half of {}", buffer.name));
+        found.push(format!("no barrier keeps calls apart that use the same copy of {}", buffer.name));
     }
-    // Of two calls, what of one runs beside what of the next shows.
-    for phase in phases(step, 2) {
+    // Of two calls, what of one runs beside what of the next shows; of more, what runs beside those to come.
+    for phase in phases(step, 2 + coming(&step.order)) {
         for (at, here) in phase.iter().enumerate() {
             let kernel = &step.kernels[here.kernel];
             for other in &phase[..at] {
@@ -66,14 +66,27 @@ fn conflict(step: &Step, all: &[Vec<Access>], a: &Occurrence, b: &Occurrence) ->
     let blocks = |kernel: usize| step.kernels[kernel].owner().map(|owner| (owner.extent, owner.unit));
     let divided = blocks(a.kernel).is_some() && blocks(a.kernel) == blocks(b.kernel);
     let in_thread = |x: &Access, y: &Access| divided && alike(step, x, y);
-    // Two calls in a row have each their own half.
-    let halves = |x: &Access, y: &Access| {
+    // Calls that take turns have each their own copy.
+    let copies = |x: &Access, y: &Access| {
         let [x, y] = [x, y].map(|access| step.buffers[access.buffer.0 as usize].home);
-        a.call != b.call && x == y && matches!(x, Home::Alternate(..))
+        match x {
+            Home::Alternate(copies) => x == y && !a.call.abs_diff(b.call).is_multiple_of(copies.count),
+            _ => false,
+        }
     };
-    let mut writing = pairs.filter(|(x, y)| (x.written || y.written) && !in_thread(x, y) && !halves(x, y));
+    let mut writing = pairs.filter(|(x, y)| (x.written || y.written) && !in_thread(x, y) && !copies(x, y));
     let (x, _) = writing.find(|pair| touch(step, &ranges, *pair, &shared))?;
     Some(step.buffers[x.buffer.0 as usize].name.clone())
+}
+
+/// Of how many calls to come something is done at once.
+fn coming(items: &[Item]) -> usize {
+    let of = |item: &Item| match item {
+        Item::Kernel(_) | Item::Barrier => 0,
+        Item::Coming { calls, .. } => *calls,
+        Item::Loop { body, .. } | Item::Next(body) | Item::Blocks(body) => coming(body),
+    };
+    items.iter().map(of).max().unwrap_or(0)
 }
 
 fn writes_place(step: &Step, access: &Access) -> bool {

@@ -4,8 +4,8 @@ use crate::common::random_graph::Random;
 use dlc::ir::op::{Binary, Compare, Reduce, Unary};
 use dlc::ir::{DType, Scalar};
 use dlc::kernel::{
-    Bands, Buffer, BufferId, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op, Order,
-    Owner, Product, Share, Start, Step, Stmt, Terms, Val, Var,
+    Bands, Buffer, BufferId, Copies, Extent, Fold, Form, Home, Index, IndexVar, Item, Kernel, Layout, Op,
+    Order, Owner, Product, Share, Start, Step, Stmt, Terms, Val, Var,
 };
 use dlc::source::{FileId, Span};
 
@@ -25,9 +25,9 @@ pub fn any_step(seed: u64) -> Step {
             Home::Report(at),
             Home::Run,
             Home::Arena(64 * at),
-            Home::Alternate(64 * at, 64),
+            Home::Alternate(Copies { first: 64 * at, apart: 64, count: 2 + at }),
             Home::Own(64 * at),
-            Home::OwnAlternate(64 * at, 64),
+            Home::OwnAlternate(Copies { first: 64, apart: 64 * at, count: 2 }),
             Home::Scratch(64 * at),
         ])
     };
@@ -46,11 +46,12 @@ pub fn any_step(seed: u64) -> Step {
 }
 
 fn items(r: &mut Random, kernels: usize, depth: usize) -> Vec<Item> {
-    let one = |r: &mut Random| match r.below(if depth == 0 { 2 } else { 5 }) {
+    let one = |r: &mut Random| match r.below(if depth == 0 { 2 } else { 6 }) {
         0 => Item::Kernel(r.below(kernels)),
         1 => Item::Barrier,
         2 => Item::Next(items(r, kernels, depth - 1)),
         3 => Item::Blocks(items(r, kernels, depth - 1)),
+        4 => Item::Coming { calls: r.below(9), body: items(r, kernels, depth - 1) },
         _ => {
             let (counter, turns, reverse) = (r.below(4), r.below(20), r.below(2) == 0);
             Item::Loop { counter, turns, reverse, body: items(r, kernels, depth - 1) }
