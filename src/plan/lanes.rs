@@ -57,6 +57,16 @@ pub fn may_have_gaps(graph: &Graph, id: NodeId) -> bool {
     rank >= 4 && users.all(apart)
 }
 
+/// Whether there may be gaps between the rows of a matrix: nothing looks at several as one, or from within a loop, and
+/// they are not written as one.
+pub fn may_have_rows_apart(graph: &Graph, id: NodeId) -> bool {
+    let mut users = graph.ids().filter(|user| graph.inputs(*user).contains(&id));
+    let apart = |user| {
+        !matches!(graph.op(user), Op::Reshape | Op::StopGradient | Op::WindowPick { .. } | Op::Scan(_))
+    };
+    graph.ty(id).rank() == 2 && !matches!(graph.op(id), Op::RandomBits { .. }) && users.all(apart)
+}
+
 /// Whether all that reads a value through reshapes leaves an axis where it is.
 fn keeps(graph: &Graph, id: NodeId, axis: usize) -> bool {
     graph.ids().filter(|user| graph.inputs(*user).contains(&id)).all(|user| match graph.op(user) {

@@ -56,7 +56,7 @@ pub struct Storage {
     pub tile: Option<usize>,
     /// The axis whose elements are neighbours, if it is not the last.
     pub inner: Option<usize>,
-    /// Elements behind each index of the outermost of the other axes that mean nothing.
+    /// Elements behind each index of the outermost of the other axes, or behind each row of a matrix, that mean nothing.
     pub gap: usize,
 }
 
@@ -117,15 +117,32 @@ impl Storage {
 
     /// The outermost of the axes behind which there may be gaps.
     pub fn outermost(&self) -> Option<usize> {
-        self.inner.map(|inner| usize::from(inner == 0))
+        match self.inner {
+            Some(inner) => Some(usize::from(inner == 0)),
+            None => (self.held.len() == 2).then_some(0),
+        }
     }
 
     /// The same with gaps where planes would else lie at distances that a cache maps to one place.
     fn with_gap(self) -> Storage {
-        let Some(outermost) = self.outermost() else { return self };
+        let Some(outermost) = self.outermost().filter(|_| self.inner.is_some()) else { return self };
         let plane = self.strides()[outermost] as usize * self.dtype.size();
         let gap = if plane.is_multiple_of(ALIASED) { LINE / self.dtype.size() } else { 0 };
         Storage { gap, ..self }
+    }
+
+    /// The same with gaps that let the rows of a matrix begin on cache lines, a vector of them then being in one, and at
+    /// distances that a cache maps to different places. Where rows are short, gaps would be much of them.
+    fn with_rows_on_lines(self) -> Storage {
+        let [rows, columns] = self.held[..] else { return self };
+        let size = self.dtype.size();
+        let bytes = columns * size;
+        if rows < 2 || bytes < LONG_ROW || bytes.is_multiple_of(LINE) {
+            return self;
+        }
+        let whole = bytes.next_multiple_of(LINE);
+        let whole = if whole.is_multiple_of(LONG_ROW) { whole + LINE } else { whole };
+        Storage { gap: (whole - bytes) / size, ..self }
     }
 
     /// Elements of the axis that lies innermost instead of the last; 1 if it is the last.
@@ -135,7 +152,13 @@ impl Storage {
 
     /// Elements between two neighbours along each axis.
     pub fn strides(&self) -> Vec<i64> {
-        let Some(inner) = self.inner else { return strides(&self.held) };
+        let Some(inner) = self.inner else {
+            let mut along = strides(&self.held);
+            if let Some(outermost) = self.outermost() {
+                along[outermost] += self.gap as i64;
+            }
+            return along;
+        };
         let width = self.held[inner] as i64;
         let mut others = self.held.clone();
         others[inner] = 1;
@@ -151,6 +174,8 @@ impl Storage {
 /// Bytes of a cache line, and a distance of which a first cache maps few multiples to different places.
 const LINE: usize = 64;
 const ALIASED: usize = 2048;
+/// Bytes of a row from which it may begin on a line of its own.
+const LONG_ROW: usize = 512;
 
 /// Row-major strides of a shape.
 pub fn strides(shape: &[usize]) -> Vec<i64> {
@@ -284,6 +309,10 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                     inner: None,
                     gap: 0,
                 };
+                let on_lines = |storage: Storage| match lanes::may_have_rows_apart(graph, *id) {
+                    true => storage.with_rows_on_lines(),
+                    false => storage,
+                };
                 let share = fused.clusters[home].share;
                 let copies = fused.calls.copies.get(&source).copied();
                 let (from, to) = (moments[home].0, moments[last].1);
@@ -301,10 +330,12 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                         let storage = Storage { memory, held, block: Some(axis), tile, inner, ..whole };
                         if lanes::may_have_gaps(graph, *id) { storage.with_gap() } else { storage }
                     }
-                    (.., Some(count)) if share == Share::Each => all.own_alternate(whole, count, (from, to)),
-                    (.., Some(count)) => all.alternate(whole, count, (from, to)),
-                    _ if share == Share::Each => all.own(whole, from, to),
-                    _ => all.arena(whole, from, to),
+                    (.., Some(count)) if share == Share::Each => {
+                        all.own_alternate(on_lines(whole), count, (from, to))
+                    }
+                    (.., Some(count)) => all.alternate(on_lines(whole), count, (from, to)),
+                    _ if share == Share::Each => all.own(on_lines(whole), from, to),
+                    _ => all.arena(on_lines(whole), from, to),
                 };
                 plan.values.insert(source, storage);
             }

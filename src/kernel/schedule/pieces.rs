@@ -349,7 +349,8 @@ impl Kernel<'_, '_> {
         // As many of the last axes as are there whole are one row.
         let unbroken = |axis: &usize| {
             let held = storage.block != Some(*axis) && storage.tile != Some(*axis);
-            held && ranges[*axis] == Range::whole(storage.held[*axis])
+            held && (storage.gap == 0 || axis + 1 == ranges.len())
+                && ranges[*axis] == Range::whole(storage.held[*axis])
         };
         let first = (0..ranges.len()).rev().take_while(unbroken).last();
         // And so are a few of the rows before them.
@@ -357,7 +358,7 @@ impl Kernel<'_, '_> {
             let numbers: usize =
                 ranges[first.saturating_sub(1)..].iter().map(|range| range.extent.size).product();
             let fixed = first > 0 && ranges[first - 1].extent.rest.is_none();
-            if fixed && numbers <= ROWS_AT_ONCE { first - 1 } else { first }
+            if fixed && storage.gap == 0 && numbers <= ROWS_AT_ONCE { first - 1 } else { first }
         });
         if let Some(first) = first.filter(|first| !whole && first + 1 < ranges.len()) {
             let (outer, rows) = ranges.split_at(first);
