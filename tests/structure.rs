@@ -115,7 +115,7 @@ fn loops_over_elements_have_wide_vectors() {
         ("models/logistic_regression.dl", "learn", 8),
         ("models/mlp.dl", "learn", 22),
         ("models/lenet.dl", "learn", 47),
-        ("models/da.dl", "trials[0].learn", 20),
+        ("models/da.dl", "trials[0].learn", 21),
         ("models/rbm.dl", "learn", 35),
     ] {
         let built = built(model, Precision::F32, &[]);

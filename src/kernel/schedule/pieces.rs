@@ -1,6 +1,6 @@
 //! A cluster as a kernel: each piece a loop nest over its part of the owner's block.
 
-use super::scope::{Parts, Scope, Step, fixed_index, sum, var_index};
+use super::scope::{Parts, Scope, Step, fixed_index, flat, sum, var_index};
 use super::value::Kernel;
 use super::writer::Writer;
 use crate::fuse::owner::JOINED_AT_ONCE as AT_ONCE;
@@ -8,8 +8,9 @@ use crate::fuse::{self, Cluster, Source, Target, What};
 use crate::ir::op::{Binary, Reduce, Unary};
 use crate::ir::types::Scalar;
 use crate::ir::{DType, NodeId, Op as Node};
-use crate::kernel::{BufferId, Extent, Index, Op, Owner, Share, Stmt, Val, Var};
+use crate::kernel::{BufferId, Extent, Home, Index, Op, Owner, Share, Stmt, Val, Var};
 use crate::plan::layout::panel_axis;
+use crate::plan::strides;
 use crate::source::Span;
 
 /// Part of an axis that is gone through: from an index on, so many turns.
@@ -376,6 +377,17 @@ impl Kernel<'_, '_> {
                 kernel.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count, span });
             });
         }
+        // Short rows that lie apart are gathered first: a call for each would take longer than what it computes.
+        let fixed = ranges.iter().all(|range| range.extent.rest.is_none());
+        let numbers: usize = ranges.iter().map(|range| range.extent.size).product();
+        if !whole
+            && fixed
+            && last.extent.size < LONG_ROW
+            && numbers > last.extent.size
+            && numbers <= ROWS_AT_ONCE
+        {
+            return self.gathered_strip(what, id, f, ranges, span);
+        }
         let mut row = |kernel: &mut Self, at: &[Index]| {
             let var = kernel.out.open();
             let here = [at, &[sum(&last.from, &var_index(var))]].concat();
@@ -393,6 +405,33 @@ impl Kernel<'_, '_> {
         if whole {
             self.strip_of_all(what, id, f, ranges, span);
         }
+    }
+
+    /// A function of rows that are brought together for it.
+    fn gathered_strip(&mut self, what: &What, id: NodeId, f: Unary, ranges: &[Range], span: Option<Span>) {
+        let input = self.scope.graph.inputs(id)[0];
+        let dtype = self.scope.graph.ty(id).dtype;
+        let sizes: Vec<usize> = ranges.iter().map(|range| range.extent.size).collect();
+        let numbers = sizes.iter().product::<usize>();
+        let byte = self.scope.plan_scratch();
+        self.step.scratch = self.step.scratch.max(byte + (numbers * dtype.size()).next_multiple_of(64));
+        let buffer = self.step.buffer("gathered", Home::Scratch(byte), dtype, &sizes);
+        let loops: Vec<Range> =
+            ranges.iter().map(|range| Range { from: Index::default(), extent: range.extent }).collect();
+        let here = |at: &[Index]| -> Vec<Index> {
+            ranges.iter().zip(at).map(|(range, within)| sum(&range.from, within)).collect()
+        };
+        self.nest(&loops, true, &mut |kernel, at| {
+            let a = kernel.read(input, &here(at));
+            kernel.store((buffer, flat(at, &strides(&sizes))), a, span);
+        });
+        let start = (buffer, Index::default());
+        self.out.push(Stmt::Strip { f, dst: start.clone(), src: start, count: Extent::fixed(numbers), span });
+        self.nest(&loops, true, &mut |kernel, at| {
+            let value = kernel.out.here(dtype, Op::Load(buffer, flat(at, &strides(&sizes))), span);
+            let to = kernel.target(what, &here(at));
+            kernel.store(to, value, span);
+        });
     }
 
     /// A function of all that is held of a value.

@@ -366,7 +366,7 @@ fn logical_strides(kernel: &mut Kernel<'_, '_>, id: NodeId, at: &[Position], axe
 
 impl Scope<'_> {
     /// The byte of scratch behind all that the plan holds there.
-    fn plan_scratch(&self) -> usize {
+    pub(super) fn plan_scratch(&self) -> usize {
         self.outer.map_or(self.plan.scratch, |(outer, ..)| outer.plan_scratch().max(self.plan.scratch))
     }
 
