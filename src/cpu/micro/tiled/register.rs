@@ -70,6 +70,17 @@ pub(super) trait Register: Copy {
     fn plus(a: Self::Element, b: Self::Element) -> Self::Element;
 }
 
+/// The same address in a register of its own: a multiply-add that loads from a sum of two registers takes a place more in the
+/// processor's queue.
+#[inline(always)]
+pub(super) fn in_register<T>(mut address: *const T) -> *const T {
+    // SAFETY: no instruction at all.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags));
+    }
+    address
+}
+
 /// Has the cache line so many bytes ahead brought to the second-level cache, whether or not there is memory.
 #[inline(always)]
 pub(super) fn fetch<T>(from: *const T, ahead: isize) {

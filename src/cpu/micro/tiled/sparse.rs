@@ -2,7 +2,7 @@
 
 use super::lanes::{self, Few, Kernel, ended, load, store, widest};
 use super::plan::Table;
-use super::register::Register;
+use super::register::{Register, in_register};
 use crate::cpu::micro::{DECAYED, Known, Lanes, OLD, PLUS, SCALED, ZERO};
 use crate::kernel::zeros::{BLOCK, left_out};
 
@@ -155,7 +155,7 @@ unsafe fn some_rows<V: Register, const ROWS: usize, const VECTORS: usize, const 
             let t = marks.trailing_zeros() as isize;
             *marks &= *marks - 1;
             let value = V::splat(*a.offset(i as isize * s.a_row as isize + t * s.a_step as isize));
-            let row = s.b.offset(t * s.b_step as isize);
+            let row = in_register(s.b.offset(t * s.b_step as isize));
             for (v, sum) in sums.iter_mut().enumerate() {
                 *sum = value.fma(load::<V, VECTORS, MASKED>(row, v, mask), *sum);
             }
