@@ -112,11 +112,11 @@ fn loops_over_elements_have_wide_vectors() {
         return;
     }
     for (model, step, wide) in [
-        ("models/logistic_regression.dl", "learn", 8),
+        ("models/logistic_regression.dl", "learn", 9),
         ("models/mlp.dl", "learn", 22),
         ("models/lenet.dl", "learn", 47),
-        ("models/da.dl", "trials[0].learn", 21),
-        ("models/rbm.dl", "learn", 35),
+        ("models/da.dl", "trials[0].learn", 22),
+        ("models/rbm.dl", "learn", 37),
     ] {
         let built = built(model, Precision::F32, &[]);
         let code = emit::emit(steps(&built, step)[0], Isa::Avx2).expect("it compiles");

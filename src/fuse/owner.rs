@@ -170,7 +170,10 @@ mod tests {
         let units = Units::default();
         let of = |extent: usize| (units.unit(extent), units.blocks(extent));
         // Of an odd number of blocks the second thread has one more, but a short one.
-        assert_eq!([500_usize, 600, 784, 800, 1000].map(of), [(64, 8), (60, 10), (64, 13), (56, 15), (64, 16)]);
+        assert_eq!(
+            [500_usize, 600, 784, 800, 1000].map(of),
+            [(64, 8), (60, 10), (64, 13), (56, 15), (64, 16)]
+        );
         // None of the long ones divides it so.
         assert_eq!(of(560), (32, 18));
     }

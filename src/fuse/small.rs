@@ -10,9 +10,10 @@ const SMALL: usize = 8192;
 const SMALL_SUM: usize = 2 * SMALL;
 const SMALL_PRODUCT: usize = 65_536;
 
-/// More than that each thread does for itself only where it is a small part of the work that needs it.
+/// More than that each thread does for itself only where it is a small part of the work that needs it: a wait for the others
+/// takes about as long.
 const SMALL_FOR_EACH: usize = 2 * SMALL;
-const PART: usize = 256;
+const PART: usize = 32;
 
 /// Whether one thread may do a piece alone.
 pub fn is_small(graph: &Graph, piece: &Piece) -> bool {
