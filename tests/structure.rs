@@ -132,7 +132,7 @@ fn threads_meet_seldom() {
         ("models/mlp.dl", "learn", "", 1.0),
         ("models/lenet.dl", "learn", "", 2.0),
         ("models/da.dl", "trials[0].learn", "", 2.0),
-        ("models/sda.dl", "pretrain", "dae = daes[0]", 2.0),
+        ("models/sda.dl", "pretrain", "dae = daes[0]", 1.0),
         ("models/sda.dl", "pretrain", "dae = daes[1]", 2.0),
         ("models/sda.dl", "pretrain", "dae = daes[2]", 2.125),
         ("models/rbm.dl", "learn", "", 31.0),

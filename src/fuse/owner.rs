@@ -175,7 +175,7 @@ mod tests {
             [(64, 8), (60, 10), (64, 13), (56, 15), (64, 16)]
         );
         // None of the long ones divides it so.
-        assert_eq!(of(560), (32, 18));
+        assert_eq!(of(620), (32, 20));
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(super) trait Register: Copy {
 pub(super) fn in_register<T>(mut address: *const T) -> *const T {
     // SAFETY: no instruction at all.
     unsafe {
-        std::arch::asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags));
+        std::arch::asm!("/* {0} */", inout(reg) address, options(pure, readonly, nostack, preserves_flags));
     }
     address
 }
