@@ -83,13 +83,20 @@ fn steps(program: &Program) -> String {
     names.join(", ")
 }
 
+/// A number of barriers, with what there is on average of one more.
+fn barriers(n: f64) -> String {
+    let rest = (n.fract() * 1000.0).round() / 1000.0;
+    let fraction = if rest > 0.0 { rest.to_string()[1..].to_owned() } else { String::new() };
+    count(n as usize) + &fraction
+}
+
 fn step_text(graph: &Graph, built: &Built, code: Option<&emit::Code>, sources: &SourceMap) -> String {
     let step = &built.step;
     let all = cost::of_step(step);
     let mut text = format!("step {}\n", step.name);
     let rows = [
         ("kernels", count(step.kernels.len())),
-        ("barriers a call", cost::barriers(step).to_string()),
+        ("barriers a call", barriers(cost::barriers(step))),
         ("FLOPs", count(all.flops as usize)),
         ("bytes read", count(all.read as usize)),
         ("bytes written", count(all.written as usize)),

@@ -40,7 +40,7 @@ pub struct Ahead {
 const COPIED: usize = 1 << 14;
 /// Elements that do not change, of which several calls had better take each block together: they do not stay in a core's
 /// own cache beside what changes.
-const MANY: usize = 1 << 19;
+const UNCHANGED: usize = 1 << 19;
 /// How many calls.
 const TOGETHER: usize = 8;
 /// Elements of a place from which on going through it once less is worth it: they take half of a first cache.
@@ -186,7 +186,8 @@ fn together(graph: &Graph, phases: &Phases<'_>, lead: usize) -> usize {
     let changed: BTreeSet<usize> = phases.iter().flatten().filter_map(|(piece, _)| piece.over).collect();
     let mut read = BTreeSet::new();
     for (piece, _) in phases[..lead].iter().flatten() {
-        if written(piece) > COPIED {
+        // What a loop starts from lies where the loop goes on with it, which no other call may have.
+        if written(piece) > COPIED || matches!(piece.what, What::Enter(..)) {
             return 1;
         }
         read.extend(piece.reads.iter().filter_map(|read| match read.source {
@@ -195,7 +196,7 @@ fn together(graph: &Graph, phases: &Phases<'_>, lead: usize) -> usize {
         }));
     }
     let elements: usize = read.iter().map(|leaf| graph.leaves[*leaf].ty.elements()).sum();
-    if read.is_disjoint(&changed) && elements >= MANY { TOGETHER } else { 1 }
+    if read.is_disjoint(&changed) && elements >= UNCHANGED { TOGETHER } else { 1 }
 }
 
 /// The blocks in which the one changes a large place and the other reads it, if they do so in the same.

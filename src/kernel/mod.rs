@@ -134,7 +134,7 @@ pub enum Item {
     /// Of the next call of the run, if there is one.
     Next(Vec<Item>),
     /// The same of several calls to come, as far as there are, in the first call of a run and in every so manieth from it on:
-    /// each kernel for all those calls before the next item.
+    /// each kernel for all those calls before the next item; a block for all of them before the next block, if that is faster.
     Coming {
         /// Of how many calls.
         calls: usize,

@@ -131,8 +131,9 @@ impl Storage {
         Storage { gap, ..self }
     }
 
-    /// The same with gaps that let the rows of a matrix begin on cache lines, a vector of them then being in one, and at
-    /// distances that a cache maps to different places. Where rows are short, gaps would be much of them.
+    /// The same with gaps that let the rows of a matrix begin on cache lines, a vector of them then being in one; not at
+    /// distances that a cache maps to few places. Where rows are short, gaps would be much of them; where they begin on lines
+    /// already, they stay.
     fn with_rows_on_lines(self) -> Storage {
         let [rows, columns] = self.held[..] else { return self };
         let size = self.dtype.size();
@@ -141,7 +142,7 @@ impl Storage {
             return self;
         }
         let whole = bytes.next_multiple_of(LINE);
-        let whole = if whole.is_multiple_of(LONG_ROW) { whole + LINE } else { whole };
+        let whole = if whole.is_multiple_of(ALIASED / 4) { whole + LINE } else { whole };
         Storage { gap: (whole - bytes) / size, ..self }
     }
 

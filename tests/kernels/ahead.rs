@@ -15,6 +15,15 @@ fn values(built: &Built, step: usize) -> Vec<Tensor> {
     built.module.steps[step].leaves.iter().map(|leaf| numbers.leaf(leaf)).collect()
 }
 
+/// Numbers so small that no unit is saturated: gradients are not 0.
+fn small(values: Vec<Tensor>) -> Vec<Tensor> {
+    let of = |tensor: Tensor| {
+        let numbers: Vec<f64> = tensor.as_f64s().iter().map(|x| (x - 0.5) / 64.0).collect();
+        Tensor::from_f64s(tensor.ty.dtype, tensor.ty.shape.clone(), &numbers)
+    };
+    values.into_iter().map(of).collect()
+}
+
 /// Stacked autoencoders as they are shipped, as narrow ones are divided otherwise: calls in a row, by the order and by
 /// machine code, against calls one by one. Layers that do not change come ahead beside phases of the call before, and what
 /// each thread draws for itself for the next call lies beside what it has drawn for this one.
@@ -103,12 +112,7 @@ step learn() {
 run { learn() }
 ";
     let built = built_as("coming.dl", text, Precision::F32, &[]);
-    // Numbers so small that no unit is saturated: gradients are not 0.
-    let small = |tensor: Tensor| {
-        let numbers: Vec<f64> = tensor.as_f64s().iter().map(|x| (x - 0.5) / 64.0).collect();
-        Tensor::from_f64s(tensor.ty.dtype, tensor.ty.shape.clone(), &numbers)
-    };
-    let values: Vec<Tensor> = values(&built, 0).into_iter().map(small).collect();
+    let values = small(values(&built, 0));
     let (graph, step) = (&built.module.steps[0], &built.steps[0]);
     let text = print(step, &exact);
     assert!(text.contains("coming 8 {"), "{text}");
@@ -130,4 +134,34 @@ run { learn() }
         }
     }
     assert!(!same(&few), "eight copies were enough, of which one is still read");
+    let found = verify(&few).expect_err("eight copies are too few");
+    assert!(found.iter().any(|wrong| wrong.contains("are not apart in it")), "{found:?}");
+}
+
+/// What a loop starts from lies where it goes on, once for all calls: it stays with its call, and so do the layers before it.
+#[test]
+fn what_a_loop_starts_from_is_not_taken_for_several_calls() {
+    let text = "param F[530, 1000] ~ uniform(-0.1, 0.1)
+param V[1000, 1000] ~ uniform(-0.1, 0.1)
+param T[1000, 300] ~ uniform(-0.1, 0.1)
+param R[300, 1000] ~ uniform(-0.1, 0.1)
+state x[1, 530] = 0
+step learn() {
+  below = sigmoid(x @ F)
+  h = sigmoid(below @ V)
+  fn again(s) = tanh(0.5 * s + h)
+  s = scan(again, zeros([1, 1000]), steps: 2)
+  report total = sum(s)
+  z = sigmoid(sigmoid(h @ T) @ R)
+  cost = -mean(sum(below * log(z) + (1 - below) * log(1 - z), axis: 1))
+  report cost
+  V <- V - 0.1 * grad(cost, V)
+}
+run { learn() }
+";
+    let built = built_as("enter.dl", text, Precision::F32, &[]);
+    let values = small(values(&built, 0));
+    let (graph, step) = (&built.module.steps[0], &built.steps[0]);
+    both::sound(step).unwrap_or_else(|e| panic!("{e}"));
+    both::equal(graph, step, &values, 11).unwrap_or_else(|e| panic!("{e}\n{}", print(step, &exact)));
 }

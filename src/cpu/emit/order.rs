@@ -14,6 +14,9 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 
+/// Bytes of the stack that what a kernel keeps for several calls may take.
+const KEPT_AT_ONCE: usize = 1 << 17;
+
 struct Order<'a, 'f> {
     b: FunctionBuilder<'f>,
     step: &'a Step,
@@ -26,6 +29,8 @@ struct Order<'a, 'f> {
     keep: Vec<[Value; 2]>,
     /// How many bytes that takes.
     kept: &'a [usize],
+    /// For how many calls there is room for that.
+    times: Vec<usize>,
     kernel: SigRef,
     wait: SigRef,
     /// Where a thread goes when a fault stands, with the number of calls that are done.
@@ -63,6 +68,7 @@ pub(super) fn fill(mut b: FunctionBuilder<'_>, step: &Step, target: &Target, kep
         blocks: vec![None; step.kernels.len()],
         keep: vec![[context; 2]; step.kernels.len()],
         kept,
+        times: Vec::new(),
         kernel,
         wait,
         left,
@@ -148,7 +154,8 @@ impl Order<'_, '_> {
         }
     }
 
-    /// Memory for what kernels keep: for one at a time, and for all that are done block by block together.
+    /// Memory for what kernels keep: for one at a time, for all that are done block by block together, and for each of
+    /// several calls.
     fn room(&mut self) {
         let kept = self.kept;
         let mut begins = vec![0; kept.len()];
@@ -161,7 +168,12 @@ impl Order<'_, '_> {
         }
         let mut times = vec![1; kept.len()];
         coming(&self.step.order, &mut times);
-        let ends = begins.iter().zip(kept).zip(times).map(|((begin, bytes), times)| begin + bytes * times);
+        for (times, bytes) in times.iter_mut().zip(kept) {
+            if *times * bytes > KEPT_AT_ONCE {
+                *times = 1;
+            }
+        }
+        let ends = begins.iter().zip(kept).zip(&times).map(|((begin, bytes), times)| begin + bytes * times);
         let bytes = ends.max().unwrap_or(0);
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(8) as u32, 4);
         let slot = self.b.create_sized_stack_slot(slot);
@@ -169,6 +181,7 @@ impl Order<'_, '_> {
         for (kernel, begin) in begins.into_iter().enumerate() {
             self.keep[kernel] = [self.b.ins().stack_addr(I64, slot, begin as i32), none];
         }
+        self.times = times;
     }
 
     fn items(&mut self, items: &[Item]) {
@@ -259,7 +272,9 @@ impl Order<'_, '_> {
         let next = self.b.ins().iadd(nth, one);
         let number = self.b.ins().iadd(self.done, next);
         self.move_by(one, number);
-        let kept = self.b.ins().imul_imm_s(nth, self.kept[at] as i64);
+        // Without room for each of the calls a block knows nothing of the ones before.
+        let (apart, later) = if self.times[at] == 1 { (0, zero) } else { (self.kept[at], later) };
+        let kept = self.b.ins().imul_imm_s(nth, apart as i64);
         self.blocks[at] = Some([block, after]);
         self.keep[at] = [self.b.ins().iadd(keep, kept), later];
         self.kernel(at);

@@ -30,6 +30,7 @@
 //!   as far as overlap shows with the owner's coefficient.
 //! - Between two barriers, of one call or of two that follow each other, no kernel touches what another one writes,
 //!   unless one thread does both parts: both kernels are the same one's, or divide the same blocks and move with them alike.
+//!   What is written for calls to come lies in more copies than these are.
 //! - No check stands in or after (with respect to barriers) a kernel that writes a place; those of a kernel that each
 //!   thread does may stand before it without a barrier, as each thread then knows of a fault by itself.
 //!

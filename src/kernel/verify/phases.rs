@@ -31,6 +31,7 @@ pub fn check(step: &Step) -> Vec<String> {
     if let Some(buffer) = alternate.filter(|_| phases(step, 1).len() == 1) {
         found.push(format!("no barrier keeps calls apart that use the same copy of {}", buffer.name));
     }
+    kept_apart(step, &step.order, &all, &mut found);
     // Of two calls, what of one runs beside what of the next shows; of more, what runs beside those to come.
     for phase in phases(step, 2 + coming(&step.order)) {
         for (at, here) in phase.iter().enumerate() {
@@ -77,6 +78,38 @@ fn conflict(step: &Step, all: &[Vec<Access>], a: &Occurrence, b: &Occurrence) ->
     let mut writing = pairs.filter(|(x, y)| (x.written || y.written) && !in_thread(x, y) && !copies(x, y));
     let (x, _) = writing.find(|pair| touch(step, &ranges, *pair, &shared))?;
     Some(step.buffers[x.buffer.0 as usize].name.clone())
+}
+
+/// What is written for calls to come lies in a copy for each of them and one for the call that is under way.
+fn kept_apart(step: &Step, items: &[Item], all: &[Vec<Access>], found: &mut Vec<String>) {
+    for item in items {
+        let Item::Coming { calls, body } = item else { continue };
+        let kernels = body.iter().filter_map(|item| match item {
+            Item::Kernel(at) => Some(*at),
+            Item::Barrier | Item::Loop { .. } | Item::Next(_) | Item::Coming { .. } | Item::Blocks(_) => None,
+        });
+        for kernel in kernels {
+            for access in all[kernel].iter().filter(|access| access.written) {
+                let buffer = &step.buffers[access.buffer.0 as usize];
+                let apart = match buffer.home {
+                    Home::Alternate(copies) | Home::OwnAlternate(copies) => copies.count > *calls,
+                    Home::Report(_) | Home::Scratch(_) => true,
+                    Home::Arg(_)
+                    | Home::Place(_)
+                    | Home::Resident(_)
+                    | Home::Run
+                    | Home::Arena(_)
+                    | Home::Own(_) => false,
+                };
+                if !apart {
+                    let (name, buffer) = (&step.kernels[kernel].name, &buffer.name);
+                    found.push(format!(
+                        "{name} writes {buffer} for {calls} calls to come, which are not apart in it"
+                    ));
+                }
+            }
+        }
+    }
 }
 
 /// Of how many calls to come something is done at once.
