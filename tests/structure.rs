@@ -104,8 +104,7 @@ fn a_perceptron_learns_in_few_kernels_without_a_gradient_in_memory() {
     }
 }
 
-/// What waiting is left: a perceptron's threads meet when all columns of the hidden layer are there, an autoencoder's before and
-/// after its decoder, a Gibbs chain's at each of its products.
+/// Loops that become functions of their own, with wider vectors than Cranelift has.
 #[test]
 fn loops_over_elements_have_wide_vectors() {
     if !Isa::Avx2.available() {
@@ -125,6 +124,8 @@ fn loops_over_elements_have_wide_vectors() {
     }
 }
 
+/// What waiting is left: a perceptron's threads meet when all columns of the hidden layer are there, an autoencoder's before and
+/// after its decoder, or once where each computes what lies between; a Gibbs chain's at each of its products.
 #[test]
 fn threads_meet_seldom() {
     for (model, step, form, most) in [

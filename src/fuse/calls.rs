@@ -175,7 +175,7 @@ fn ahead(graph: &Graph, phases: &Phases<'_>, lead: usize) -> Option<(Ahead, BTre
     }
     let mut copies = copied(graph, pairs.into_iter())?;
     // One more than there are calls to come: this call's are still read.
-    let results = phases[..apart].iter().flatten().filter_map(|(piece, _)| result(piece));
+    let results = phases[..apart].iter().flatten().filter_map(|(piece, _)| piece.what.source());
     copies.extend(results.map(|source| (source, calls + 1)));
     Some((of, copies))
 }
@@ -219,15 +219,6 @@ fn place(graph: &Graph, piece: &Piece) -> Option<usize> {
     piece.over.filter(|leaf| graph.leaves[*leaf].kind == LeafKind::Place)
 }
 
-/// The value that a piece computes.
-fn result(piece: &Piece) -> Option<Source> {
-    match piece.what {
-        What::Value(id) | What::Joined(id) => Some(Source::Node(id)),
-        What::Partial(id) => Some(Source::Partial(id)),
-        What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
-    }
-}
-
 /// How many elements a piece writes.
 fn written(piece: &Piece) -> usize {
     let blocks = match piece.what {
@@ -246,7 +237,7 @@ fn calls_meet(
     between: Between,
 ) -> Vec<Option<Source>> {
     let mut meetings: Vec<(Together, Option<Source>)> = Vec::new();
-    let source = result(later);
+    let source = later.what.source();
     for read in &earlier.reads {
         // A carried value begins in the memory in which the last call's results lie.
         if let (What::Enter(scan, carried), Source::Node(id)) = (&later.what, read.source)

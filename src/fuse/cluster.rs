@@ -138,22 +138,13 @@ impl Gathering<'_> {
         pieces[nth].owner = owner;
         self.clusters[cluster].pieces.push(nth);
         self.of.push(cluster);
-        match &pieces[nth].what {
-            What::Value(id) | What::Joined(id) => {
-                self.homes.insert(Source::Node(*id), nth);
-            }
-            What::Partial(id) => {
-                self.homes.insert(Source::Partial(*id), nth);
-            }
-            What::Loop(id, _) => {
-                let graph = self.graph;
-                let results = graph
-                    .ids()
-                    .filter(|r| matches!(graph.op(*r), Op::Result(_)) && graph.inputs(*r) == [*id]);
-                self.homes.extend(results.map(|r| (Source::Node(r), nth)));
-                self.homes.insert(Source::Node(*id), nth);
-            }
-            What::Sink(_) | What::Enter(..) => {}
+        self.homes.extend(pieces[nth].what.source().map(|source| (source, nth)));
+        if let What::Loop(id, _) = &pieces[nth].what {
+            let graph = self.graph;
+            let results =
+                graph.ids().filter(|r| matches!(graph.op(*r), Op::Result(_)) && graph.inputs(*r) == [*id]);
+            self.homes.extend(results.map(|r| (Source::Node(r), nth)));
+            self.homes.insert(Source::Node(*id), nth);
         }
     }
 

@@ -79,6 +79,15 @@ impl What {
             What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
         }
     }
+
+    /// What it keeps in memory, as others read it.
+    pub fn source(&self) -> Option<Source> {
+        match self {
+            What::Value(id) | What::Joined(id) => Some(Source::Node(*id)),
+            What::Partial(id) => Some(Source::Partial(*id)),
+            What::Sink(_) | What::Enter(..) | What::Loop(..) => None,
+        }
+    }
 }
 
 /// One piece of work.

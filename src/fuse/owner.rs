@@ -70,14 +70,14 @@ impl Units {
     /// Indices to a block of an axis: at least 8 blocks of a long axis and at most 1024.
     ///
     /// Longer blocks take fewer routines' calls and joins of sums. Shorter ones stay in a core's own cache where an index has
-    /// much to it, and are divided more evenly where long ones are odd.
+    /// much to it, and are divided more evenly where two threads would not get about as much of long ones.
     pub fn unit(&self, extent: usize) -> usize {
         let most = extent.div_ceil(1024).next_power_of_two();
-        let even = LONG_BLOCKS.into_iter().find(|unit| {
+        let fair = LONG_BLOCKS.into_iter().find(|unit| {
             let first = extent.div_ceil(*unit) / 2 * unit;
             UNEVEN * first.abs_diff(extent - first) <= extent
         });
-        let long = even.filter(|_| extent >= LONG_AXIS && !self.of_pictures.contains(&extent));
+        let long = fair.filter(|_| extent >= LONG_AXIS && !self.of_pictures.contains(&extent));
         let fit = match extent {
             0..16 => 1,
             16..64 => 4,

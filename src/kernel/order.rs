@@ -57,6 +57,22 @@ fn greatest(items: &[Item], kernel: usize, found: &mut [usize]) -> bool {
     stands
 }
 
+/// What there is in a call of a run of items of calls to come, each with the call that it is of: item after item for all
+/// those calls. All wait once, not for each of them.
+pub fn to_come(
+    body: &[Item],
+    at_once: usize,
+    call: usize,
+    calls: usize,
+) -> impl Iterator<Item = (usize, &Item)> {
+    let end = if call.is_multiple_of(at_once) { (call + 1).saturating_add(at_once).min(calls) } else { 0 };
+    let coming = call + 1..end;
+    body.iter().flat_map(move |item| {
+        let times = if *item == Item::Barrier { 1 } else { coming.len() };
+        coming.clone().take(times).map(move |call| (call, item))
+    })
+}
+
 struct Walk {
     phases: Vec<Vec<Occurrence>>,
     around: Vec<(usize, usize)>,
@@ -85,19 +101,12 @@ impl Walk {
                     }
                 }
                 Item::Coming { calls, body } => {
-                    let call = self.call;
-                    let coming = call + 1..(call + 1 + calls).min(self.calls);
-                    if call.is_multiple_of(*calls) && !coming.is_empty() {
-                        for item in body {
-                            // All wait once, not for each of the calls.
-                            let times = if *item == Item::Barrier { 1 } else { coming.len() };
-                            for call in coming.clone().take(times) {
-                                self.call = call;
-                                self.items(std::slice::from_ref(item));
-                            }
-                        }
+                    let now = self.call;
+                    for (call, item) in to_come(body, *calls, now, self.calls) {
                         self.call = call;
+                        self.items(std::slice::from_ref(item));
                     }
+                    self.call = now;
                 }
                 Item::Loop { counter, turns, body, reverse: _ } => {
                     for turn in 0..(*turns).min(2) {

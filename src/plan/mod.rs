@@ -138,7 +138,7 @@ impl Storage {
         let [rows, columns] = self.held[..] else { return self };
         let size = self.dtype.size();
         let bytes = columns * size;
-        if rows < 2 || bytes < LONG_ROW || bytes.is_multiple_of(LINE) {
+        if rows < 2 || bytes < LONG_ROW_BYTES || bytes.is_multiple_of(LINE) {
             return self;
         }
         let whole = bytes.next_multiple_of(LINE);
@@ -176,7 +176,7 @@ impl Storage {
 const LINE: usize = 64;
 const ALIASED: usize = 2048;
 /// Bytes of a row from which it may begin on a line of its own.
-const LONG_ROW: usize = 512;
+const LONG_ROW_BYTES: usize = 512;
 
 /// Row-major strides of a shape.
 pub fn strides(shape: &[usize]) -> Vec<i64> {

@@ -100,6 +100,18 @@ pub fn in_a_row(step: &Step, start: &Start, calls: usize, team: Team) -> Left {
 
 /// Calls through machine code.
 pub fn compiled(step: &Step, code: &Code, start: &Start, calls: usize, threads: usize) -> Left {
+    let args = start.args.iter().cloned().map(Argument::Value).collect();
+    compiled_with(step, code, (start, args), calls, threads)
+}
+
+/// The same with arguments that may differ from call to call.
+pub fn compiled_with(
+    step: &Step,
+    code: &Code,
+    (start, args): (&Start, Vec<Argument>),
+    calls: usize,
+    threads: usize,
+) -> Left {
     let mut arrays = Arrays {
         places: start
             .places
@@ -109,7 +121,6 @@ pub fn compiled(step: &Step, code: &Code, start: &Start, calls: usize, threads: 
             .collect(),
         residents: start.residents.iter().map(Block::of).collect(),
     };
-    let args = start.args.iter().cloned().map(Argument::Value).collect();
     let types = report_types(step);
     let job = Job { step, code, calls, run: start.run, args, reports: &types };
     let mut machine = Machine::new(threads, std::slice::from_ref(step));

@@ -3,7 +3,8 @@
 use crate::both::{self, Numbers};
 use crate::common::program::{Built, built, built_as};
 use crate::run::{self, Start};
-use dlc::ir::Tensor;
+use dlc::cpu::machine::Argument;
+use dlc::ir::{DType, Tensor};
 use dlc::kernel::interp::Team;
 use dlc::kernel::print::{exact, print};
 use dlc::kernel::verify::verify;
@@ -136,6 +137,62 @@ run { learn() }
     assert!(!same(&few), "eight copies were enough, of which one is still read");
     let found = verify(&few).expect_err("eight copies are too few");
     assert!(found.iter().any(|wrong| wrong.contains("are not apart in it")), "{found:?}");
+}
+
+/// Rows of data move on with the calls to come as with the calls themselves, and a call that fails among them leaves places
+/// as the ones before it have left them.
+#[test]
+fn calls_to_come_have_rows_of_their_own_and_may_fail() {
+    let text = "param F[530, 1000] ~ uniform(-0.1, 0.1)
+param V[1000, 1000] ~ uniform(-0.1, 0.1)
+data seen { x[18, 530] = zeros([18, 530]); y[18]: int = indices(18) }
+step learn(x[1, 530], y[1]: int) {
+  below = sigmoid(x @ F)
+  h = sigmoid(below @ V)
+  z = sigmoid(h @ V')
+  cost = -mean(sum(below * log(z) + (1 - below) * log(1 - z), axis: 1))
+  report cost
+  report picked = z[indices(1), y]
+  V <- V - 0.1 * grad(cost, V)
+}
+run { for x, y in batches(seen, 1) { learn(x, y) } }
+";
+    let built = built_as("rows.dl", text, Precision::F32, &[]);
+    let (graph, step) = (&built.module.steps[0], &built.steps[0]);
+    let text = print(step, &exact);
+    assert!(text.contains("coming 8 {"), "{text}");
+    let mut start = both::start(graph, &small(values(&built, 0)));
+    let numbers: Vec<f64> = (0..18 * 530).map(|at| f64::from(at * 7919 % 1000) / 1000.0).collect();
+    // Indices up to 999 are there: 15 calls.
+    let labels: Vec<f64> = (985..985 + 18).map(f64::from).collect();
+    start.residents = vec![
+        Tensor::from_f64s(DType::F32, vec![18, 530], &numbers),
+        Tensor::from_f64s(DType::I32, vec![18], &labels),
+    ];
+    let mut one = start.clone();
+    let mut reports = Vec::new();
+    for call in 0..15 {
+        one.args = vec![
+            Tensor::from_f64s(DType::F32, vec![1, 530], &numbers[call * 530..][..530]),
+            Tensor::from_f64s(DType::I32, vec![1], &labels[call..][..1]),
+        ];
+        let left = run::interpreted(step, &one, 1, Team::default());
+        assert!(!left.fault, "call {call}");
+        (one.places, one.run) = (left.places, one.run + 1);
+        reports.extend(left.reports);
+    }
+    for isa in run::isas() {
+        let code = dlc::cpu::emit::emit(step, isa).expect("it becomes machine code");
+        for threads in 1..=3 {
+            let rows = |resident: usize, step: usize| Argument::Rows { resident, start: 0, step };
+            let args = vec![rows(0, 530), rows(1, 1)];
+            let found = run::compiled_with(step, &code, (&start, args), 18, threads);
+            assert!(found.fault && found.reports.len() == 15, "{} calls", found.reports.len());
+            let left = found.places.iter().zip(&one.places);
+            let told = found.reports.iter().flatten().zip(reports.iter().flatten());
+            assert!(left.chain(told).all(|(a, b)| run::same(a, b)), "{} with {threads} threads", isa.name());
+        }
+    }
 }
 
 /// What a loop starts from lies where it goes on, once for all calls: it stays with its call, and so do the layers before it.

@@ -123,7 +123,8 @@ impl Order<'_, '_> {
         self.b.ins().iconst(I64, value)
     }
 
-    /// Thread t of T owns blocks `n * t / T` up to `n * (t + 1) / T`; what has no owner is the last's, whose blocks may be fewer, or each one's.
+    /// Thread t of T owns blocks `n * t / T` up to `n * (t + 1) / T`; what has no owner is the last's, whose blocks may be
+    /// fewer, or each one's.
     fn head(&mut self) {
         self.barrier = self.fixed(layout::BARRIER);
         let (thread, threads) = (self.fixed(layout::THREAD), self.fixed(layout::THREADS));
@@ -252,69 +253,63 @@ impl Order<'_, '_> {
 
     /// A kernel of so many calls to come: a block of this thread for all of them, then the next one.
     fn of_calls(&mut self, at: usize, count: Value) {
-        let ([from, to], [keep, goes_on]) =
-            (self.blocks[at].expect("the head has divided the blocks"), self.keep[at]);
-        let (zero, one) = (self.int(0), self.int(1));
-        let [turn, run, call, on] = [(); 4].map(|()| self.b.create_block());
+        self.each_block(&[at], |order, later| {
+            let keep = order.keep[at];
+            let (zero, one) = (order.int(0), order.int(1));
+            let call = order.b.create_block();
+            let nth = order.b.append_block_param(call, I64);
+            order.b.ins().jump(call, &[BlockArg::Value(zero)]);
+            order.b.switch_to_block(call);
+            let next = order.b.ins().iadd(nth, one);
+            let number = order.b.ins().iadd(order.done, next);
+            order.move_by(one, number);
+            // Without room for each of the calls a block knows nothing of the ones before.
+            let (apart, later) = if order.times[at] == 1 { (0, zero) } else { (order.kept[at], later) };
+            let kept = order.b.ins().imul_imm_s(nth, apart as i64);
+            order.keep[at] = [order.b.ins().iadd(keep[0], kept), later];
+            order.kernel(at);
+            let more = order.b.ins().icmp(IntCC::SignedLessThan, next, count);
+            let all = order.b.create_block();
+            order.b.ins().brif(more, call, &[BlockArg::Value(next)], all, &[]);
+            order.b.seal_block(call);
+            order.b.switch_to_block(all);
+            order.b.seal_block(all);
+            let back = order.b.ins().ineg(count);
+            order.move_by(back, order.done);
+        });
+    }
+
+    /// All kernels of a body for one block of this thread after another.
+    fn block_by_block(&mut self, body: &[Item]) {
+        let kernels = kernels(body);
+        self.each_block(&kernels, |order, later| {
+            for kernel in &kernels {
+                order.keep[*kernel][1] = later;
+            }
+            order.items(body);
+        });
+    }
+
+    /// One block of this thread after another of kernels that have the same: for each what `one` does with it, which is told
+    /// whether there was one before.
+    fn each_block(&mut self, kernels: &[usize], one: impl FnOnce(&mut Self, Value)) {
+        let [from, to] = self.blocks[kernels[0]].expect("the head has divided the blocks");
+        let (turn, run, on) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let block = self.b.append_block_param(turn, I64);
-        let nth = self.b.append_block_param(call, I64);
         self.b.ins().jump(turn, &[BlockArg::Value(from)]);
         self.b.switch_to_block(turn);
         let any = self.b.ins().icmp(IntCC::SignedLessThan, block, to);
         self.b.ins().brif(any, run, &[], on, &[]);
         self.b.switch_to_block(run);
         self.b.seal_block(run);
-        let after = self.b.ins().iadd(block, one);
+        let after = self.b.ins().iadd_imm_s(block, 1);
         let later = self.b.ins().icmp(IntCC::NotEqual, block, from);
         let later = self.b.ins().bmask(I64, later);
-        self.b.ins().jump(call, &[BlockArg::Value(zero)]);
-        self.b.switch_to_block(call);
-        let next = self.b.ins().iadd(nth, one);
-        let number = self.b.ins().iadd(self.done, next);
-        self.move_by(one, number);
-        // Without room for each of the calls a block knows nothing of the ones before.
-        let (apart, later) = if self.times[at] == 1 { (0, zero) } else { (self.kept[at], later) };
-        let kept = self.b.ins().imul_imm_s(nth, apart as i64);
-        self.blocks[at] = Some([block, after]);
-        self.keep[at] = [self.b.ins().iadd(keep, kept), later];
-        self.kernel(at);
-        (self.blocks[at], self.keep[at]) = (Some([from, to]), [keep, goes_on]);
-        let more = self.b.ins().icmp(IntCC::SignedLessThan, next, count);
-        let all = self.b.create_block();
-        self.b.ins().brif(more, call, &[BlockArg::Value(next)], all, &[]);
-        self.b.seal_block(call);
-        self.b.switch_to_block(all);
-        self.b.seal_block(all);
-        let back = self.b.ins().ineg(count);
-        self.move_by(back, self.done);
-        self.b.ins().jump(turn, &[BlockArg::Value(after)]);
-        self.b.seal_block(turn);
-        self.b.switch_to_block(on);
-        self.b.seal_block(on);
-    }
-
-    /// All kernels of a body for one block of this thread after another.
-    fn block_by_block(&mut self, body: &[Item]) {
-        let kernels = kernels(body);
-        let [from, to] = self.blocks[kernels[0]].expect("the head has divided the blocks");
-        let (turn, run, on) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
-        let at = self.b.append_block_param(turn, I64);
-        self.b.ins().jump(turn, &[BlockArg::Value(from)]);
-        self.b.switch_to_block(turn);
-        let any = self.b.ins().icmp(IntCC::SignedLessThan, at, to);
-        self.b.ins().brif(any, run, &[], on, &[]);
-        self.b.switch_to_block(run);
-        self.b.seal_block(run);
-        let one = self.int(1);
-        let after = self.b.ins().iadd(at, one);
-        let goes_on = self.b.ins().icmp(IntCC::NotEqual, at, from);
-        let goes_on = self.b.ins().bmask(I64, goes_on);
         let whole: Vec<_> = kernels.iter().map(|at| (self.blocks[*at], self.keep[*at])).collect();
-        for kernel in &kernels {
-            self.blocks[*kernel] = Some([at, after]);
-            self.keep[*kernel][1] = goes_on;
+        for kernel in kernels {
+            self.blocks[*kernel] = Some([block, after]);
         }
-        self.items(body);
+        one(self, later);
         for (kernel, (blocks, keep)) in kernels.iter().zip(whole) {
             (self.blocks[*kernel], self.keep[*kernel]) = (blocks, keep);
         }
@@ -326,11 +321,8 @@ impl Order<'_, '_> {
 
     fn kernel(&mut self, at: usize) {
         let [from, to] = self.blocks[at].expect("the head has divided the blocks");
-        let (run, on) = (self.b.create_block(), self.b.create_block());
         let any = self.b.ins().icmp(IntCC::SignedLessThan, from, to);
-        self.b.ins().brif(any, run, &[], on, &[]);
-        self.b.switch_to_block(run);
-        self.b.seal_block(run);
+        let on = self.only_if(any);
         let address = self.fixed(self.layout.kernel(at));
         let [keep, goes_on] = self.keep[at];
         self.b.ins().call_indirect(self.kernel, address, &[self.context, from, to, keep, goes_on]);

@@ -12,6 +12,7 @@ mod value;
 
 pub use memory::Memory;
 
+use super::order::to_come;
 use super::{Item, Share, Step};
 use std::ops::Range;
 
@@ -96,18 +97,12 @@ impl Run<'_> {
                     }
                 }
                 Item::Coming { calls, body } => {
-                    let call = self.call;
-                    let coming = call + 1..(call + 1 + calls).min(self.calls);
-                    if call.is_multiple_of(*calls) && !coming.is_empty() {
-                        for item in body {
-                            let times = if *item == Item::Barrier { 1 } else { coming.len() };
-                            for call in coming.clone().take(times) {
-                                self.call = call;
-                                self.items(std::slice::from_ref(item));
-                            }
-                        }
+                    let now = self.call;
+                    for (call, item) in to_come(body, *calls, now, self.calls) {
                         self.call = call;
+                        self.items(std::slice::from_ref(item));
                     }
+                    self.call = now;
                 }
                 Item::Blocks(body) => {
                     let before = self.due.len();

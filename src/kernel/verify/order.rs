@@ -3,6 +3,9 @@
 use crate::kernel::mentioned;
 use crate::kernel::{Item, Step};
 
+/// Calls to come of which something may be done at once: the verifier goes through all of them.
+const MOST_TO_COME: usize = 64;
+
 /// What is wrong with the step's order.
 pub fn check(step: &Step) -> Vec<String> {
     let mut found = Vec::new();
@@ -75,10 +78,13 @@ fn inside(items: &[Item], next: bool, found: &mut Vec<String>) {
             Item::Next(_) if next => found.push("the next call stands in a loop or in itself".to_owned()),
             Item::Coming { calls, body } => {
                 let plain = |item: &Item| matches!(item, Item::Kernel(_) | Item::Barrier);
-                if next || *calls == 0 || !body.iter().all(plain) {
+                if next || !body.iter().all(plain) {
                     found.push(
                         "of calls to come there are kernels and barriers, in no loop or block".to_owned(),
                     );
+                }
+                if !(1..=MOST_TO_COME).contains(calls) {
+                    found.push(format!("of {calls} calls at once, not of 1 to {MOST_TO_COME}"));
                 }
             }
             Item::Loop { body, .. } | Item::Next(body) => inside(body, true, found),

@@ -84,12 +84,9 @@ fn conflict(step: &Step, all: &[Vec<Access>], a: &Occurrence, b: &Occurrence) ->
 fn kept_apart(step: &Step, items: &[Item], all: &[Vec<Access>], found: &mut Vec<String>) {
     for item in items {
         let Item::Coming { calls, body } = item else { continue };
-        let kernels = body.iter().filter_map(|item| match item {
-            Item::Kernel(at) => Some(*at),
-            Item::Barrier | Item::Loop { .. } | Item::Next(_) | Item::Coming { .. } | Item::Blocks(_) => None,
-        });
-        for kernel in kernels {
-            for access in all[kernel].iter().filter(|access| access.written) {
+        for item in body {
+            let Item::Kernel(kernel) = item else { continue };
+            for access in all[*kernel].iter().filter(|access| access.written) {
                 let buffer = &step.buffers[access.buffer.0 as usize];
                 let apart = match buffer.home {
                     Home::Alternate(copies) | Home::OwnAlternate(copies) => copies.count > *calls,
@@ -102,7 +99,7 @@ fn kept_apart(step: &Step, items: &[Item], all: &[Vec<Access>], found: &mut Vec<
                     | Home::Own(_) => false,
                 };
                 if !apart {
-                    let (name, buffer) = (&step.kernels[kernel].name, &buffer.name);
+                    let (name, buffer) = (&step.kernels[*kernel].name, &buffer.name);
                     found.push(format!(
                         "{name} writes {buffer} for {calls} calls to come, which are not apart in it"
                     ));
