@@ -82,6 +82,8 @@ struct Held {
     slots: Vec<Block>,
     /// The arguments that are values.
     values: Vec<Option<Block>>,
+    /// What is marked of values.
+    marks: Block,
     /// A context for each thread.
     contexts: Vec<Block>,
 }
@@ -155,8 +157,11 @@ impl Machine {
         let mut held = Held {
             slots: job.reports.iter().map(slot).collect(),
             values: job.args.iter().map(value).collect(),
+            marks: Block::new(job.code.marks.words * 8),
             contexts: (0..threads).map(|_| Block::new(job.code.layout.words * 8)).collect(),
         };
+        let marks = held.marks.words_mut();
+        job.code.marks.known.iter().for_each(|flag| marks[*flag] = 1);
         for thread in 0..threads {
             let run = held.contexts[thread].address() + layout::RUN * 8;
             let layout = job.code.layout;
@@ -165,11 +170,13 @@ impl Machine {
                 .iter()
                 .map(|buffer| self.base(job, buffer, thread, run, arrays, &mut held, before))
                 .collect();
+            let marks = held.marks.address() as u64;
             let words = held.contexts[thread].words_mut();
             words[layout::FAULT] = barrier.fault_word() as *const _ as u64;
             words[layout::BARRIER] = barrier as *const _ as u64;
             words[layout::THREAD] = thread as u64;
             words[layout::THREADS] = threads as u64;
+            words[layout::MARKS] = marks;
             words[layout::RUN] = u64::from(job.run);
             for (at, kernel) in job.code.kernels.iter().enumerate() {
                 words[layout.kernel(at)] = kernel.address as u64;

@@ -28,6 +28,8 @@ pub struct Access<'a> {
     /// Coefficient, step and greatest value of the other variables of an access that is written, each as far
     /// as it goes in the first block.
     pub spread: Vec<(i64, i64, i64)>,
+    /// Coefficient and greatest value of those variables, each as far as it ever goes.
+    pub farthest: Vec<(i64, i64)>,
 }
 
 /// The accesses of a kernel in the order of its text, those that no turn makes left out. `turns` are those of
@@ -222,7 +224,18 @@ impl<'a> Walk<'a> {
             owner: owner.map_or(0, |owner| coefficient(index, IndexVar::Loop(owner.var))),
             numbered: index.dynamic.iter().any(|(v, _)| matches!(self.known.get(v), Some(Known::Number))),
             spread: if written { self.spread(index, reach, owner) } else { Vec::new() },
+            farthest: if written { self.farthest(index, reach) } else { Vec::new() },
         });
+    }
+
+    fn farthest(&self, index: &Index, reach: &[Reach]) -> Vec<(i64, i64)> {
+        let loops =
+            self.loops.iter().map(|(var, _, extent)| (coefficient(index, *var), extent.size as i64 - 1));
+        let runs = reach.iter().map(|r| match r {
+            Reach::Run(step, extent) => (*step, extent.size as i64 - 1),
+            Reach::Between(least, greatest) => (1, greatest - least),
+        });
+        loops.chain(runs).collect()
     }
 
     fn spread(&self, index: &Index, reach: &[Reach], owner: Option<&Owner>) -> Vec<(i64, i64, i64)> {

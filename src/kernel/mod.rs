@@ -10,12 +10,12 @@
 //! [`mod@print`] and [`read`] are each other's inverse (source places are comments), [`verify`] says what
 //! must hold, [`interp`] is the meaning, [`cost`] counts.
 
-mod access;
+pub mod access;
 pub mod cost;
 pub mod interp;
 mod mentioned;
 mod names;
-mod order;
+pub mod order;
 pub mod print;
 mod ranges;
 pub mod read;

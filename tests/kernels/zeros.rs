@@ -3,6 +3,8 @@
 
 use crate::both::{self, Numbers};
 use crate::common::program::built_as;
+use dlc::cpu::Isa;
+use dlc::cpu::emit::emit;
 use dlc::ir::{Buffer, Tensor};
 use dlc::kernel::print::{exact, print};
 use dlc::program::Precision;
@@ -62,6 +64,37 @@ fn zeros_are_left_out_alike_everywhere() {
         both::equal(graph, step, &ordinary, 2).unwrap_or_else(|e| panic!("{e}"));
         // Here the rule decides what becomes of 0 times infinity.
         let special = values(graph, &[f64::INFINITY, -0.0, f64::NAN, f64::NEG_INFINITY, 1e-320, -0.0]);
+        both::equal(graph, step, &special, 2).unwrap_or_else(|e| panic!("special numbers: {e}"));
+    }
+}
+
+/// The same with 0 and 1 alone in one direction, and so long that each thread marks its own blocks' zeros for the others.
+const SAMPLES: &str = "param W[500, 512] ~ uniform(-1, 1)
+state start[9, 512] = 0
+step learn() {
+  fn turn(h) {
+    v = sign(relu(h @ W' - 1))
+    return relu(v @ W - 3)
+  }
+  report h = scan(turn, relu(start + 0.3), steps: 5)
+}
+run { learn() }
+";
+
+#[test]
+fn marks_of_what_other_threads_have_written_are_its_zeros() {
+    for (precision, bound) in [(Precision::F32, 1e-4), (Precision::F64, 1e-11)] {
+        let built = built_as("samples.dl", SAMPLES, precision, &[]);
+        let (graph, step) = (&built.module.steps[0], &built.steps[0]);
+        both::sound(step).unwrap_or_else(|e| panic!("{e}"));
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.available() && *isa != Isa::Portable) {
+            let code = emit(step, isa).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(code.marks.known.len(), 2, "{}", isa.name());
+        }
+        let ordinary = values(graph, &[]);
+        both::near(graph, step, &ordinary, bound).unwrap_or_else(|e| panic!("{e}"));
+        both::equal(graph, step, &ordinary, 2).unwrap_or_else(|e| panic!("{e}"));
+        let special = values(graph, &[f64::INFINITY, -0.0, f64::NAN, f64::NEG_INFINITY, 1e-320]);
         both::equal(graph, step, &special, 2).unwrap_or_else(|e| panic!("special numbers: {e}"));
     }
 }

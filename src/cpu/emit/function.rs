@@ -2,6 +2,7 @@
 
 use super::flow::Known;
 use super::layout::{self, Layout};
+use super::marks::Marks;
 use super::side::Lane;
 use super::target::Target;
 use super::wide::Loop;
@@ -45,6 +46,7 @@ pub(super) struct Emitter<'a, 'f> {
     pub step: &'a Step,
     pub kernel: &'a Kernel,
     pub target: &'a Target,
+    pub marks: &'a Marks,
     pub(super) layout: Layout,
     context: Value,
     bases: Vec<Option<Value>>,
@@ -67,7 +69,7 @@ pub(super) struct Emitter<'a, 'f> {
     /// Whether blocks come from the last to the first.
     down: bool,
     /// The block of the owner's axis that is being done, where they ascend.
-    pub block: Option<Turn>,
+    pub turn: Option<Turn>,
     /// Argument structs of the products.
     pub arguments: Vec<(&'a Product, StackSlot)>,
     /// The term tables, which live as long as the code.
@@ -95,6 +97,7 @@ pub(super) fn fill(
     step: &Step,
     (kernel, down): (&Kernel, bool),
     target: &Target,
+    marks: &Marks,
 ) -> Result<Left, String> {
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -109,6 +112,7 @@ pub(super) fn fill(
         step,
         kernel,
         target,
+        marks,
         layout: Layout::of(step),
         context,
         bases: vec![None; step.buffers.len()],
@@ -125,7 +129,7 @@ pub(super) fn fill(
         kept: 0,
         goes_on,
         down,
-        block: None,
+        turn: None,
         arguments: Vec::new(),
         tables: Vec::new(),
         spans: Vec::new(),
@@ -134,7 +138,10 @@ pub(super) fn fill(
     };
     e.head(&kernel.body)?;
     match kernel.owner() {
-        None => e.stmts(&kernel.body)?,
+        None => {
+            e.stmts(&kernel.body)?;
+            e.mark();
+        }
         Some(owner) => e.blocks(owner, [first, last], &kernel.body)?,
     }
     e.b.ins().return_(&[]);
@@ -270,8 +277,8 @@ impl<'a> Emitter<'a, '_> {
             self.looped(first, end, 1, false, |e, block| {
                 let block = if down { e.b.ins().isub(both, block) } else { block };
                 let start = e.scaled(block, owner.unit as i64);
-                e.block = (!down).then_some(Turn { first, last, now: block });
-                e.bind(owner.var, start, Some(known), |e| e.stmts(body))
+                e.turn = (!down).then_some(Turn { first, last, now: block });
+                e.bind(owner.var, start, Some(known), |e| e.block(body))
             })?;
         }
         if rest && !down {
@@ -294,9 +301,16 @@ impl<'a> Emitter<'a, '_> {
         let own = self.b.ins().icmp(IntCC::SignedLessThan, full, last);
         let turn = (!self.down).then_some(Turn { first, last, now: full });
         self.when(own, |e| {
-            e.block = turn;
-            e.bind(owner.var, start, Some(known), |e| e.stmts(body))
+            e.turn = turn;
+            e.bind(owner.var, start, Some(known), |e| e.block(body))
         })
+    }
+
+    /// A block of the owner's axis.
+    fn block(&mut self, body: &'a [Stmt]) -> Result<(), String> {
+        self.stmts(body)?;
+        self.mark();
+        Ok(())
     }
 
     /// Statements outside of lanes.

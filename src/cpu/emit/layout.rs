@@ -1,7 +1,7 @@
 //! The context: what compiled code is handed, a row of 8-byte words for each thread.
 //!
 //! ```text
-//!  0 fault word   1 barrier   2 thread   3 threads   4 run   5 own fault
+//!  0 fault word   1 barrier   2 thread   3 threads   4 run   5 own fault   6 marks
 //!  counters…   addresses of kernels…   bases of buffers…   bytes that a base moves from call to call…
 //! ```
 
@@ -19,7 +19,9 @@ pub const THREADS: usize = 3;
 pub const RUN: usize = 4;
 /// Word that a check makes non-zero in a kernel that each thread does.
 pub const OWN_FAULT: usize = 5;
-const FIXED: usize = 6;
+/// Word of the pointer to the marks of values whose zeros are left out.
+pub const MARKS: usize = 6;
+const FIXED: usize = 7;
 
 /// Where things lie in the contexts of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@
 //! is the kernel IR's: `function` has the statements, `flow` the loops, `side` says which become
 //! vectors, `fold` makes those and the reductions, `arith` the operations on what `number` has,
 //! `index` the addresses; `ways` says which kernels begin with their last block; `wide` takes out the loops that
-//! have wider vectors than Cranelift's; `calls` and `product` call the routines written by hand. Nothing is
+//! have wider vectors than Cranelift's; `calls` and `product` call the routines written by hand, for which
+//! `marks` says what is known of zeros. Nothing is
 //! contracted or reassociated.
 
 mod arith;
@@ -20,6 +21,7 @@ mod function;
 mod host;
 mod index;
 pub mod layout;
+mod marks;
 mod number;
 mod order;
 mod passes;
@@ -31,6 +33,7 @@ mod ways;
 mod wide;
 
 pub use layout::Layout;
+pub use marks::Room;
 
 use super::Isa;
 use crate::kernel::{Kernel, Step};
@@ -42,6 +45,7 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::Module;
+use marks::Marks;
 use target::Target;
 
 /// On a multiple of what loops lie, as their constants are vectors.
@@ -87,6 +91,8 @@ pub struct Code {
     pub name: String,
     /// What its contexts hold where.
     pub layout: Layout,
+    /// Memory for what is marked of values.
+    pub marks: Room,
     /// The kernels.
     pub kernels: Vec<KernelCode>,
     /// Address of the step's function.
@@ -150,7 +156,8 @@ struct Compiled {
 /// Compiles a step, which the verifier accepts, for an instruction set that this machine has.
 pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
     let target = Target::new(isa)?;
-    let mut compiled = compile_kernels(step, &target)?;
+    let marks = Marks::of(step, &target);
+    let mut compiled = compile_kernels(step, &target, &marks)?;
     let kept: Vec<usize> = compiled.iter().map(|kernel| kernel.kept).collect();
     compiled.push(compile_order(step, &target, &kept)?);
 
@@ -179,6 +186,7 @@ pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
     let mut code = Code {
         name: step.name.clone(),
         layout: Layout::of(step),
+        marks: marks.room(),
         kernels: Vec::new(),
         step: address(ids[step.kernels.len()].0),
         tables: Vec::new(),
@@ -206,16 +214,21 @@ pub fn emit(step: &Step, isa: Isa) -> Result<Code, String> {
     Ok(code)
 }
 
-fn compile_kernels(step: &Step, target: &Target) -> Result<Vec<Compiled>, String> {
+fn compile_kernels(step: &Step, target: &Target, marks: &Marks) -> Result<Vec<Compiled>, String> {
     let down = ways::down(step);
-    step.kernels.iter().zip(down).map(|kernel| compile_kernel(step, kernel, target)).collect()
+    step.kernels.iter().zip(down).map(|kernel| compile_kernel(step, kernel, target, marks)).collect()
 }
 
-fn compile_kernel(step: &Step, (kernel, down): (&Kernel, bool), target: &Target) -> Result<Compiled, String> {
+fn compile_kernel(
+    step: &Step,
+    (kernel, down): (&Kernel, bool),
+    target: &Target,
+    marks: &Marks,
+) -> Result<Compiled, String> {
     let mut of_kernel = None;
     let named = |error: String| format!("kernel {}: {error}", kernel.name);
     let (bytes, align, places) = compile(target, 5, false, |b| {
-        of_kernel = Some(function::fill(b, step, (kernel, down), target)?);
+        of_kernel = Some(function::fill(b, step, (kernel, down), target, marks)?);
         Ok(())
     })
     .map_err(named)?;

@@ -118,7 +118,7 @@ impl<'a> Emitter<'a, '_> {
                 (DOT, fixed)
             }
         };
-        let known = self.known(product);
+        let known = self.marked(product).or_else(|| self.known(product));
         let rest = [rest, vec![(fields.ahead, 0)]].concat();
         let slot = self.slot(fields.size);
         for (field, value) in rest {
@@ -173,7 +173,7 @@ impl<'a> Emitter<'a, '_> {
             }
             Form::Lanes { .. } | Form::Dot { .. } => return None,
         };
-        let (of, owner, turn) = (self.buffer(*buffer), self.kernel.owner()?, self.block?);
+        let (of, owner, turn) = (self.buffer(*buffer), self.kernel.owner()?, self.turn?);
         let size = of.dtype.size() as i64;
         let by_blocks = index.terms[..] == [(IndexVar::Loop(owner.var), row)] && index.dynamic.is_empty();
         let unbroken = terms.rest.is_none() && terms.size as i64 == row && rows.size == owner.unit;

@@ -53,8 +53,8 @@ pub struct Lanes<T> {
     pub k: i64,
     /// What becomes of the old value: [`ZERO`], [`OLD`], [`PLUS`], [`SCALED`] or [`DECAYED`].
     pub start: i64,
-    /// Where the routine that leaves out zeros keeps which they are, for the next product with the same left operand:
-    /// [`Known::words`] words of which the first is 0 until it has. Null: nowhere.
+    /// Where the routine that leaves out zeros keeps which they are, for the next product with the same left operand, or
+    /// finds it: [`Known::words`] words of which the first is 0 until it is known. Null: nowhere.
     pub known: *mut u64,
     /// Bytes from a number of `b` to one that will be wanted soon and lies in memory, or 0. Of what is so far ahead every
     /// other cache line is fetched, so that memory is busy in both products with the same data.
@@ -120,7 +120,9 @@ pub struct Dot<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
     /// How many.
-    pub count: usize,
+    pub count: u32,
+    /// 1 if they are all the number 1, else 0.
+    pub ones: u32,
     /// For each row, a bit a term; of a single term the first has a bit a row.
     pub marks: [u64; BLOCK],
 }
@@ -150,6 +152,11 @@ pub const PARTIALS: usize = 16;
 /// overlap `a` or `b`.
 pub type LanesKernel<T> = unsafe extern "C" fn(*const Lanes<T>);
 
+/// Marks the numbers of a matrix that are not zero, for products whose left operand it is: its first element, elements
+/// from row to row, rows, and terms of a row, which lie side by side; the first of its blocks, and how many blocks there
+/// are in all columns of the operand, of which these may be some.
+pub type MarksKernel<T> = unsafe extern "C" fn(*const T, i64, i64, i64, *mut Known, i64);
+
 /// A routine over [`Dot`]. All that the indices reach must lie in the operands, and `c` must not
 /// overlap `a` or `b`.
 pub type DotKernel<T> = unsafe extern "C" fn(*const Dot<T>);
@@ -162,6 +169,8 @@ pub struct Products<T> {
     /// The same, but blocks with many zeros in `a` go by its other numbers: those of [`zeros::BLOCK`] rows and
     /// terms, of which [`zeros::left_out`] says so. It takes no tables of offsets.
     pub sparse: LanesKernel<T>,
+    /// Says for `sparse` which numbers are not zero; none where that would gain nothing.
+    pub marks: Option<MarksKernel<T>>,
     /// Terms as lanes.
     pub dot: DotKernel<T>,
     /// `lanes` twice, where the second updates the matrix that the first has read: in one pass over it if the first

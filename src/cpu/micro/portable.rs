@@ -7,6 +7,7 @@ use crate::kernel::zeros::{BLOCK, left_out};
 pub(super) const F32: Products<f32> = Products {
     lanes: lanes_f32,
     sparse: sparse_f32,
+    marks: None,
     dot: dot_f32,
     lanes_update: lanes_update_f32,
     dot_update: dot_update_f32,
@@ -15,6 +16,7 @@ pub(super) const F32: Products<f32> = Products {
 pub(super) const F64: Products<f64> = Products {
     lanes: lanes_f64,
     sparse: sparse_f64,
+    marks: None,
     dot: dot_f64,
     lanes_update: lanes_update_f64,
     dot_update: dot_update_f64,

@@ -91,6 +91,10 @@ impl Register for __m256 {
         unsafe { _mm256_mul_ps(self, b) }
     }
 
+    fn minus_one() -> f32 {
+        -1.0
+    }
+
     fn product(a: f32, b: f32) -> f32 {
         a * b
     }
@@ -220,6 +224,10 @@ impl Register for __m256d {
     unsafe fn times(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm256_mul_pd(self, b) }
+    }
+
+    fn minus_one() -> f64 {
+        -1.0
     }
 
     fn product(a: f64, b: f64) -> f64 {

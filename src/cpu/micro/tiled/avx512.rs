@@ -92,6 +92,10 @@ impl Register for __m512 {
         unsafe { _mm512_mul_ps(self, b) }
     }
 
+    fn minus_one() -> f32 {
+        -1.0
+    }
+
     fn product(a: f32, b: f32) -> f32 {
         a * b
     }
@@ -232,6 +236,10 @@ impl Register for __m512d {
     unsafe fn times(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { _mm512_mul_pd(self, b) }
+    }
+
+    fn minus_one() -> f64 {
+        -1.0
     }
 
     fn product(a: f64, b: f64) -> f64 {

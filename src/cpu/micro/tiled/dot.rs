@@ -120,7 +120,7 @@ unsafe fn join<V: Register, const PARTS: usize>(partials: &[[V; PARTS]], sums: &
 
 /// How many times 16 terms a row of the left operand may have to stay in registers: a block of an axis. And the
 /// rows up to which it should.
-pub(super) const SHORT: [usize; 3] = [1, 2, 4];
+pub(super) const SHORT: [usize; 4] = [1, 2, 4, 8];
 const FEW_ROWS: i64 = 4;
 
 /// Which of [`SHORT`] sums of so many terms are.

@@ -106,6 +106,10 @@ impl Register for float32x4_t {
         unsafe { vmulq_f32(self, b) }
     }
 
+    fn minus_one() -> f32 {
+        -1.0
+    }
+
     fn product(a: f32, b: f32) -> f32 {
         a * b
     }
@@ -222,6 +226,10 @@ impl Register for float64x2_t {
     unsafe fn times(self, b: Self) -> Self {
         // SAFETY: see above.
         unsafe { vmulq_f64(self, b) }
+    }
+
+    fn minus_one() -> f64 {
+        -1.0
     }
 
     fn product(a: f64, b: f64) -> f64 {

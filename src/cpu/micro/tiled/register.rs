@@ -62,6 +62,8 @@ pub(super) trait Register: Copy {
     }
     /// `self + b`.
     unsafe fn add(self, b: Self) -> Self;
+    /// The number -1.
+    fn minus_one() -> Self::Element;
     /// `self * b`.
     unsafe fn times(self, b: Self) -> Self;
     /// The product of two values.

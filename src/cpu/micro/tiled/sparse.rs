@@ -10,12 +10,14 @@ use crate::kernel::zeros::{BLOCK, left_out};
 pub(super) struct Sparse<T: 'static> {
     /// Rows of each width, narrow ones first; the first is of one vector.
     pub rows: &'static [Rows<T>],
-    /// Marks the numbers of a block of the left operand that are not zero, a bit each; says how many they are. Each row
-    /// has a mark, or all rows of a single term have the first one.
-    pub marks: unsafe fn(&Lanes<T>, &mut [u64; BLOCK]) -> usize,
+    /// Marks the numbers of a block of the left operand that are not zero.
+    pub marks: Marker<T>,
     /// Adds sums, which stand where the left operand is, to the old values.
     pub ends: unsafe fn(&Lanes<T>),
 }
+
+/// See [`Sparse::marks`].
+pub(super) type Marker<T> = unsafe fn(&Lanes<T>, &mut Known);
 
 /// Rows so many vectors wide.
 pub(super) struct Rows<T> {
@@ -35,8 +37,8 @@ type Code<T> = unsafe fn(&Run<'_, T>);
 pub(super) struct Run<'a, T> {
     /// The product of the block.
     args: Lanes<T>,
-    /// The terms that count, as [`Sparse::marks`] has them.
-    marks: &'a [u64; BLOCK],
+    /// The terms that count.
+    known: &'a Known,
     /// Lanes of the last vector that are meant.
     tail: usize,
 }
@@ -53,17 +55,19 @@ where
     unsafe {
         // What becomes of the old values is known in each of these, and not asked again for every row.
         match run.args.start {
-            ZERO => each_row::<V, VECTORS, MASKED>(&of(ZERO)),
-            OLD => each_row::<V, VECTORS, MASKED>(&of(OLD)),
-            PLUS => each_row::<V, VECTORS, MASKED>(&of(PLUS)),
-            SCALED => each_row::<V, VECTORS, MASKED>(&of(SCALED)),
-            _ => each_row::<V, VECTORS, MASKED>(&of(DECAYED)),
+            ZERO if run.known.ones == 1 => each_row::<V, VECTORS, MASKED, true>(&of(ZERO)),
+            OLD if run.known.ones == 1 => each_row::<V, VECTORS, MASKED, true>(&of(OLD)),
+            ZERO => each_row::<V, VECTORS, MASKED, false>(&of(ZERO)),
+            OLD => each_row::<V, VECTORS, MASKED, false>(&of(OLD)),
+            PLUS => each_row::<V, VECTORS, MASKED, false>(&of(PLUS)),
+            SCALED => each_row::<V, VECTORS, MASKED, false>(&of(SCALED)),
+            _ => each_row::<V, VECTORS, MASKED, false>(&of(DECAYED)),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn each_row<V, const VECTORS: usize, const MASKED: bool>(run: &Run<'_, V::Element>)
+unsafe fn each_row<V, const VECTORS: usize, const MASKED: bool, const ONES: bool>(run: &Run<'_, V::Element>)
 where
     V: Register,
 {
@@ -74,16 +78,16 @@ where
             return of_one_term::<V, VECTORS, MASKED>(run);
         }
         let (mut a, mut c) = (s.a, s.c);
-        let marks = &run.marks[..s.m as usize];
+        let marks = &run.known.marks[..s.m as usize];
         // Rows that fill half of the registers, of which 16 are sure, go one by one.
         let (pairs, last) = if VECTORS < 8 { marks.as_chunks::<2>() } else { (&[][..], marks) };
         for marks in pairs {
-            some_rows::<V, 2, VECTORS, MASKED>(run, a, c, *marks);
+            some_rows::<V, 2, VECTORS, MASKED, ONES>(run, a, c, *marks);
             a = a.wrapping_offset(2 * s.a_row as isize);
             c = c.wrapping_offset(2 * s.c_row as isize);
         }
         for marks in last {
-            some_rows::<V, 1, VECTORS, MASKED>(run, a, c, [*marks]);
+            some_rows::<V, 1, VECTORS, MASKED, ONES>(run, a, c, [*marks]);
             a = a.wrapping_offset(s.a_row as isize);
             c = c.wrapping_offset(s.c_row as isize);
         }
@@ -101,7 +105,7 @@ unsafe fn of_one_term<V: Register, const VECTORS: usize, const MASKED: bool>(run
         for (v, column) in columns.iter_mut().enumerate() {
             *column = load::<V, VECTORS, MASKED>(s.b, v, mask);
         }
-        let counts = run.marks[0];
+        let counts = run.known.marks[0];
         let mut left = if matches!(s.start, OLD | PLUS) { counts } else { u64::MAX >> (BLOCK as i64 - s.m) };
         while left != 0 {
             let i = left.trailing_zeros() as isize;
@@ -123,9 +127,16 @@ unsafe fn of_one_term<V: Register, const VECTORS: usize, const MASKED: bool>(run
     }
 }
 
-/// As many rows at once, so that a multiply-add need not wait for the one before.
+/// As many rows at once, so that a multiply-add need not wait for the one before. Of numbers that are all 1 the products
+/// are the right operand's.
 #[inline(always)]
-unsafe fn some_rows<V: Register, const ROWS: usize, const VECTORS: usize, const MASKED: bool>(
+unsafe fn some_rows<
+    V: Register,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const MASKED: bool,
+    const ONES: bool,
+>(
     run: &Run<'_, V::Element>,
     a: *const V::Element,
     c: *mut V::Element,
@@ -154,8 +165,14 @@ unsafe fn some_rows<V: Register, const ROWS: usize, const VECTORS: usize, const 
         let term = |i: usize, marks: &mut u64, sums: &mut [V; VECTORS]| {
             let t = marks.trailing_zeros() as isize;
             *marks &= *marks - 1;
-            let value = V::splat(*a.offset(i as isize * s.a_row as isize + t * s.a_step as isize));
             let row = in_register(s.b.offset(t * s.b_step as isize));
+            if ONES {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = sum.add(load::<V, VECTORS, MASKED>(row, v, mask));
+                }
+                return;
+            }
+            let value = V::splat(*a.offset(i as isize * s.a_row as isize + t * s.a_step as isize));
             for (v, sum) in sums.iter_mut().enumerate() {
                 *sum = value.fma(load::<V, VECTORS, MASKED>(row, v, mask), *sum);
             }
@@ -187,11 +204,13 @@ unsafe fn some_rows<V: Register, const ROWS: usize, const VECTORS: usize, const 
 
 /// See [`Sparse`].
 #[inline(always)]
-pub(super) unsafe fn marks<V: Register>(s: &Lanes<V::Element>, marks: &mut [u64; BLOCK]) -> usize {
+pub(super) unsafe fn marks<V: Register>(s: &Lanes<V::Element>, known: &mut Known) {
     // SAFETY: the left operand has all of the block.
     unsafe {
         let (rows, terms) = (s.m as usize, s.k as usize);
         let counts = |value: V::Element| value != V::Element::default();
+        let Known { count, ones, marks } = known;
+        *ones = 0;
         if terms == 1 {
             // A bit a row, all in one mark.
             let mut bits = 0_u64;
@@ -204,28 +223,37 @@ pub(super) unsafe fn marks<V: Register>(s: &Lanes<V::Element>, marks: &mut [u64;
                 bits |= u64::from(counts(*s.a.offset(i as isize * s.a_row as isize))) << i;
             }
             marks[0] = bits;
-            return bits.count_ones() as usize;
+            *count = bits.count_ones();
+            return;
         }
         if s.a_step == 1 {
+            // `x * x - x` is 0 of 0 and of 1 alone.
+            let negative = V::splat(V::minus_one());
+            let mut others = 0;
+            let mut bits = |x: V| {
+                others |= x.fma(x, x.times(negative)).nonzeros();
+                x.nonzeros()
+            };
             for (i, mark) in marks.iter_mut().enumerate().take(rows) {
                 let row = s.a.offset(i as isize * s.a_row as isize);
                 *mark = 0;
                 let mut t = 0;
                 if terms == BLOCK {
                     while t < BLOCK {
-                        *mark |= V::load(row.add(t)).nonzeros() << t;
+                        *mark |= bits(V::load(row.add(t))) << t;
                         t += V::LANES;
                     }
                     continue;
                 }
                 while t + V::LANES <= terms {
-                    *mark |= V::load(row.add(t)).nonzeros() << t;
+                    *mark |= bits(V::load(row.add(t))) << t;
                     t += V::LANES;
                 }
                 if t < terms {
-                    *mark |= V::load_masked(row.add(t), V::first(terms - t)).nonzeros() << t;
+                    *mark |= bits(V::load_masked(row.add(t), V::first(terms - t))) << t;
                 }
             }
+            *ones = u32::from(others == 0);
         } else {
             // Rows are neighbours, as a rule; halves of a mark, so that as many fit in a vector as numbers.
             let mut halves = [[0_u32; BLOCK]; 2];
@@ -248,7 +276,44 @@ pub(super) unsafe fn marks<V: Register>(s: &Lanes<V::Element>, marks: &mut [u64;
                 *mark = u64::from(halves[0][i]) | u64::from(halves[1][i]) << 32;
             }
         }
-        marks[..rows].iter().map(|mark| mark.count_ones() as usize).sum()
+        *count = marks[..rows].iter().map(|mark| mark.count_ones()).sum();
+    }
+}
+
+/// Marks all blocks of a matrix; see [`MarksKernel`](crate::cpu::micro::MarksKernel).
+///
+/// # Safety
+/// As of the marker, and there is room for the blocks.
+pub(super) unsafe fn mark<T: Default>(
+    marker: Marker<T>,
+    (a, a_row): (*const T, i64),
+    [rows, terms]: [i64; 2],
+    (known, across): (*mut Known, i64),
+) {
+    let side = BLOCK as i64;
+    for row in (0..rows).step_by(BLOCK) {
+        for term in (0..terms).step_by(BLOCK) {
+            let block = Lanes {
+                a: a.wrapping_offset((row * a_row + term) as isize),
+                b: std::ptr::null(),
+                c: std::ptr::null_mut(),
+                a_off: std::ptr::null(),
+                b_off: std::ptr::null(),
+                a_row,
+                a_step: 1,
+                b_step: 0,
+                c_row: 0,
+                m: (rows - row).min(side),
+                n: 0,
+                k: (terms - term).min(side),
+                start: ZERO,
+                known: std::ptr::null_mut(),
+                ahead: 0,
+                scale: T::default(),
+            };
+            // SAFETY: the caller's promise.
+            unsafe { marker(&block, &mut *known.offset((row / side * across + term / side) as isize)) };
+        }
     }
 }
 
@@ -344,7 +409,7 @@ impl Found {
     fn of<T>(s: &Lanes<T>) -> Found {
         // SAFETY: the caller's memory begins with a word.
         let known = !s.known.is_null() && unsafe { *s.known != 0 };
-        let one = Known { count: 0, marks: [0; BLOCK] };
+        let one = Known { count: 0, ones: 0, marks: [0; BLOCK] };
         Found { kept: s.known, known, across: (s.k as usize).div_ceil(BLOCK), row: 0, one }
     }
 
@@ -352,7 +417,7 @@ impl Found {
     ///
     /// # Safety
     /// What is kept has room for all blocks of the operand.
-    unsafe fn block(&mut self, row: i64, term: i64, look: impl FnOnce(&mut [u64; BLOCK]) -> usize) -> &Known {
+    unsafe fn block(&mut self, row: i64, term: i64, look: impl FnOnce(&mut Known)) -> &Known {
         let nth = (self.row + row) as usize / BLOCK * self.across + term as usize / BLOCK;
         let block = if self.kept.is_null() {
             &mut self.one
@@ -361,14 +426,14 @@ impl Found {
             unsafe { &mut *self.kept.add(1).cast::<Known>().add(nth) }
         };
         if !self.known {
-            block.count = look(&mut block.marks);
+            look(block);
         }
         block
     }
 
     /// All has been looked at.
     fn keep(self) {
-        if !self.kept.is_null() {
+        if !self.kept.is_null() && !self.known {
             // SAFETY: as of `of`.
             unsafe { *self.kept = 1 };
         }
@@ -400,12 +465,12 @@ unsafe fn blocks<T: Copy>(
             let block = part(term, term + side);
             // SAFETY: parts of the caller's product.
             unsafe {
-                let known = found.block(row, term, |marks| (sparse.marks)(&block, marks));
-                if left_out(known.count, block.m as usize, block.k as usize) {
+                let known = found.block(row, term, |known| (sparse.marks)(&block, known));
+                if left_out(known.count as usize, block.m as usize, block.k as usize) {
                     if whole_from < term {
                         lanes::product(&part(whole_from, term), width, dense.0, dense.1);
                     }
-                    few(&block, &known.marks, width, sparse.rows);
+                    few(&block, known, width, sparse.rows);
                     whole_from = term + side;
                 }
             }
@@ -418,12 +483,12 @@ unsafe fn blocks<T: Copy>(
 }
 
 /// A block of which few numbers count.
-unsafe fn few<T: Copy>(s: &Lanes<T>, marks: &[u64; BLOCK], lanes: usize, table: &[Rows<T>]) {
+unsafe fn few<T: Copy>(s: &Lanes<T>, known: &Known, lanes: usize, table: &[Rows<T>]) {
     let mut column = 0;
     while column < s.n as usize {
         let (rows, tail) = widest(table, |rows| rows.vectors, s.n as usize - column, lanes);
         let (b, c) = (s.b.wrapping_add(column), s.c.wrapping_add(column));
-        let run = Run { args: Lanes { b, c, ..*s }, marks, tail };
+        let run = Run { args: Lanes { b, c, ..*s }, known, tail };
         // SAFETY: the caller's promise; what lies beyond the last column is masked out.
         unsafe { rows.run[usize::from(tail < lanes)](&run) };
         column += (rows.vectors - 1) * lanes + tail;

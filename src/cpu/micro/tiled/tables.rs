@@ -44,10 +44,10 @@ macro_rules! products {
         #[target_feature(enable = $features)]
         unsafe fn sparse_marks<V: super::register::Register>(
             args: &crate::cpu::micro::Lanes<V::Element>,
-            marks: &mut [u64; crate::kernel::zeros::BLOCK],
-        ) -> usize {
+            known: &mut crate::cpu::micro::Known,
+        ) {
             // SAFETY: as of this function.
-            unsafe { super::sparse::marks::<V>(args, marks) }
+            unsafe { super::sparse::marks::<V>(args, known) }
         }
 
         #[target_feature(enable = $features)]
@@ -128,13 +128,13 @@ macro_rules! products {
             };
 
             static SHORT: super::dot::Short<$t> =
-                [dot_short::<$v, $parts, 1>, dot_short::<$v, $parts, 2>, dot_short::<$v, $parts, 4>];
+                [dot_short::<$v, $parts, 1>, dot_short::<$v, $parts, 2>, dot_short::<$v, $parts, 4>, dot_short::<$v, $parts, 8>];
 
             static DOWN: [super::pass::Down<$t>; 4] = [
                 products!(@down $v, 1), products!(@down $v, 2), products!(@down $v, 4), products!(@down $v, 8),
             ];
             static ALONG: super::pass::Along<$t> =
-                [pass_along::<$v, $parts, 1>, pass_along::<$v, $parts, 2>, pass_along::<$v, $parts, 4>];
+                [pass_along::<$v, $parts, 1>, pass_along::<$v, $parts, 2>, pass_along::<$v, $parts, 4>, pass_along::<$v, $parts, 8>];
 
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
@@ -146,6 +146,18 @@ macro_rules! products {
                 let width = <$v as super::register::Register>::LANES;
                 // SAFETY: the caller has the instruction set, and operands that hold what is reached.
                 unsafe { super::sparse::product(&*args, width, (&LANES, &FEW), &SPARSE) }
+            }
+
+            unsafe extern "C" fn marks(
+                a: *const $t,
+                row: i64,
+                rows: i64,
+                terms: i64,
+                known: *mut crate::cpu::micro::Known,
+                across: i64,
+            ) {
+                // SAFETY: the caller has the instruction set, the matrix, and room for its blocks.
+                unsafe { super::sparse::mark(SPARSE.marks, (a, row), [rows, terms], (known, across)) }
             }
 
             unsafe extern "C" fn dot(args: *const crate::cpu::micro::Dot<$t>) {
@@ -171,7 +183,7 @@ macro_rules! products {
                 unsafe { super::pass::dot(&*sums, &*update, width, &ALONG, (&DOT, &SHORT, $near), (&LANES, &FEW)) }
             }
 
-            crate::cpu::micro::Products { lanes, sparse, dot, lanes_update, dot_update }
+            crate::cpu::micro::Products { lanes, sparse, marks: Some(marks), dot, lanes_update, dot_update }
         };
     };
     (@down $v:ty, $n:literal) => {
