@@ -44,19 +44,43 @@ impl Lengths {
     pub fn lengthen(&mut self, units: &Units, Across { results, rows, columns }: Across) {
         let blocks = rows * columns / (SMALL_BESIDE * results.max(1)) / 2 * 2;
         if worth_dividing(rows, columns) && blocks >= 2 && blocks < units.blocks(columns) {
-            let unit = columns.div_ceil(blocks).next_multiple_of(LONG_BLOCKS[0]);
-            let of = self.0.entry(columns).or_default();
-            *of = unit.max(*of);
+            self.at_least(columns, columns.div_ceil(blocks).next_multiple_of(SHORT_SUM));
         }
+    }
+
+    /// Takes longer blocks of columns of which only those rows are summed up that count, if two threads then have about as
+    /// much.
+    pub fn widen(&mut self, units: &Units, columns: usize) {
+        if columns >= LONG_AXIS && !units.of_pictures.contains(&columns) && is_fair(columns, WIDE_BLOCK) {
+            self.at_least(columns, WIDE_BLOCK);
+        }
+    }
+
+    fn at_least(&mut self, extent: usize, unit: usize) {
+        let of = self.0.entry(extent).or_default();
+        *of = unit.max(*of);
     }
 }
 
+/// Columns that a sum of a few rows takes at once: to find out which rows count takes as long for few as for many.
+const WIDE_BLOCK: usize = 128;
+/// What lengths of blocks are multiples of whose sums would else be too many.
+const SHORT_SUM: usize = 64;
+
 /// Extent from which blocks may be long: of longer ones there are still enough.
 const LONG_AXIS: usize = 448;
-/// Indices to a long block; the first is taken by which two threads have about as much to do.
-const LONG_BLOCKS: [usize; 3] = [64, 60, 56];
+/// Indices to a long block; the first is taken by which two threads have about as much to do. And how many of the longest
+/// there have to be.
+const LONG_BLOCKS: [usize; 4] = [WIDE_BLOCK, 64, 60, 56];
+const ENOUGH: usize = 8;
 /// The part of an axis that the second may have more or less than the first.
 const UNEVEN: usize = 32;
+
+/// Whether two threads have about as much of an axis in blocks of so many.
+fn is_fair(extent: usize, unit: usize) -> bool {
+    let first = extent.div_ceil(unit) / 2 * unit;
+    UNEVEN * first.abs_diff(extent - first) <= extent
+}
 
 impl Units {
     /// Those of a graph.
@@ -73,10 +97,8 @@ impl Units {
     /// much to it, and are divided more evenly where two threads would not get about as much of long ones.
     pub fn unit(&self, extent: usize) -> usize {
         let most = extent.div_ceil(1024).next_power_of_two();
-        let fair = LONG_BLOCKS.into_iter().find(|unit| {
-            let first = extent.div_ceil(*unit) / 2 * unit;
-            UNEVEN * first.abs_diff(extent - first) <= extent
-        });
+        let enough = |unit: &usize| *unit < WIDE_BLOCK || extent.div_ceil(*unit) >= ENOUGH;
+        let fair = LONG_BLOCKS.into_iter().filter(enough).find(|unit| is_fair(extent, *unit));
         let long = fair.filter(|_| extent >= LONG_AXIS && !self.of_pictures.contains(&extent));
         let fit = match extent {
             0..16 => 1,
@@ -140,7 +162,7 @@ pub fn read_once(units: &Units, results: usize, data: usize, examples: usize) ->
 /// Terms from which a sum of products is divided although it is short.
 const BEHIND: usize = 256;
 /// Sums of blocks that each thread can add up for itself.
-const SMALL_BLOCKS: usize = 8192;
+const SMALL_BLOCKS: usize = 6144;
 
 /// Whether the sums of the blocks of so many terms are few enough for each thread to add them up for itself.
 pub fn small_behind(units: &Units, results: usize, terms: usize) -> bool {
@@ -172,10 +194,21 @@ mod tests {
         // Of an odd number of blocks the second thread has one more, but a short one.
         assert_eq!(
             [500_usize, 600, 784, 800, 1000].map(of),
-            [(64, 8), (60, 10), (64, 13), (56, 15), (64, 16)]
+            [(64, 8), (60, 10), (64, 13), (56, 15), (128, 8)]
         );
         // None of the long ones divides it so.
         assert_eq!(of(620), (32, 20));
+    }
+
+    #[test]
+    fn sums_of_rows_that_count_have_wider_blocks() {
+        // If two threads then have about as much, and not of a few columns.
+        let widened = |columns: usize| {
+            let mut lengths = Lengths::default();
+            lengths.widen(&Units::default(), columns);
+            Units { lengths, ..Units::default() }.unit(columns)
+        };
+        assert_eq!([400, 500, 784, 800].map(widened), [32, 128, 128, 56]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::full::full;
 use super::owner::{self, Across, Lengths, Units, owner_axis};
 use super::sinks::{self, Sink, Target};
 use super::stored::{below_views, needed};
+use super::zeros::may_be_zero;
 use super::{Piece, What, fuse_sinks};
 use crate::ir::op::{Affine, Contract, Scan};
 use crate::ir::{Graph, LeafKind, NodeId, Op};
@@ -45,8 +46,36 @@ pub fn lengths<'a>(graphs: impl IntoIterator<Item = &'a Graph>) -> Lengths {
         let units = Units::of(graph, &Lengths::default());
         let found = graph.ids().filter_map(|id| across(graph, id));
         found.for_each(|of| lengths.lengthen(&units, of));
+        widen(graph, None, &units, &mut lengths);
     }
     lengths
+}
+
+/// Terms and rows from which a product with many zeros is a sum of the rows that count.
+const COUNTED_TERMS: usize = 64;
+const COUNTED_ROWS: usize = 8;
+
+/// Takes longer blocks of the columns of products whose left operand may have many zeros, in loops too.
+fn widen(graph: &Graph, around: Option<(&Graph, NodeId)>, units: &Units, lengths: &mut Lengths) {
+    for id in graph.ids() {
+        let inputs = graph.inputs(id);
+        if let Op::Scan(scan) = graph.op(id) {
+            widen(&scan.body, Some((graph, id)), units, lengths);
+        }
+        let Op::Contract(spec) = graph.op(id) else { continue };
+        let ([rows, columns], [terms]) = (&spec.output[..], &summed(spec)[..]) else { continue };
+        let has = |operand: usize, v: usize| {
+            spec.operands[operand].iter().any(|at| at.terms.iter().any(|(of, _)| *of == v))
+        };
+        let counts = |left: usize| {
+            let alone = has(left, *rows) && !has(left, *columns) && has(left, *terms);
+            alone && !has(1 - left, *rows) && may_be_zero(graph, inputs[left], around)
+        };
+        let few = spec.extents[*terms] >= COUNTED_TERMS && spec.extents[*rows] >= COUNTED_ROWS;
+        if few && inputs.len() == 2 && (counts(0) || counts(1)) {
+            lengths.widen(units, spec.extents[*columns]);
+        }
+    }
 }
 
 /// The summed variables of a contraction, ascending.

@@ -10,6 +10,9 @@ const SMALL: usize = 8192;
 const SMALL_SUM: usize = 2 * SMALL;
 const SMALL_PRODUCT: usize = 65_536;
 
+/// Sums of blocks that one thread may add up.
+const FEW_SUMS: usize = 512;
+
 /// More than that each thread does for itself only where it is a small part of the work that needs it: a wait for the others
 /// takes about as long.
 const SMALL_FOR_EACH: usize = 2 * SMALL;
@@ -17,6 +20,7 @@ const PART: usize = 32;
 
 /// Whether one thread may do a piece alone.
 pub fn is_small(graph: &Graph, piece: &Piece) -> bool {
+    let results = piece.extents[..piece.outer].iter().product::<usize>();
     let most = match piece.what {
         What::Value(id) => match graph.op(id) {
             Op::Contract(_) => SMALL_PRODUCT,
@@ -24,6 +28,8 @@ pub fn is_small(graph: &Graph, piece: &Piece) -> bool {
             _ => SMALL,
         },
         What::Partial(_) => return false,
+        // Sums of blocks come from all threads, to whom what is made of many goes.
+        What::Joined(_) if results > FEW_SUMS => return false,
         What::Joined(_) | What::Sink(_) | What::Enter(..) | What::Loop(..) => SMALL,
     };
     piece.turns() <= most

@@ -326,7 +326,9 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
                             t.axis
                         });
                         let lanes = tile.is_none() && lanes[home] && lanes::may_be_lanes(graph, *id, axis);
-                        let inner = lanes.then_some(axis);
+                        // A sum lies as those of its blocks do, along which it is gone through.
+                        let of_blocks = || plan.values.get(&Source::Partial(*id))?.inner?.checked_sub(1);
+                        let inner = lanes.then_some(axis).or_else(of_blocks);
                         let memory = Memory::Scratch(0);
                         let storage = Storage { memory, held, block: Some(axis), tile, inner, ..whole };
                         if lanes::may_have_gaps(graph, *id) { storage.with_gap() } else { storage }

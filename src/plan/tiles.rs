@@ -5,8 +5,8 @@ use crate::fuse::{Fused, Source, What};
 use crate::ir::{Graph, Op};
 use std::collections::BTreeMap;
 
-/// Elements of a tile: 8 KiB of f32.
-const TILE: usize = 2048;
+/// Elements of a tile: 12 KiB of f32.
+const TILE: usize = 3072;
 
 /// A tile of fewer rows would leave most of a product's registers idle.
 const ROWS: usize = 8;
