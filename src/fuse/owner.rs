@@ -91,7 +91,8 @@ impl Units {
         Units { of_pictures: pictures.collect(), lengths: lengths.clone() }
     }
 
-    /// Indices to a block of an axis: at least 8 blocks of a long axis and at most 1024.
+    /// Indices to a block of an axis: at least 7 blocks of a long axis, but where products ask for longer ones, and at most
+    /// 1024.
     ///
     /// Longer blocks take fewer routines' calls and joins of sums. Shorter ones stay in a core's own cache where an index has
     /// much to it, and are divided more evenly where two threads would not get about as much of long ones.

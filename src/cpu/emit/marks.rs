@@ -10,9 +10,10 @@ use crate::cpu::micro::Known;
 use crate::ir::DType;
 use crate::kernel::access::{Access, accesses};
 use crate::kernel::zeros::BLOCK;
-use crate::kernel::{Buffer, BufferId, Extent, Form, Home, Kernel, Product, Share, Step, Stmt, Terms, order};
+use crate::kernel::{Buffer, Extent, Form, Home, Kernel, Product, Share, Step, Stmt, Terms, order};
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{InstBuilder, Value};
+use std::collections::BTreeMap;
 
 /// Bytes of marks that one value may have.
 const MOST: usize = 1 << 16;
@@ -60,21 +61,19 @@ impl Marks {
     /// Those of a step, which its kernels make and read.
     pub fn of(step: &Step, target: &Target) -> Marks {
         let mut marks = Marks::default();
-        let routines = &target.routines;
+        // By where it goes, what kernels write; looked for once, and only if anything reads such a matrix.
+        let mut found = None;
         for (reader, kernel) in step.kernels.iter().enumerate() {
             for product in products(&kernel.body) {
                 let Some((buffer, matrix)) = left_operand(step, product) else { continue };
-                let routine = match matrix.dtype {
-                    DType::F64 => routines.products_f64.marks.is_some(),
-                    _ => routines.products_f32.marks.is_some(),
-                };
                 let Home::Arena(at) = buffer.home else { continue };
                 let known = marks.all.iter().any(|of| of.is(buffer) && of.matrix == matrix);
                 let bytes = 8 * Known::words(matrix.rows, matrix.terms);
-                if known || !routine || bytes > MOST {
+                if known || routine(target, matrix.dtype).is_none() || bytes > MOST {
                     continue;
                 }
-                let Some(writers) = writers(step, buffer, matrix) else { continue };
+                let written = found.get_or_insert_with(|| written(step));
+                let Some(writers) = writers(step, written, (at, buffer), matrix) else { continue };
                 // What is written more often than it is read had better be looked at where it is read.
                 let times = |kernel: usize| {
                     order::turns(step, kernel).into_iter().filter(|turns| *turns > 0).product::<usize>()
@@ -135,32 +134,59 @@ fn left_operand<'a>(step: &'a Step, product: &Product) -> Option<(&'a Buffer, Ma
     (begins && fixed && whole).then_some((buffer, Matrix { dtype: buffer.dtype, rows, terms, row }))
 }
 
+/// The routine that marks numbers of a type.
+fn routine(target: &Target, dtype: DType) -> Option<usize> {
+    let routines = &target.routines;
+    match dtype {
+        DType::F32 => routines.products_f32.marks.map(|f| f as usize),
+        DType::F64 => routines.products_f64.marks.map(|f| f as usize),
+        DType::I32 | DType::Bool => None,
+    }
+}
+
+/// What kernels write to the arena, each with its number, by the byte at which a buffer begins.
+type Written<'a> = BTreeMap<usize, Vec<(usize, Access<'a>)>>;
+
+fn written(step: &Step) -> Written<'_> {
+    let mut written = Written::new();
+    for (at, kernel) in step.kernels.iter().enumerate() {
+        for access in accesses(kernel, &order::turns(step, at)).into_iter().filter(|access| access.written) {
+            if let Home::Arena(byte) = step.buffers[access.buffer.0 as usize].home {
+                written.entry(byte).or_default().push((at, access));
+            }
+        }
+    }
+    written
+}
+
 /// The kernels that write a matrix, if each leaves its block of columns, or all, as those who read it find it.
-fn writers(step: &Step, of: &Buffer, matrix: Matrix) -> Option<Vec<usize>> {
+fn writers(
+    step: &Step,
+    written: &Written<'_>,
+    (byte, of): (usize, &Buffer),
+    matrix: Matrix,
+) -> Option<Vec<usize>> {
     // What lies there in another form is another value, at another time.
-    let is = |id: BufferId| {
-        let buffer = &step.buffers[id.0 as usize];
-        buffer.home == of.home && buffer.shape == of.shape && buffer.dtype == of.dtype
+    let is = |access: &Access<'_>| {
+        let buffer = &step.buffers[access.buffer.0 as usize];
+        buffer.shape == of.shape && buffer.dtype == of.dtype
     };
     let mut writers = Vec::new();
-    for (at, kernel) in step.kernels.iter().enumerate() {
-        let all = accesses(kernel, &order::turns(step, at));
-        let mut written = all.iter().filter(|access| access.written && is(access.buffer)).peekable();
-        if written.peek().is_none() {
-            continue;
-        }
-        let own = match &kernel.share {
+    for (at, access) in written.get(&byte)?.iter().filter(|(_, access)| is(access)) {
+        let own = match &step.kernels[*at].share {
             Share::One => true,
             Share::Each => false,
             Share::Blocks(owner) => {
                 let blocks = owner.extent == matrix.terms && owner.unit.is_multiple_of(BLOCK);
-                blocks && written.all(|access| stays_in_block(access, matrix, owner.unit))
+                blocks && stays_in_block(access, matrix, owner.unit)
             }
         };
         if !own {
             return None;
         }
-        writers.push(at);
+        if writers.last() != Some(at) {
+            writers.push(*at);
+        }
     }
     Some(writers)
 }
@@ -206,11 +232,6 @@ impl Emitter<'_, '_> {
 
     fn mark_one(&mut self, of: &Marked, kernel: &Kernel) {
         let Matrix { dtype, rows, terms, row } = of.matrix;
-        let routines = &self.target.routines;
-        let routine = match dtype {
-            DType::F64 => routines.products_f64.marks.map(|f| f as usize),
-            _ => routines.products_f32.marks.map(|f| f as usize),
-        };
         let across = terms.div_ceil(BLOCK);
         let buffer = self.step.buffers.iter().position(|buffer| of.is(buffer)).expect("it is a buffer");
         let mut a = self.word(self.layout.base(buffer));
@@ -231,7 +252,7 @@ impl Emitter<'_, '_> {
         let count = self.count(&extent);
         let count = self.counted(count);
         let [row, rows, across] = [row, rows as i64, across as i64].map(|number| self.int(number));
-        let routine = routine.expect("marks are only made where there is a routine");
+        let routine = routine(self.target, dtype).expect("marks are only made where there is a routine");
         self.call(routine, &[I64; 6], None, &[a, row, rows, count, known, across]);
     }
 }

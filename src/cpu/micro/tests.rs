@@ -258,6 +258,20 @@ fn sparse<T: Real>(case: Case) {
         // SAFETY: the vectors hold all that the strides reach.
         unsafe { (T::kernels(isa).sparse)(&args) };
         same(isa, case, &got, &want);
+        // With what has been marked before.
+        if let (1, Some(marks)) = (a_step, T::kernels(isa).marks) {
+            let mut known = vec![0; Known::words(m, k)];
+            known[0] = 1;
+            let (known, across) = (known.as_mut_ptr(), k.div_ceil(BLOCK) as i64);
+            let mut got = before.clone();
+            let args = Lanes { c: got[20..].as_mut_ptr(), known, ..args };
+            // SAFETY: as above, and the words are as many as it takes.
+            unsafe {
+                marks(a.as_ptr(), a_row as i64, m as i64, k as i64, known.add(1).cast(), across);
+                (T::kernels(isa).sparse)(&args);
+            }
+            same(isa, case, &got, &want);
+        }
         // With what the first product has found out of the left operand.
         let mut known = vec![0; Known::words(m, k)];
         for _ in 0..2 {
