@@ -4,7 +4,7 @@
 use super::dot::{self, SHORT, Short};
 use super::lanes::{self, Few, load, store, widest};
 use super::plan::Table;
-use super::register::Register;
+use super::register::{Register, claim};
 use crate::cpu::micro::{Dot, Lanes, OLD, PARTIALS, PLUS, ZERO};
 
 /// A row times the matrix, which is then updated; so many vectors of columns.
@@ -17,6 +17,9 @@ pub(super) struct Down<T> {
 
 /// Sums along the rows of a matrix, and its update, for as many times 16 terms as [`SHORT`] has.
 pub(super) type Along<T> = [unsafe fn(&Dot<T>, &Lanes<T>); SHORT.len()];
+
+/// Rows ahead that are brought near to be written.
+const CLAIMED: isize = 8;
 
 /// Both products of a pass, with their operands at its first column.
 pub(super) struct Pass<T> {
@@ -43,7 +46,9 @@ pub(super) unsafe fn down<V: Register, const VECTORS: usize, const MASKED: bool>
         let (mut a, mut by, mut row) = (s.a, u.a, u.c);
         for _ in 0..s.k {
             let (value, factor) = (V::splat(*a), V::splat(*by));
+            let coming = row.wrapping_offset(CLAIMED * u.c_row as isize);
             for v in 0..VECTORS {
+                claim(coming.wrapping_add(v * V::LANES));
                 let old = load::<V, VECTORS, MASKED>(row, v, mask);
                 sums[v] = value.fma(old, sums[v]);
                 let new = old.add(factor.fma(columns[v], V::zero()));
