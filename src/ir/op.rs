@@ -156,6 +156,14 @@ pub struct Windows {
     pub stride: Vec<usize>,
 }
 
+impl Windows {
+    /// Whether each cell of a plane of these extents is in one of so many windows, and in no other.
+    pub fn tile(&self, plane: &[usize], counts: &[usize]) -> bool {
+        let reach = counts.iter().zip(&self.size).map(|(count, size)| count * size);
+        self.size == self.stride && reach.zip(plane).all(|(reach, extent)| reach >= *extent)
+    }
+}
+
 /// An affine index: `offset + sum(coefficient * variable)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Affine {

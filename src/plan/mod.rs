@@ -1,8 +1,8 @@
 //! Where every kept value lies, for how long, and how much memory that takes.
 //!
 //! [`plan`] gives each value that pieces keep a [`Storage`]. What only its own cluster reads lies in the
-//! scratch of the thread, a block at a time; the value of a product that one other piece turns into
-//! something of the same shape, a tile at a time. What each thread computes for itself lies in its own memory, all else
+//! scratch of the thread, a block at a time, over what it is made of where that may be; the value of a product that one
+//! other piece turns into something of the same shape, a tile at a time. What each thread computes for itself lies in its own memory, all else
 //! whole in one arena; of both, parts are taken again once their last reader is done. A place is written over in
 //! place; the division into clusters has seen to it that nobody reads the old value later.
 
@@ -10,6 +10,7 @@ mod arena;
 mod in_place;
 pub mod lanes;
 pub mod layout;
+mod over;
 mod tiles;
 
 pub use layout::Layout;
@@ -362,7 +363,7 @@ fn layout(graph: &Graph, fused: &Fused, all: &mut Memories) -> Plan {
             What::Sink(_) | What::Enter(..) => {}
         }
     }
-    share_scratch(fused, &cluster_of, &mut plan);
+    share_scratch(graph, fused, &cluster_of, &mut plan);
     plan
 }
 
@@ -432,11 +433,12 @@ fn results(
     }
 }
 
-/// Gives what lies in scratch its byte: within a cluster, memory is taken again after the last reader.
-fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
+/// Gives what lies in scratch its byte: within a cluster, memory is taken again after the last reader, or by the last
+/// reader itself.
+fn share_scratch(graph: &Graph, fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
     for (nth, cluster) in fused.clusters.iter().enumerate() {
         let mut scratch = Arena::default();
-        let mut held = Vec::new();
+        let mut held: Vec<(Source, usize)> = Vec::new();
         for (step, p) in cluster.pieces.iter().enumerate() {
             let piece = &fused.pieces[*p];
             let (What::Value(id) | What::Joined(id)) = piece.what else { continue };
@@ -452,12 +454,23 @@ fn share_scratch(fused: &Fused, cluster_of: &[usize], plan: &mut Plan) {
                 .filter_map(|q| plan.tiles.get(q).map(|t| t.user).or(plan.in_place.get(q).copied()))
                 .filter_map(|user| cluster.pieces.iter().position(|q| *q == user))
                 .fold(last, usize::max);
-            held.push(source);
-            scratch.take(Interval { from: step, to: last, bytes: storage.bytes() });
+            let beneath = match storage.bytes() {
+                over::LARGE.. => over::sources(graph, piece),
+                _ => Vec::new(),
+            };
+            let under = beneath.into_iter().find_map(|of| {
+                let alike = plan.values.get(&of).is_some_and(|old| over::alike(old, storage));
+                let (_, slot) = held.iter().rfind(|(source, _)| alike && *source == of)?;
+                (scratch.intervals[*slot].to == step).then_some(*slot)
+            });
+            let slot = under
+                .unwrap_or_else(|| scratch.take(Interval { from: step, to: last, bytes: storage.bytes() }));
+            scratch.intervals[slot].to = last;
+            held.push((source, slot));
         }
         let offsets = scratch.offsets();
-        for (source, offset) in held.iter().zip(&offsets) {
-            plan.values.get_mut(source).expect("it was just there").memory = Memory::Scratch(*offset);
+        for (source, slot) in held {
+            plan.values.get_mut(&source).expect("it was just there").memory = Memory::Scratch(offsets[slot]);
         }
         plan.scratch = plan.scratch.max(scratch.bytes());
     }

@@ -109,3 +109,22 @@ run { go() }
 ";
     checked(text, 1e-4);
 }
+
+/// A large value is written over what it is made of, unless another element of that is read too.
+#[test]
+fn values_are_written_over_what_they_are_made_of() {
+    let text = "state x[70, 4, 400] = 1.5
+step go() {
+  a = tanh(x * 0.7)
+  b = tanh(a * 0.5 + a)
+  c = tanh(b + b[.., 0..1, ..])
+  report s = sum(exp(c), axis: 1)
+}
+run { go() }
+";
+    let built = checked(text, 1e-4);
+    let step = &built.steps[0];
+    let home = |name: &str| step.buffers.iter().find(|b| b.name == name).expect("it is kept").home;
+    assert_eq!(home("%a"), home("%b"), "{}", print(step, &exact));
+    assert_ne!(home("%b"), home("%c"), "{}", print(step, &exact));
+}

@@ -428,6 +428,15 @@ impl<'a> Emitter<'a, '_> {
         a.0 == b.0 && a.1 < b.2 && b.1 < a.2
     }
 
+    /// The first of the kernel's buffers that lie where this one does, with elements of the same type.
+    pub fn first_there(&self, buffer: BufferId) -> BufferId {
+        let there = |of: &crate::kernel::Buffer| (of.home, of.dtype);
+        let here = there(self.buffer(buffer));
+        let mut all = self.step.buffers.iter().zip(&self.bases);
+        let first = all.position(|(other, base)| base.is_some() && there(other) == here);
+        first.map_or(buffer, |at| BufferId(at as u32))
+    }
+
     /// Address of a buffer's first element.
     pub fn base(&self, buffer: BufferId) -> Value {
         self.bases[buffer.0 as usize].expect("the head has loaded the bases")

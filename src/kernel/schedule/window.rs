@@ -112,10 +112,7 @@ impl Kernel<'_, '_> {
         let plane = node.ty.shape[leading..].to_vec();
         let counts = graph.ty(numbers).shape[leading..].to_vec();
         let apart = windows.size.iter().zip(&windows.stride).all(|(size, stride)| size <= stride);
-        let reach = counts.iter().zip(&windows.size).map(|(count, size)| count * size);
-        let everywhere =
-            windows.size == windows.stride && reach.zip(&plane).all(|(reach, extent)| reach >= *extent);
-        if !everywhere {
+        if !windows.tile(&plane, &counts) {
             self.nest_of(id, &ranges[..rank], true, &mut |kernel, at| {
                 let zero = kernel.constant(dtype, 0.0);
                 let to = kernel.target(&what, at);

@@ -247,6 +247,7 @@ impl<'a> Emitter<'a, '_> {
         if !index.dynamic.is_empty() {
             return None;
         }
+        let buffer = self.first_there(buffer);
         let along = made.along.map(IndexVar::Loop);
         let mut inside = Pointer { steps: vec![0; made.loops.len()], along: false };
         let (mut outside, mut offset, mut stride) = (Vec::new(), index.offset, None);
