@@ -35,6 +35,13 @@ pub(super) fn exp_of_sum<V: Vector>(x: V, rest: V) -> V {
     (V::splat(1.0) + p) * power_of_two(half) * power_of_two(n.bits_sub(half))
 }
 
+/// e^x of a number from -87 to 88, or NaN; the bits of [`exp`].
+#[inline(always)]
+pub(super) fn exp_between<V: Vector>(x: V) -> V {
+    let (n, p) = reduced(x, V::splat(0.0));
+    (V::splat(1.0) + p) * power_of_two(n)
+}
+
 /// e^x - 1; at most 1.5 units in the last place off, and accurate near 0.
 #[inline(always)]
 pub fn expm1<V: Vector>(x: V) -> V {

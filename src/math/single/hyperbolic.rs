@@ -1,10 +1,13 @@
 //! The hyperbolic tangent and its relatives, by exponentials that cannot overflow.
 
-use super::exponential::exp;
+use super::exponential::{exp, exp_between};
 use super::logarithm::log1p;
 use crate::math::vector::Vector;
 
 const TANH: [f32; 5] = [-0.333_332_8, 0.133_314_06, -0.053_736_515, 0.020_628_167, -5.692_296e-3];
+
+/// Twice a number whose hyperbolic tangent rounds to 1, as that of all greater ones does.
+const ONE_FROM: f32 = 30.0;
 
 /// The hyperbolic tangent; at most 1.5 units in the last place off, and odd bit for bit.
 ///
@@ -14,7 +17,8 @@ pub fn tanh<V: Vector>(x: V) -> V {
     let a = x.abs();
     let z = a * a;
     let small = (a * z).fma(z.polynomial(TANH), a);
-    let large = V::splat(1.0) - V::splat(2.0) / (exp(a + a) + V::splat(1.0));
+    let twice = V::select(V::splat(ONE_FROM).lt(a + a), V::splat(ONE_FROM), a + a);
+    let large = V::splat(1.0) - V::splat(2.0) / (exp_between(twice) + V::splat(1.0));
     let sign = x.bits_xor(a);
     V::select(a.lt(V::splat(0.625)), small, large).bits_xor(sign)
 }
