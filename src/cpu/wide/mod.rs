@@ -78,6 +78,8 @@ pub enum Inst {
     Both(usize, usize),
     /// See `Both`.
     Either(usize, usize),
+    /// The second truth value where the first does not hold.
+    ButNot(usize, usize),
     /// The opposite of a truth value.
     Not(usize),
     /// The second number if the first, a truth value, holds, else the third.
@@ -167,7 +169,8 @@ impl Inst {
             | Inst::Compare(_, a, b)
             | Inst::CompareWhole(_, a, b)
             | Inst::Both(a, b)
-            | Inst::Either(a, b) => (2, [a, b, 0]),
+            | Inst::Either(a, b)
+            | Inst::ButNot(a, b) => (2, [a, b, 0]),
             Inst::Pick(c, a, b) | Inst::PickTruth(c, a, b) => (3, [c, a, b]),
         };
         all.into_iter().take(count)
@@ -181,6 +184,7 @@ impl Inst {
             | Inst::CompareWhole(..)
             | Inst::Both(..)
             | Inst::Either(..)
+            | Inst::ButNot(..)
             | Inst::Not(_)
             | Inst::PickTruth(..) => true,
             Inst::Const(_)

@@ -121,13 +121,20 @@ impl Kernel<'_, '_> {
         }
         self.windows(id, &ranges[..leading], windows, &plane, &counts, &mut |kernel, at, cells, first| {
             let number = kernel.read(numbers, at);
+            let sum = |kernel: &mut Self, old: Val| {
+                let new = kernel.out.here(dtype, Op::Binary(Binary::Add, old, number), node.span);
+                (old, new)
+            };
+            let alone = apart.then(|| {
+                let zero = kernel.constant(dtype, 0.0);
+                sum(kernel, zero)
+            });
             let add = |kernel: &mut Self, to: &[Index], condition: Option<Val>| {
                 let to = kernel.target(&what, to);
-                let old = match apart {
-                    true => kernel.constant(dtype, 0.0),
-                    false => kernel.out.here(dtype, Op::Load(to.0, to.1.clone()), node.span),
-                };
-                let mut new = kernel.out.here(dtype, Op::Binary(Binary::Add, old, number), node.span);
+                let (old, mut new) = alone.unwrap_or_else(|| {
+                    let old = kernel.out.here(dtype, Op::Load(to.0, to.1.clone()), node.span);
+                    sum(kernel, old)
+                });
                 if let Some(condition) = condition {
                     new = kernel.out.here(dtype, Op::Select(condition, new, old), node.span);
                 }
@@ -137,20 +144,25 @@ impl Kernel<'_, '_> {
                 Cells::Largest(Ties::First) if written_out(cells) => {
                     let at = &at[..leading];
                     let largest = kernel.largest(node.inputs[0], at, first, cells, node.span);
-                    let mut before: Option<Val> = None;
+                    let no = kernel.out.value(DType::Bool, Op::Const(Scalar::Bool(false)), None);
+                    // Whether one of those before the last was it, and the last.
+                    let (mut before, mut last): (Option<Val>, Option<Val>) = (None, None);
                     kernel.each_cell(cells, &mut |kernel, within| {
                         let here = cell(at, first, within);
                         let x = kernel.read(node.inputs[0], &here);
-                        let mut found = kernel.is_extreme(x, largest, node.span);
-                        let so_far = before.map(|before| {
-                            let no = kernel.out.value(DType::Bool, Op::Const(Scalar::Bool(false)), node.span);
-                            let either = Op::Binary(Binary::Or, before, found);
-                            let either = kernel.out.value(DType::Bool, either, node.span);
-                            found = kernel.out.value(DType::Bool, Op::Select(before, no, found), node.span);
-                            either
+                        let largest = kernel.is_extreme(x, largest, node.span);
+                        before = last.map(|last| match before {
+                            None => last,
+                            Some(before) => {
+                                let either = Op::Binary(Binary::Or, before, last);
+                                kernel.out.value(DType::Bool, either, node.span)
+                            }
                         });
-                        before = Some(so_far.unwrap_or(found));
-                        add(kernel, &here, Some(found));
+                        last = Some(largest);
+                        let first = before.map_or(largest, |before| {
+                            kernel.out.value(DType::Bool, Op::Select(before, no, largest), node.span)
+                        });
+                        add(kernel, &here, Some(first));
                     });
                 }
                 Cells::Largest(Ties::First) => {

@@ -49,7 +49,11 @@ impl<'a> Emitter<'a, '_> {
             Op::Select(c, a, b) => {
                 let [c, x, y] = [*c, *a, *b].map(|val| self.value(made, val));
                 let (c, x, y) = (c?, x?, y?);
-                made.put(if dtype == DType::Bool { Inst::PickTruth(c, x, y) } else { Inst::Pick(c, x, y) })
+                made.put(match dtype {
+                    DType::Bool if made.nest.body[x] == Inst::Truth(false) => Inst::ButNot(c, y),
+                    DType::Bool => Inst::PickTruth(c, x, y),
+                    DType::F32 | DType::F64 | DType::I32 => Inst::Pick(c, x, y),
+                })
             }
             Op::Cast(a) => {
                 let x = self.value(made, *a)?;

@@ -216,6 +216,7 @@ impl Function<'_> {
             }
             Inst::Both(a, b) => self.w.both(to, self.register(a), self.register(b)),
             Inst::Either(a, b) => self.w.any(to, self.register(a), self.register(b)),
+            Inst::ButNot(a, b) => self.w.not_but(to, self.register(a), self.register(b)),
             Inst::Not(a) => self.w.not(to, self.register(a)),
             Inst::Pick(c, a, b) => self.w.pick(to, self.register(c), self.operand(a), self.register(b)),
             Inst::PickTruth(c, a, b) => {
