@@ -113,7 +113,7 @@ fn loops_over_elements_have_wide_vectors() {
     for (model, step, wide) in [
         ("models/logistic_regression.dl", "learn", 11),
         ("models/mlp.dl", "learn", 22),
-        ("models/lenet.dl", "learn", 47),
+        ("models/lenet.dl", "learn", 49),
         ("models/da.dl", "trials[0].learn", 22),
         ("models/rbm.dl", "learn", 37),
     ] {

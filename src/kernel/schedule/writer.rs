@@ -92,7 +92,8 @@ impl Writer {
     pub fn close_for(&mut self, var: Var, extent: Extent, step: usize) {
         let body = self.close();
         if !body.is_empty() {
-            self.push(Stmt::For { var, extent, step, body });
+            let whole = if step == 1 { one_loop(var, extent, &body) } else { None };
+            self.push(whole.unwrap_or(Stmt::For { var, extent, step, body }));
         }
     }
 
@@ -215,5 +216,88 @@ impl Writer {
     pub fn remember(&mut self, key: Key, value: Val) {
         self.open[self.value_at[value.0 as usize]].keys.push(key.clone());
         self.memo.insert(key, value);
+    }
+}
+
+/// Lanes of which there are too few for the widest vectors.
+const FEW_LANES: usize = 16;
+
+/// A loop around few lanes as a single loop of lanes: where each index goes on from the lanes of one turn to those of the
+/// next, and no turn reads what another one writes.
+fn one_loop(outer: Var, turns: Extent, body: &[Stmt]) -> Option<Stmt> {
+    let [Stmt::Lanes { var, extent, body }] = body else { return None };
+    if *extent != Extent::fixed(extent.size) || turns != Extent::fixed(turns.size) || extent.size >= FEW_LANES
+    {
+        return None;
+    }
+    let by = |index: &Index, of: Var| {
+        index.terms.iter().find(|(var, _)| *var == IndexVar::Loop(of)).map_or(0, |(_, by)| *by)
+    };
+    let goes_on = |index: &Index| by(index, outer) == extent.size as i64 * by(index, *var);
+    let mut stored = Vec::new();
+    let mut body = body.clone();
+    for stmt in &body {
+        let fits = match stmt {
+            Stmt::Let { op: Op::Load(_, index) | Op::Index(index), .. } => goes_on(index),
+            Stmt::Let { op, .. } => !matches!(op, Op::Fold(_)),
+            Stmt::Store { buffer, index, .. } => {
+                stored.push((*buffer, index.clone()));
+                goes_on(index) && by(index, *var) != 0
+            }
+            _ => false,
+        };
+        if !fits {
+            return None;
+        }
+    }
+    let apart = |stmt: &Stmt| match stmt {
+        Stmt::Let { op: Op::Load(from, index), .. } => {
+            stored.iter().all(|(to, written)| to != from || written == index)
+        }
+        _ => true,
+    };
+    if !body.iter().all(apart) {
+        return None;
+    }
+    for stmt in &mut body {
+        if let Stmt::Let { op: Op::Load(_, index) | Op::Index(index), .. } | Stmt::Store { index, .. } = stmt
+        {
+            index.terms.retain(|(of, _)| *of != IndexVar::Loop(outer));
+        }
+    }
+    Some(Stmt::Lanes { var: *var, extent: Extent::fixed(turns.size * extent.size), body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::BufferId;
+
+    /// `b[4 i + j] = a[around i + by j]` for i < 10 and j < 4, a loop around lanes.
+    fn written(from: u32, [around, by]: [i64; 2]) -> Vec<Stmt> {
+        let mut out = Writer::new();
+        let (i, j) = (out.open(), out.open());
+        let index = |[around, by]: [i64; 2]| Index {
+            terms: vec![(IndexVar::Loop(i), around), (IndexVar::Loop(j), by)],
+            ..Index::default()
+        };
+        let value = out.here(DType::F32, Op::Load(BufferId(from), index([around, by])), None);
+        out.push(Stmt::Store { buffer: BufferId(1), index: index([4, 1]), value, span: None });
+        out.close_lanes(j, Extent::fixed(4));
+        out.close_for(i, Extent::fixed(10), 1);
+        out.finish().0
+    }
+
+    #[test]
+    fn few_lanes_go_on_in_the_next_turn() {
+        for (from, by) in [(0, [4, 1]), (0, [128, 32]), (0, [0, 0]), (1, [4, 1])] {
+            let body = written(from, by);
+            let [Stmt::Lanes { extent, body, .. }] = &body[..] else { panic!("{from} {by:?}: {body:?}") };
+            assert_eq!((extent.size, body.len()), (40, 2));
+        }
+        // Not where they leave off, stand still for some turns, or write what another turn reads.
+        for (from, by) in [(0, [5, 1]), (0, [0, 1]), (0, [1, 0]), (1, [0, 0])] {
+            assert!(matches!(written(from, by)[..], [Stmt::For { .. }]), "{from} {by:?}");
+        }
     }
 }
