@@ -6,6 +6,12 @@ use crate::cpu::wide::{Inst, Two};
 use crate::ir::op::{Compare, Reduce};
 use iced_x86::Register;
 
+/// Bytes of a cache line.
+const LINE: i64 = 64;
+/// Bytes from one row to the next from which the machine does not follow, and how many rows ahead lines are asked for.
+const FAR_ROWS: i64 = 1024;
+const CLAIMED: i64 = 2;
+
 impl Function<'_> {
     /// A register for a value.
     pub(super) fn take(&mut self, truth: bool) -> Option<Register> {
@@ -191,6 +197,10 @@ impl Function<'_> {
                 let index = vector.indexed.then_some(Register::RAX);
                 let to = place(self.pointers[pointer], index, offset + vector.at + self.turned_by(pointer));
                 self.w.store(to, self.register(value), vector.mask);
+                if let Some(ahead) = self.claimed_ahead(pointer).filter(|_| vector.at % LINE == 0) {
+                    let at = offset + vector.at + self.turned_by(pointer) + ahead;
+                    self.w.claim(place(self.pointers[pointer], index, at));
+                }
                 self.taken(value, part);
                 return Some(Held::Nowhere);
             }
@@ -244,6 +254,16 @@ impl Function<'_> {
             inst.operands().collect::<Vec<_>>().iter().for_each(|of| self.taken(*of, part));
         }
         Some(Held::In(to))
+    }
+
+    /// How far ahead of what is written the lines of a coming turn lie, where those are asked for: each would be waited for
+    /// that another core has read, and where rows are far apart the machine does not bring them by itself.
+    fn claimed_ahead(&self, pointer: usize) -> Option<i64> {
+        let step = self.nest.pointers[pointer].steps.last().copied().unwrap_or(0);
+        match self.nest.in_tiles() {
+            true => Some(TILE as i64 * step),
+            false => (step.abs() >= FAR_ROWS).then_some(CLAIMED * step),
+        }
     }
 
     /// Bytes by which the turns before of a tile have moved a pointer.

@@ -233,6 +233,11 @@ impl Writer {
         }
     }
 
+    /// Has a cache line that is going to be written brought near, whether or not there is memory.
+    pub fn claim(&mut self, line: MemoryOperand) {
+        self.put(Instruction::with1(Code::Prefetchw_m8, line));
+    }
+
     /// Numbers from memory, one each lane: `to`, from a base and a distance for each lane in bytes, where `mask` is set, which
     /// is lost.
     pub fn gather(
