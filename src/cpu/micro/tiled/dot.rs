@@ -10,8 +10,8 @@ pub(super) const TREES: [usize; 2] = [18, 12];
 /// The code of a register tile of one instruction set.
 pub(super) type Kernel<T> = unsafe fn(&Run<T>);
 
-/// The code of short sums, for as many times 16 terms as [`SHORT`] has.
-pub(super) type Short<T> = [unsafe fn(&Dot<T>); SHORT.len()];
+/// The code of short sums, for each number of times 16 terms; for whole ones, and for a last one of fewer.
+pub(super) type Short<T> = [[unsafe fn(&Dot<T>); 2]; SHORT];
 
 /// Equal tiles: lines of them, one after another.
 pub(super) struct Run<T> {
@@ -118,42 +118,109 @@ unsafe fn join<V: Register, const PARTS: usize>(partials: &[[V; PARTS]], sums: &
     }
 }
 
-/// How many times 16 terms a row of the left operand may have to stay in registers: a block of an axis. And the
+/// How many times 16 terms a row of the left operand may have at most to stay in registers: a block of an axis. And the
 /// rows up to which it should.
-pub(super) const SHORT: [usize; 4] = [1, 2, 4, 8];
+pub(super) const SHORT: usize = 8;
 const FEW_ROWS: i64 = 4;
 
-/// Which of [`SHORT`] sums of so many terms are.
-pub(super) fn short_steps(terms: i64) -> Option<usize> {
-    SHORT.iter().position(|steps| terms == (steps * PARTIALS) as i64)
+/// The code of sums of so many terms, if they are short.
+pub(super) fn of_length<F: Copy>(code: &[[F; 2]; SHORT], terms: i64) -> Option<F> {
+    let terms = usize::try_from(terms).ok()?;
+    let of_steps = code.get(terms.div_ceil(PARTIALS).checked_sub(1)?)?;
+    Some(of_steps[usize::from(!terms.is_multiple_of(PARTIALS))])
+}
+
+/// `STEPS` times 16 neighbours in registers, of which the last 16 may be fewer.
+pub(super) type Line<V, const PARTS: usize, const STEPS: usize> = [[V; PARTS]; STEPS];
+
+/// Which lanes the last 16 of `STEPS` times 16 terms have.
+#[inline(always)]
+pub(super) unsafe fn ends<V: Register, const PARTS: usize, const STEPS: usize>(
+    terms: i64,
+) -> [V::Mask; PARTS] {
+    let left = terms as usize - (STEPS - 1) * PARTIALS;
+    // SAFETY: as of the caller.
+    unsafe {
+        let mut masks = [V::first(0); PARTS];
+        for (part, mask) in masks.iter_mut().enumerate() {
+            *mask = V::first(left.saturating_sub(part * V::LANES).min(V::LANES));
+        }
+        masks
+    }
+}
+
+/// A line's vector, of which the last ones may be masked.
+#[inline(always)]
+pub(super) unsafe fn of_line<V: Register, const PARTS: usize, const STEPS: usize, const MASKED: bool>(
+    line: *const V::Element,
+    (t, part): (usize, usize),
+    masks: [V::Mask; PARTS],
+) -> V {
+    // SAFETY: as of the caller.
+    unsafe {
+        let from = line.add(t * PARTIALS + part * V::LANES);
+        if MASKED && t == STEPS - 1 { V::load_masked(from, masks[part]) } else { V::load(from) }
+    }
+}
+
+/// A sum and its next terms, those of a line's vector.
+#[inline(always)]
+pub(super) unsafe fn and_of_line<V: Register, const PARTS: usize, const STEPS: usize, const MASKED: bool>(
+    sum: V,
+    [value, factor]: [V; 2],
+    (t, part): (usize, usize),
+    masks: [V::Mask; PARTS],
+) -> V {
+    // SAFETY: as of the caller.
+    unsafe {
+        // A lane without a term keeps its sum: adding 0 would turn -0 to +0.
+        match MASKED && t == STEPS - 1 {
+            true => value.fma_masked(factor, sum, masks[part]),
+            false => value.fma(factor, sum),
+        }
+    }
+}
+
+/// The partial sums of a line's products with another.
+#[inline(always)]
+unsafe fn sums_of_line<V: Register, const PARTS: usize, const STEPS: usize, const MASKED: bool>(
+    line: &Line<V, PARTS, STEPS>,
+    other: *const V::Element,
+    masks: [V::Mask; PARTS],
+) -> [V; PARTS] {
+    // SAFETY: as of `short`.
+    unsafe {
+        let mut sums = [V::zero(); PARTS];
+        for (t, values) in line.iter().enumerate() {
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let at = (t, part);
+                let factor = of_line::<V, PARTS, STEPS, MASKED>(other, at, masks);
+                *sum = and_of_line::<V, PARTS, STEPS, MASKED>(*sum, [values[part], factor], at, masks);
+            }
+        }
+        sums
+    }
 }
 
 /// Short sums for all columns: `STEPS` times 16 terms, a row of the left operand at a time.
 #[inline(always)]
-pub(super) unsafe fn short<V, const PARTS: usize, const STEPS: usize>(s: &Dot<V::Element>)
+pub(super) unsafe fn short<V, const PARTS: usize, const STEPS: usize, const MASKED: bool>(s: &Dot<V::Element>)
 where
     V: Register,
 {
-    // SAFETY: the caller's operands hold all that the indices reach.
+    // SAFETY: the caller's operands hold all that the indices reach; what is masked is not touched.
     unsafe {
+        let masks = ends::<V, PARTS, STEPS>(s.k);
         let (b_row, c_row, c_col) = (s.b_row as isize, s.c_row as isize, s.c_col as isize);
         let (start, scale, columns) = (s.start, s.scale, s.n as usize);
         for i in 0..s.m as isize {
-            let mut row = [[V::zero(); PARTS]; STEPS];
+            let mut row: Line<V, PARTS, STEPS> = [[V::zero(); PARTS]; STEPS];
             for (t, values) in row.iter_mut().enumerate() {
                 for (part, value) in values.iter_mut().enumerate() {
-                    *value = V::load(s.a.offset(i * s.a_row as isize).add(t * PARTIALS + part * V::LANES));
+                    let from = s.a.offset(i * s.a_row as isize);
+                    *value = of_line::<V, PARTS, STEPS, MASKED>(from, (t, part), masks);
                 }
             }
-            let sums = |b: *const V::Element| {
-                let mut sums = [V::zero(); PARTS];
-                for (t, values) in row.iter().enumerate() {
-                    for (part, sum) in sums.iter_mut().enumerate() {
-                        *sum = values[part].fma(V::load(b.add(t * PARTIALS + part * V::LANES)), *sum);
-                    }
-                }
-                sums
-            };
             let put = |c: *mut V::Element, sum: V::Element| {
                 *c = match start {
                     ZERO => sum,
@@ -166,7 +233,8 @@ where
             for _ in 0..columns / 4 {
                 let mut four = [[V::zero(); PARTS]; 4];
                 for (j, of_column) in four.iter_mut().enumerate() {
-                    *of_column = sums(b.wrapping_offset(j as isize * b_row));
+                    let column = b.wrapping_offset(j as isize * b_row);
+                    *of_column = sums_of_line::<V, PARTS, STEPS, MASKED>(&row, column, masks);
                 }
                 let four = V::trees(four);
                 if start == ZERO && c_col == 1 {
@@ -180,7 +248,7 @@ where
                 c = c.wrapping_offset(4 * c_col);
             }
             for _ in 0..columns % 4 {
-                put(c, V::tree(sums(b)));
+                put(c, V::tree(sums_of_line::<V, PARTS, STEPS, MASKED>(&row, b, masks)));
                 b = b.wrapping_offset(b_row);
                 c = c.wrapping_offset(c_col);
             }
@@ -250,10 +318,13 @@ unsafe fn sums_of_part<V: Register, const ROWS: usize, const COLUMNS: usize>(
                 continue;
             }
             let mask = V::first(left);
+            let mut columns = [V::zero(); COLUMNS];
+            for (j, column) in columns.iter_mut().enumerate() {
+                *column = V::load_masked(bt.offset(j as isize * b_row), mask);
+            }
             for (i, row) in sums.iter_mut().enumerate() {
                 let value = V::load_masked(at.offset(i as isize * a_row), mask);
-                for (j, sum) in row.iter_mut().enumerate() {
-                    let column = V::load_masked(bt.offset(j as isize * b_row), mask);
+                for (sum, column) in row.iter_mut().zip(columns) {
                     // A lane without a term keeps its sum: adding 0 would turn -0 to +0.
                     *sum = value.fma_masked(column, *sum, mask);
                 }
@@ -318,9 +389,9 @@ pub(super) unsafe fn product<T: Copy>(
         return;
     }
     let single = s.outer == 1 && s.a_off.is_null() && s.b_off.is_null() && s.bands == 1;
-    if let Some(nth) = short_steps(s.k).filter(|_| single && s.m <= FEW_ROWS) {
+    if let Some(short) = of_length(short, s.k).filter(|_| single && s.m <= FEW_ROWS) {
         // SAFETY: the caller's promise.
-        return unsafe { short[nth](s) };
+        return unsafe { short(s) };
     }
     let table_of = |off: *const i32| if off.is_null() { ONE_RUN.as_ptr() } else { off };
     let s = &Dot { a_off: table_of(s.a_off), b_off: table_of(s.b_off), ..*s };

@@ -1,7 +1,7 @@
 //! A sum over a matrix's rows or along them, and the update of the matrix by an outer product, in one pass: what steps of
 //! one example do to a weight.
 
-use super::dot::{self, SHORT, Short};
+use super::dot::{self, Line, SHORT, Short, and_of_line, ends, of_length, of_line};
 use super::lanes::{self, Few, load, store, widest};
 use super::plan::Table;
 use super::register::{Register, claim};
@@ -15,8 +15,8 @@ pub(super) struct Down<T> {
     pub run: [unsafe fn(&Pass<T>); 2],
 }
 
-/// Sums along the rows of a matrix, and its update, for as many times 16 terms as [`SHORT`] has.
-pub(super) type Along<T> = [unsafe fn(&Dot<T>, &Lanes<T>); SHORT.len()];
+/// Sums along the rows of a matrix, and its update, as [`Short`] has them.
+pub(super) type Along<T> = [[unsafe fn(&Dot<T>, &Lanes<T>); 2]; SHORT];
 
 /// Rows ahead that are brought near to be written.
 const CLAIMED: isize = 8;
@@ -66,18 +66,19 @@ pub(super) unsafe fn down<V: Register, const VECTORS: usize, const MASKED: bool>
 
 /// See [`Along`]: rows of `STEPS` times 16 terms.
 #[inline(always)]
-pub(super) unsafe fn along<V, const PARTS: usize, const STEPS: usize>(
+pub(super) unsafe fn along<V, const PARTS: usize, const STEPS: usize, const MASKED: bool>(
     s: &Dot<V::Element>,
     u: &Lanes<V::Element>,
 ) where
     V: Register,
 {
-    // SAFETY: the caller's operands hold all that the rows reach.
+    // SAFETY: the caller's operands hold all that the rows reach; what is masked is not touched.
     unsafe {
-        let mut values = [[V::zero(); PARTS]; STEPS];
+        let masks = ends::<V, PARTS, STEPS>(s.k);
+        let mut values: Line<V, PARTS, STEPS> = [[V::zero(); PARTS]; STEPS];
         for (t, values) in values.iter_mut().enumerate() {
             for (part, value) in values.iter_mut().enumerate() {
-                *value = V::load(s.a.add(t * PARTIALS + part * V::LANES));
+                *value = of_line::<V, PARTS, STEPS, MASKED>(s.a, (t, part), masks);
             }
         }
         let (mut by, mut row, mut c) = (u.a, u.c, s.c);
@@ -85,7 +86,7 @@ pub(super) unsafe fn along<V, const PARTS: usize, const STEPS: usize>(
         for _ in 0..s.n / 4 {
             let mut four = [[V::zero(); PARTS]; 4];
             for of_row in &mut four {
-                *of_row = sums_of_row(&values, row, *by, u.b);
+                *of_row = sums_of_row::<V, PARTS, STEPS, MASKED>(&values, row, *by, u.b, masks);
                 (by, row) = (by.wrapping_offset(a_row), row.wrapping_offset(c_row));
             }
             for sum in V::trees(four) {
@@ -94,7 +95,7 @@ pub(super) unsafe fn along<V, const PARTS: usize, const STEPS: usize>(
             }
         }
         for _ in 0..s.n % 4 {
-            *c = V::tree(sums_of_row(&values, row, *by, u.b));
+            *c = V::tree(sums_of_row::<V, PARTS, STEPS, MASKED>(&values, row, *by, u.b, masks));
             (by, row) = (by.wrapping_offset(a_row), row.wrapping_offset(c_row));
             c = c.wrapping_offset(c_col);
         }
@@ -103,11 +104,12 @@ pub(super) unsafe fn along<V, const PARTS: usize, const STEPS: usize>(
 
 /// The partial sums of a row, to which so many times `b` is then added.
 #[inline(always)]
-unsafe fn sums_of_row<V: Register, const PARTS: usize, const STEPS: usize>(
-    values: &[[V; PARTS]; STEPS],
+unsafe fn sums_of_row<V: Register, const PARTS: usize, const STEPS: usize, const MASKED: bool>(
+    values: &Line<V, PARTS, STEPS>,
     row: *mut V::Element,
     factor: V::Element,
     b: *const V::Element,
+    masks: [V::Mask; PARTS],
 ) -> [V; PARTS] {
     // SAFETY: as of `along`.
     unsafe {
@@ -115,10 +117,13 @@ unsafe fn sums_of_row<V: Register, const PARTS: usize, const STEPS: usize>(
         let mut sums = [V::zero(); PARTS];
         for (t, values) in values.iter().enumerate() {
             for (part, sum) in sums.iter_mut().enumerate() {
-                let at = t * PARTIALS + part * V::LANES;
-                let old = V::load(row.add(at));
-                *sum = values[part].fma(old, *sum);
-                old.add(factor.fma(V::load(b.add(at)), V::zero())).store(row.add(at));
+                let at = (t, part);
+                let old = of_line::<V, PARTS, STEPS, MASKED>(row, at, masks);
+                *sum = and_of_line::<V, PARTS, STEPS, MASKED>(*sum, [values[part], old], at, masks);
+                let b = of_line::<V, PARTS, STEPS, MASKED>(b, at, masks);
+                let new = old.add(factor.fma(b, V::zero()));
+                let to = row.add(t * PARTIALS + part * V::LANES);
+                if MASKED && t == STEPS - 1 { new.store_masked(to, masks[part]) } else { new.store(to) }
             }
         }
         sums
@@ -176,11 +181,11 @@ pub(super) unsafe fn dot<T: Copy>(
 ) {
     let single =
         sums.m == 1 && sums.outer == 1 && sums.bands == 1 && sums.a_off.is_null() && sums.b_off.is_null();
-    let nth = dot::short_steps(sums.k).filter(|_| single && sums.start == ZERO && outer(update));
+    let along = of_length(table, sums.k).filter(|_| single && sums.start == ZERO && outer(update));
     // SAFETY: the caller's promise.
     unsafe {
-        match nth {
-            Some(nth) => table[nth](sums, update),
+        match along {
+            Some(along) => along(sums, update),
             None => {
                 dot::product(sums, (tiles, short), near);
                 lanes::product(update, width, lanes_tiles, few);

@@ -76,24 +76,24 @@ macro_rules! products {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn pass_along<V, const PARTS: usize, const STEPS: usize>(
+        unsafe fn pass_along<V, const PARTS: usize, const STEPS: usize, const MASKED: bool>(
             sums: &crate::cpu::micro::Dot<V::Element>,
             update: &crate::cpu::micro::Lanes<V::Element>,
         ) where
             V: super::register::Register,
         {
             // SAFETY: as of this function.
-            unsafe { super::pass::along::<V, PARTS, STEPS>(sums, update) }
+            unsafe { super::pass::along::<V, PARTS, STEPS, MASKED>(sums, update) }
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn dot_short<V, const PARTS: usize, const STEPS: usize>(
+        unsafe fn dot_short<V, const PARTS: usize, const STEPS: usize, const MASKED: bool>(
             args: &crate::cpu::micro::Dot<V::Element>,
         ) where
             V: super::register::Register,
         {
             // SAFETY: as of this function.
-            unsafe { super::dot::short::<V, PARTS, STEPS>(args) }
+            unsafe { super::dot::short::<V, PARTS, STEPS, MASKED>(args) }
         }
     };
     (@one $name:ident, $t:ty, $v:ty, $near:expr, $parts:literal,
@@ -109,8 +109,9 @@ macro_rules! products {
             };
             static FEW: super::lanes::Few<$t> = [
                 &[
-                    products!(@thin $v, 1, 1), products!(@thin $v, 1, 2), products!(@thin $v, 1, 4),
-                    products!(@thin $v, 1, 8),
+                    products!(@thin $v, 1, 1), products!(@thin $v, 1, 2), products!(@thin $v, 1, 3),
+                    products!(@thin $v, 1, 4), products!(@thin $v, 1, 5), products!(@thin $v, 1, 6),
+                    products!(@thin $v, 1, 7), products!(@thin $v, 1, 8),
                 ],
                 &[products!(@thin $v, 2, 1), products!(@thin $v, 2, 2), products!(@thin $v, 2, 4)],
             ];
@@ -127,14 +128,13 @@ macro_rules! products {
                 kernels: &[$(dot_tiles::<$v, $parts, $dot_m, $dot_n>),*],
             };
 
-            static SHORT: super::dot::Short<$t> =
-                [dot_short::<$v, $parts, 1>, dot_short::<$v, $parts, 2>, dot_short::<$v, $parts, 4>, dot_short::<$v, $parts, 8>];
+            static SHORT: super::dot::Short<$t> = products!(@lengths dot_short, $v, $parts);
 
-            static DOWN: [super::pass::Down<$t>; 4] = [
-                products!(@down $v, 1), products!(@down $v, 2), products!(@down $v, 4), products!(@down $v, 8),
+            static DOWN: [super::pass::Down<$t>; 8] = [
+                products!(@down $v, 1), products!(@down $v, 2), products!(@down $v, 3), products!(@down $v, 4),
+                products!(@down $v, 5), products!(@down $v, 6), products!(@down $v, 7), products!(@down $v, 8),
             ];
-            static ALONG: super::pass::Along<$t> =
-                [pass_along::<$v, $parts, 1>, pass_along::<$v, $parts, 2>, pass_along::<$v, $parts, 4>, pass_along::<$v, $parts, 8>];
+            static ALONG: super::pass::Along<$t> = products!(@lengths pass_along, $v, $parts);
 
             unsafe extern "C" fn lanes(args: *const crate::cpu::micro::Lanes<$t>) {
                 let width = <$v as super::register::Register>::LANES;
@@ -185,6 +185,12 @@ macro_rules! products {
 
             crate::cpu::micro::Products { lanes, sparse, marks: Some(marks), dot, lanes_update, dot_update }
         };
+    };
+    (@lengths $code:ident, $v:ty, $parts:literal) => {
+        products!(@lengths $code, $v, $parts, 1 2 3 4 5 6 7 8)
+    };
+    (@lengths $code:ident, $v:ty, $parts:literal, $($steps:literal)*) => {
+        [$([$code::<$v, $parts, $steps, false>, $code::<$v, $parts, $steps, true>]),*]
     };
     (@down $v:ty, $n:literal) => {
         super::pass::Down {
