@@ -136,6 +136,7 @@ fn threads_meet_seldom() {
         ("models/sda.dl", "pretrain", "dae = daes[0]", 1.0),
         ("models/sda.dl", "pretrain", "dae = daes[1]", 2.0),
         ("models/sda.dl", "pretrain", "dae = daes[2]", 2.125),
+        ("models/sda.dl", "learn", "", 5.0),
         ("models/rbm.dl", "learn", "", 31.0),
     ] {
         let built = built(model, Precision::F32, &[]);

@@ -125,7 +125,8 @@ impl Gathering<'_> {
         if self.small.for_each[nth] {
             return (Share::Each, None);
         }
-        match piece.ownable.first().filter(|_| !is_small(self.graph, piece)) {
+        let divided = self.small.in_blocks[nth] || !is_small(self.graph, piece);
+        match piece.ownable.first().filter(|_| divided) {
             None => (Share::One, None),
             Some(axis) => {
                 let extent = piece.extents[*axis];

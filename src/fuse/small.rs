@@ -40,7 +40,8 @@ pub struct Small {
     /// Whether each thread computes it for itself, if that saves a barrier: it is small, and pieces that are divided among
     /// the threads read it whole, or it may fail.
     pub for_each: Vec<bool>,
-    /// Whether it is a small value that divided pieces read block by block.
+    /// Whether it is a small value that is only needed block by block: by divided pieces, or by others of its kind that are
+    /// in the end read by such.
     pub in_blocks: Vec<bool>,
 }
 
@@ -78,7 +79,15 @@ pub fn small(graph: &Graph, pieces: &[Piece]) -> Small {
         let blocks = piece.extents[piece.outer..].iter().product::<usize>();
         let joined = matches!(piece.what, What::Joined(_)) && blocks > super::owner::JOINED_AT_ONCE;
         for_each[nth] = wanted && cheap && !divided[nth] && !copy && !joined;
-        in_blocks[nth] = !readers.is_empty() && readers.iter().all(by_blocks);
+        let own = piece.ownable.first();
+        let along_own = |of: &(usize, &Access)| {
+            let there = pieces[of.0].ownable.first();
+            own.and_then(|axis| of.1.along.get(*axis)).is_some_and(|axis| axis.as_ref() == there)
+        };
+        let with_blocks = |of: &(usize, &Access)| (divided[of.0] || in_blocks[of.0]) && along_own(of);
+        let leaves = |of: &(usize, &Access)| matches!(pieces[of.0].what, What::Sink(_)) && along_own(of);
+        let only_so = || readers.iter().all(|of| with_blocks(of) || leaves(of));
+        in_blocks[nth] = !for_each[nth] && readers.iter().any(with_blocks) && only_so();
     }
     Small { for_each, in_blocks }
 }

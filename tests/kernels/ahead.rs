@@ -34,7 +34,7 @@ fn what_comes_ahead_changes_no_bit() {
     let trained = |step: &&dlc::kernel::Step| step.name == "pretrain" || step.name == "learn";
     let steps: Vec<_> = built.steps.iter().filter(trained).collect();
     let barriers: Vec<f64> = steps.iter().map(|step| cost::barriers(step)).collect();
-    assert_eq!(barriers, [1.0, 2.0, 2.125, 6.0]);
+    assert_eq!(barriers, [1.0, 2.0, 2.125, 5.0]);
     let own = |home: Home| matches!(home, Home::OwnAlternate(..));
     assert!(steps[0].buffers.iter().any(|buffer| own(buffer.home)), "{}", print(steps[0], &exact));
     for (nth, step) in steps.iter().enumerate() {
