@@ -113,7 +113,7 @@ fn loops_over_elements_have_wide_vectors() {
     for (model, step, wide) in [
         ("models/logistic_regression.dl", "learn", 11),
         ("models/mlp.dl", "learn", 22),
-        ("models/lenet.dl", "learn", 49),
+        ("models/lenet.dl", "learn", 51),
         ("models/da.dl", "trials[0].learn", 22),
         ("models/rbm.dl", "learn", 37),
     ] {
@@ -152,6 +152,10 @@ fn lenet_learns_in_four_kernels() {
     let built = built("models/lenet.dl", Precision::F32, &[]);
     let [learn] = steps(&built, "learn")[..] else { panic!("one form of learn") };
     assert!(learn.kernels.len() <= 4, "{} kernels", learn.kernels.len());
+    // There are as many pictures as columns: a picture has much to it, a column of a weight that is summed over them has not.
+    let owners = learn.kernels.iter().filter_map(|kernel| kernel.owner());
+    let units: Vec<usize> = owners.filter(|owner| owner.extent == 500).map(|owner| owner.unit).collect();
+    assert_eq!(units, [32, 64]);
 }
 
 #[test]

@@ -208,7 +208,10 @@ impl Gathering<'_> {
             Share::One | Share::Each => self.stops(pieces, met, cluster, None).map_or(Ok(None), Err),
             Share::Blocks(owner) => {
                 let mut reason = Apart::OtherAxis;
-                for axis in piece.ownable.iter().copied().filter(|a| piece.extents[*a] == owner.extent) {
+                // The blocks of a sum are those of which it is made.
+                let other = matches!(piece.what, What::Partial(_)) && piece.unit != owner.unit;
+                let alike = |axis: &usize| piece.extents[*axis] == owner.extent && !other;
+                for axis in piece.ownable.iter().copied().filter(alike) {
                     match self.stops(pieces, met, cluster, Some(axis)) {
                         None => return Ok(Some(axis)),
                         Some(apart) => reason = apart,

@@ -97,10 +97,19 @@ impl Units {
     /// Longer blocks take fewer routines' calls and joins of sums. Shorter ones stay in a core's own cache where an index has
     /// much to it, and are divided more evenly where two threads would not get about as much of long ones.
     pub fn unit(&self, extent: usize) -> usize {
+        self.unit_among(extent, self.of_pictures.contains(&extent))
+    }
+
+    /// The same of an axis that is known not to be that of the pictures, however many these are.
+    pub fn unit_of_columns(&self, extent: usize) -> usize {
+        self.unit_among(extent, false)
+    }
+
+    fn unit_among(&self, extent: usize, pictures: bool) -> usize {
         let most = extent.div_ceil(1024).next_power_of_two();
         let enough = |unit: &usize| *unit < WIDE_BLOCK || extent.div_ceil(*unit) >= ENOUGH;
         let fair = LONG_BLOCKS.into_iter().filter(enough).find(|unit| is_fair(extent, *unit));
-        let long = fair.filter(|_| extent >= LONG_AXIS && !self.of_pictures.contains(&extent));
+        let long = fair.filter(|_| extent >= LONG_AXIS && !pictures);
         let fit = match extent {
             0..16 => 1,
             16..64 => 4,

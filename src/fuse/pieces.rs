@@ -34,9 +34,17 @@ pub fn pieces(graph: &Graph, sinks: &[Sink], stored: &[bool], lengths: &Lengths)
     };
     found.extend(sinks.iter().enumerate().map(carried));
     for piece in &mut found {
-        piece.unit = piece.ownable.first().map_or(1, |axis| units.unit(piece.extents[*axis]));
+        piece.unit = piece.ownable.first().map_or(1, |axis| unit(piece, *axis, &units));
     }
     found
+}
+
+/// Indices to a block of a piece's axis.
+fn unit(piece: &Piece, axis: usize, units: &Units) -> usize {
+    let extent = piece.extents[axis];
+    // A sum over as many terms as there are pictures is one over the pictures, and what it gives has none.
+    let summed = axis < piece.outer && piece.extents[piece.outer..].contains(&extent);
+    if summed { units.unit_of_columns(extent) } else { units.unit(extent) }
 }
 
 /// How long the blocks of some extents are in graphs that work on the same places.
