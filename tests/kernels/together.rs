@@ -128,3 +128,22 @@ run { go() }
     assert_eq!(home("%a"), home("%b"), "{}", print(step, &exact));
     assert_ne!(home("%b"), home("%c"), "{}", print(step, &exact));
 }
+
+/// A product sums over as many terms as there are pictures; what goes through the pictures has shorter blocks, and the blocks
+/// of a sum over them are these.
+#[test]
+fn blocks_of_a_sum_are_those_that_it_was_divided_into() {
+    let text = "state h[500, 500] = 0.01
+state W[500, 10] = 0.5
+state x[500, 4, 4] = 1.5
+step go() {
+  y = sum(tanh(tanh(h) @ W), axis: 1)
+  z = x * rearrange(y, [n] -> [n, 1, 1])
+  report s = sum(z * x)
+}
+run { go() }
+";
+    let step = &checked(text, 1e-4).steps[0];
+    let owners: Vec<usize> = step.kernels.iter().filter_map(|k| k.owner()).map(|owner| owner.unit).collect();
+    assert_eq!(owners, [32, 64, 32], "{}", print(step, &exact));
+}
