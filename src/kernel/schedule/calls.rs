@@ -3,7 +3,7 @@
 use super::choice::Choice;
 use super::pieces::Range;
 use super::product::Place;
-use super::scope::{flat, scaled, sum};
+use super::scope::{scaled, sum};
 use super::value::Kernel;
 use crate::fuse::full::Along;
 use crate::ir::DType;
@@ -237,16 +237,20 @@ impl Kernel<'_, '_> {
         let rows = strides(&terms);
         let from = Index::default;
         let along = |axis: &usize| Range { from: from(), extent: ranges[*axis].extent };
-        let mut loops: Vec<Range> = within.iter().map(along).collect();
+        // Neighbours in the operand come right before the columns, so that squares of both can be turned.
+        let mut order: Vec<(usize, i64)> = within.iter().copied().zip(rows.iter().copied()).collect();
+        order.sort_by_key(|(axis, _)| std::cmp::Reverse(b.strides[*axis].abs()));
+        let mut loops: Vec<Range> = order.iter().map(|(axis, _)| along(axis)).collect();
         loops.push(Range { from: Index::default(), extent: ranges[n].extent });
         self.nest(&loops, true, &mut |kernel, at| {
             let (column, at) = at.split_last().expect("the column comes last");
             let mut from = sum(&b.base, &scaled(column, b.strides[n]));
-            for (axis, index) in within.iter().zip(at) {
+            let mut to = column.clone();
+            for ((axis, row), index) in order.iter().zip(at) {
                 from = sum(&from, &scaled(index, b.strides[*axis]));
+                to = sum(&to, &scaled(index, row * columns as i64));
             }
             let value = kernel.out.here(dtype, Op::Load(b.buffer, from), span);
-            let to = sum(&scaled(&flat(at, &rows), columns as i64), column);
             kernel.store((buffer, to), value, span);
         });
         let mut along = vec![0; b.strides.len()];
